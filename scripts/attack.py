@@ -13,6 +13,7 @@ import os
 import resource
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -26,7 +27,20 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests/helpers")]
 
-from attack_material import COMMANDS, FLAGS, ODD, SURROUNDINGS, face_picture, make_seeds, mutated, serve_badly  # noqa: E402
+from attack_material import (  # noqa: E402
+    COMMANDS,
+    FLAGS,
+    ODD,
+    STUDIO,
+    SURROUNDINGS,
+    face_picture,
+    knock,
+    make_seeds,
+    mutated,
+    serve_badly,
+    write_jumping_clock,
+)
+from attack_plugin import METHODS, WHAT, install  # noqa: E402
 
 LIMIT_S, MOST_BYTES = 40.0, 3 << 30
 CODES = (0, 1, 2, 3, 130, 141)
@@ -43,6 +57,10 @@ class Case:
     signals: list[tuple[float, int]] = field(default_factory=list)
     """Seconds after the start, and what is sent then."""
     twice: bool = False
+    fault: str = ""
+    """As ``attack_plugin`` reads it."""
+    port: int = 0
+    """Where the studio listens."""
 
 
 def main() -> int:
@@ -56,6 +74,8 @@ def main() -> int:
     until, number, faults = time.monotonic() + wanted.seconds, 0, 0
     folder = Path(tempfile.mkdtemp(prefix="attack-"))
     seeds = make_seeds(folder / "seeds")
+    install(folder / "plugin")
+    write_jumping_clock(folder / "clock")
     with serve_badly(folder / "seeds") as addresses:
         while time.monotonic() < until:
             number = wanted.case if wanted.case is not None else number + 1
@@ -87,24 +107,29 @@ def attack(
     processes = [_start(folder, case) for _ in range(1 + case.twice)]
     for after_s, number in case.signals:
         time.sleep(max(0.0, began + after_s - time.monotonic()))
+        if case.port:
+            knock(case.port, rng)
         if processes[0].poll() is None:
             processes[0].send_signal(number)
     faults = [fault for process in processes if (fault := _ended(process, case))]
     faults += [
         f"{path.name} changed" for path, data in before.items() if not path.exists() or path.read_bytes() != data
     ]
-    if case.surroundings != "full disk":
+    if not case.surroundings.startswith("full disk"):
         faults += check_outputs(folder)
     took_s = round(time.monotonic() - began, 1)
     told = processes[0].told[-1500:]  # type: ignore[attr-defined]
     return [
-        {"fault": fault, "words": case.words, "in": case.surroundings, "s": took_s, "told": told} for fault in faults
+        {"fault": fault, "words": case.words, "in": f"{case.surroundings} {case.fault}", "s": took_s, "told": told}
+        for fault in faults
     ]
 
 
 def _drawn(folder: Path, seeds: dict[str, Path], addresses: list[str], rng: np.random.Generator) -> Case:
     """Fill the case's folder and return what is run there."""
-    kind = rng.choice(["file", "file", "file", "file", "flags", "flags", "web", "place", "signal", "api"])
+    kind = rng.choice(
+        ["file", "file", "file", "file", "flags", "flags", "web", "place", "place", "signal", "api", "studio"]
+    )
     command = [str(word) for word in COMMANDS[rng.integers(len(COMMANDS))]]
     names = list(seeds)
     name = names[rng.integers(len(names))]
@@ -125,12 +150,32 @@ def _drawn(folder: Path, seeds: dict[str, Path], addresses: list[str], rng: np.r
     elif kind == "place":
         case.surroundings = str(rng.choice(SURROUNDINGS))
         case.twice = rng.random() < 0.15
+        if case.surroundings == "broken part":
+            flag = str(rng.choice(list(METHODS)))
+            case.fault = f"{rng.choice(METHODS[flag])} {rng.choice([1, 1, 2, 3])} {rng.choice(WHAT)}"
+            name = "breaking:" if flag.startswith("-") and len(flag) == 2 else "breaking"
+            case.words = [
+                "-s",
+                "persona:vera",
+                *(() if flag == "-i" else ("-i", "clip.mp4")),
+                "-o",
+                "out.mp4",
+                flag,
+                name,
+            ]
+            return case
     elif kind == "signal":
         sent = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE]
         at_s = float(rng.uniform(0, 2.5))
         for _ in range(rng.integers(1, 4)):
             case.signals.append((at_s, int(rng.choice(sent))))
             at_s += float(rng.exponential(0.3))
+    elif kind == "studio":
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            case.port = free.getsockname()[1]
+        case.signals = [(float(rng.uniform(1, 5)), int(rng.choice([signal.SIGINT, signal.SIGTERM, signal.SIGHUP])))]
+        command = [str(case.port) if word == "PORT" else word for word in STUDIO]
+        shutil.copy(seeds["settings.toml"], folder / "settings.toml")
     elif kind == "api":
         case.words = ["api", str(rng.integers(1 << 30)), name]
         return case
@@ -168,6 +213,14 @@ def _start(folder: Path, case: Case) -> subprocess.Popen[bytes]:
             inner = 'mount -t tmpfs -o size=300k none out 2>/dev/null; exec "$@"'
             (folder / "out").mkdir(exist_ok=True)
             command = ["unshare", "-m", "sh", "-c", inner, "sh", *command]
+        case "full disk here":
+            size = 60_000 + sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
+            inner = f'mount -t tmpfs -o size={size} none /mnt && cp -P * /mnt && cd /mnt && exec "$@"'
+            command = ["unshare", "-m", "sh", "-c", inner, "sh", *command]
+        case "jumping clock":
+            env["PYTHONPATH"] = f"{folder.parent}/clock:{env['PYTHONPATH']}"
+        case "broken part":
+            env |= {"PYTHONPATH": f"{folder.parent}/plugin:{env['PYTHONPATH']}", "ATTACK_FAULT": case.fault}
         case "read only":
             inner = 'mount --bind . . && mount -o remount,ro,bind . && cd "$PWD"; exec "$@"'
             command = ["unshare", "-m", "sh", "-c", inner, "sh", *command]
@@ -179,6 +232,7 @@ def _start(folder: Path, case: Case) -> subprocess.Popen[bytes]:
             command = ["sh", "-c", 'mkdir x && cd x && rmdir ../x; exec "$@"', "sh", *command]
 
     def before() -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # this script may run under nohup
         for which, most in limits:
             resource.setrlimit(which, (most, most))
 
@@ -197,7 +251,7 @@ def _ended(process: subprocess.Popen[bytes], case: Case) -> str:
     """Wait for a process and return what is wrong with how it ended; empty if nothing is."""
     hung = False
     try:
-        told, _ = process.communicate(timeout=LIMIT_S)
+        told, _ = process.communicate(timeout=LIMIT_S * (4 if case.words[0] in ("bench", "eval") else 1))
     except subprocess.TimeoutExpired:
         hung = True
         process.send_signal(signal.SIGABRT)
@@ -207,7 +261,8 @@ def _ended(process: subprocess.Popen[bytes], case: Case) -> str:
         return "hangs"
     if case.surroundings == "little memory" and ("MemoryError" in text or process.returncode in (-6, -9)):
         return ""  # native libraries end the process
-    if "internal error" in text or "Traceback" in text:
+    theirs = case.fault and case.fault.split()[0] not in ("view", "swap", "apply", "forget")
+    if "Traceback" in text or ("internal error" in text and not theirs):  # what a package breaks at its start is told
         return "internal error"
     early = {-signal.SIGPIPE, -signal.SIGINT, -signal.SIGTERM, -signal.SIGHUP} if case.signals else set()
     if process.returncode not in (*CODES, *early):

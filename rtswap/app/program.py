@@ -276,7 +276,7 @@ class Program:
         def make_tracker() -> Tracker:
             return self.tracker(photos=photos, everybody=mapping.assigned)
 
-        lookout = Sentinel(self.models.heads, area=PHOTO_AREA if photos else AREA)
+        lookout = Sentinel(self.models.heads, self.models.neighbours, area=PHOTO_AREA if photos else AREA)
         return Pipeline(
             make_tracker(),
             self.renderer(live=live),

@@ -60,7 +60,8 @@ class _Job:
         return self.name or self.network.model.stem
 
     def start(self, engine: str) -> Engine:
-        return _start(engine, self.title, self.content, self.threads, self.cache_dir, self.on_event)
+        usual = {name: tensor.shape for name, tensor in self.network.sample.items()}
+        return _start(engine, self.title, self.content, self.threads, self.cache_dir, self.on_event, usual)
 
     def record_path(self, kind: str = "engine") -> Path:
         return self.cache_dir / f"{self.network.model.stem}.{kind}.json"

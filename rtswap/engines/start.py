@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from rtswap.core.errors import EngineError
@@ -31,13 +31,15 @@ def start(
     threads: int,
     cache_dir: Path,
     on_event: Callable[[str], None] = lambda event: None,
+    usual: Mapping[str, tuple[int, ...]] | None = None,
 ) -> Engine:
-    """Load a network. Raises ImportError, ModelError, EngineError."""
+    """Load a network. ``usual``: the shapes its inputs mostly have. Raises ImportError, ModelError, EngineError."""
     if engine in ("openvino", "openvino-bf16"):
         from rtswap.engines.openvino import OpenVinoEngine
 
         precision = "bf16" if engine == "openvino-bf16" else "f32"
-        return OpenVinoEngine(content, threads=threads, precision=precision, cache_dir=cache_dir / "openvino")
+        cache = cache_dir / "openvino"
+        return OpenVinoEngine(content, threads=threads, precision=precision, cache_dir=cache, usual=usual)
     if engine == "torch-cuda":
         from rtswap.engines.torch.engine import TorchEngine
 

@@ -74,6 +74,8 @@ class _Stray:
     seen_at: float
     sure: bool = True
     """False: faint, and covered only because it touches one that is not."""
+    beside: bool = False
+    """Seen beside a swapped face, so that it is not that face's own head."""
 
 
 class Guard:
@@ -209,7 +211,7 @@ class Guard:
             if clear or near:
                 moved = any(stray in same or _nearest(stray, heads) is head for stray in near)
                 self._strays = [stray for stray in self._strays if stray not in same]
-                self._strays.append(_Stray(head, now, clear or moved))
+                self._strays.append(_Stray(head, now, clear or moved, beside))
         self._strays = _recent(self._strays, now)
 
     def _strays_to_cover(self, now: float, swapped: Sequence[Track], *, missing: bool) -> list[Box]:
@@ -219,7 +221,7 @@ class Guard:
         return [
             _grown(stray.head.box, STRAY_MARGIN)
             for stray in self._strays
-            if stray.seen_at == now or not any(_is_of(stray.head, track) for track in swapped)
+            if stray.seen_at == now or stray.beside or not any(_is_of(stray.head, track) for track in swapped)
         ]
 
     def _go_blind(self, now: float) -> None:

@@ -135,7 +135,7 @@ class Session:
             while not self._overdue() and (any(thread.is_alive() for thread in threads) or self._window_waits()):
                 if interrupts.count:
                     raise KeyboardInterrupt
-                self._serve_main_thread()
+                self._serve_main_thread(threads)
             self.completed = not self._stopping.is_set()
         except KeyboardInterrupt:
             interrupts.count = max(interrupts.count, 1)
@@ -241,18 +241,19 @@ class Session:
         else:
             self._fail(error)
 
-    def _serve_main_thread(self) -> None:
-        self._serve_window()
+    def _serve_main_thread(self, threads: Sequence[threading.Thread]) -> None:
+        self._serve_window(threads)
         if (now := time.perf_counter()) - self._ticked_at >= TICK_S:
             self._ticked_at = now
             self._tell_slow_outputs()
             self._on_tick()
 
-    def _serve_window(self) -> None:
-        if self._window is None:
-            time.sleep(TICK_S)
-        else:
+    def _serve_window(self, threads: Sequence[threading.Thread]) -> None:
+        """Or wait for the end of a thread, so that a picture is not kept waiting for a tick."""
+        if self._window is not None:
             self._window.serve_once(TICK_S)
+        elif working := [thread for thread in threads if thread.is_alive()]:
+            working[-1].join(TICK_S)
 
     def _tell_slow_outputs(self) -> None:
         for sender in self._all_senders():

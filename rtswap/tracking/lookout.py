@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from rtswap.core.types import Box, Head, Image, Sighting, Track
 from rtswap.networks.heads import SIDE, HeadModel
+from rtswap.tracking.neighbours import BLOCK, LEAST_CHANGE, Neighbours, around
 from rtswap.tracking.neighbours import SIDE as AROUND
-from rtswap.tracking.neighbours import Neighbours, around
 
 AREA = 62_000
 """Pixels of the reduced picture: 320 x 192 of 16:9, 288 x 224 of 4:3."""
@@ -29,11 +29,9 @@ CLOSE_UP = 2.5
 """Side of what is looked at then, in heads."""
 MOST_CLOSE_UPS = 2
 """Heads that are looked at more closely in one frame, in turns."""
-BLOCK = 8
-"""Side in pixels of the blocks in which the reduced picture is compared with the last one that was looked at."""
-LEAST_CHANGE, CHANGE = 1.6, 0.05
-"""Difference of a block that calls for a look: in levels at least, and in standard deviations of the picture."""
-MOST_SKIPPED = 3
+CHANGE = 0.05
+"""Difference of a block that calls for a look, in standard deviations of the picture; ``LEAST_CHANGE`` at least."""
+MOST_SKIPPED = 7
 """Frames in a row in which nothing changed that are not looked at."""
 AROUND_FACE = 0.3
 """Margin of a swapped face, in its longer side, in which changes call for no look: that is its own head."""
@@ -48,15 +46,16 @@ Floats = NDArray[np.float32]
 
 
 class Sentinel:
-    """Implements ``protocols.Lookout``. ``area``: pixels of the reduced picture. One per stream; not thread-safe.
+    """Implements ``protocols.Lookout``. ``beside``: the network that looks around followed faces; ``area``: pixels of
+    the reduced picture. One per stream; not thread-safe.
 
     The network looks at every frame in which anything changed beside the faces that are swapped, and at every
-    fourth.
+    eighth.
     """
 
-    def __init__(self, model: HeadModel, *, area: int = AREA) -> None:
+    def __init__(self, model: HeadModel, beside: HeadModel, *, area: int = AREA) -> None:
         self._model, self._area = model, area
-        self._neighbours = Neighbours(model)
+        self._neighbours = Neighbours(beside)
         self.reset()
 
     def reset(self) -> None:
@@ -98,7 +97,9 @@ class Sentinel:
 
     def look_beside(self, image: Image, tracks: Sequence[Track]) -> tuple[Head, ...]:
         """See ``protocols.Lookout``."""
-        return self._neighbours.look(image, tracks, self._picture)
+        if self._picture is None or self._last is None:
+            return ()
+        return self._neighbours.look(image, tracks, self._picture, self._last)
 
     def _look_closely(self, image: Image, scale: Floats, settled: Sequence[Box]) -> None:
         """Raise the scores of heads that a closer look confirms, of those that are not of ``settled`` faces."""

@@ -1,5 +1,6 @@
 """Who is beside or behind a followed face. On the whole picture the second detector takes half a face that looks out
-from behind a clear one for a part of it; with the clear one painted out, it finds the other.
+from behind a clear one for a part of it. A network of the same kind, trained on squares in which the clear one is
+painted out, finds the other.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import Head, Image, Points, Track
-from rtswap.networks.heads import HeadModel, only_once
+from rtswap.networks.heads import HeadModel
 from rtswap.vision.geometry import box_of
 from rtswap.vision.topology import CHIN, FOREHEAD, OVAL
 
@@ -26,126 +27,118 @@ GROWN, UPWARDS = 1.2, 0.2
 ENOUGH = 0.75
 """Pixels of the reduced picture per pixel of the square, each way, from which it is taken from there: the frame costs
 ten times as much."""
-LEAST_SCORE = 0.85
-"""Score from which somebody is there: what is left of one person alone, mostly hands, reaches 0.78 on clips."""
-LOOKS_OUT, APART = 0.6, 0.25
-"""The same for a head no lower than the face, its middle at least so many faces away: necks and hands are lower, and
-hair lies around the face."""
-SMALLEST, LARGEST = 0.4, 2.0
-"""Size of a head, in faces, below which the whole picture shows it as well; and above which it is none."""
-ON_ONE_SIDE, ON_BOTH_SIDES = 0.46, 0.38
-"""The same score where one half of the square is looked at alone, since two who look out on both sides make one large
-head around the face; and where both halves reach it. Of 48 views of people alone one reached 0.41, on one side."""
+LEAST_SCORE, ONE_MORE, UNSURE = 0.5, 0.2, 0.15
+"""Score from which somebody is there; from which one more is, beside somebody; and from which the next frame is
+looked at as well. Of 237 pictures of one person 4 reach 0.5."""
+LOW, LEAST_BELOW = 0.35, 0.85
+"""How far below the face's middle, in faces, a head must score this much: hands and prints on clothes are there, and
+reach 0.78 on clips. What is in front of a chest the whole picture shows."""
+SMALLEST = 0.4
+"""Size of a head, in faces, below which the whole picture shows it as well."""
 BLOCK = 8
-CHANGE = 0.25
-"""Side in pixels of the blocks in which a square is compared with the last one that was looked at, and the difference
-of a block, in standard deviations of the square, that calls for another look."""
-MOST_SKIPPED = 3
-"""Looks in a row that are saved because nothing changed."""
-EVERY = 2
-"""Frames per look: who comes out from behind a head takes several frames to do so, and a look costs 2 ms."""
+"""Side in pixels of the blocks in which the reduced picture is compared with an earlier one."""
+CHANGE, IN_DOUBT = 0.4, 0.1
+"""Difference of a block around a face from the last time that was looked at, in standard deviations of the picture,
+that calls for a look: heads that talk and sway change it by 0.04 a frame, somebody who comes out by 0.3 and more. And
+the same where somebody may be there already."""
+LEAST_CHANGE = 1.6
+"""The same in levels, at least."""
+MOST_SKIPPED = 7
+"""Frames after which a face is looked around though nothing changed."""
+
+
+Floats = NDArray[np.float32]
 
 
 @dataclass
 class _Surroundings:
     """What was seen around one face."""
 
-    blocks: NDArray[np.float32]
+    blocks: Floats
     heads: tuple[Head, ...]
+    doubtful: bool
+    """Whether it may be somebody: smaller changes call for a look."""
     skipped: int = 0
 
 
 class Neighbours:
-    """Looks around one face a frame, in turns. One per stream; not thread-safe."""
+    """Looks around one face a frame, in turns. One per stream; not thread-safe. ``model``: the network
+    ``neighbours``."""
 
     def __init__(self, model: HeadModel) -> None:
         self._model = model
         self._known: dict[int, _Surroundings] = {}
         """By track, the one whose turn is next first."""
-        self._frames = 0
         self._doubtful = False
-        """Whether the last look saw something: the next frame is looked at as well."""
 
     def reset(self) -> None:
         """The next frame belongs to another scene."""
         self._known = {}
 
-    def look(self, image: Image, tracks: Sequence[Track], reduced: Image | None = None) -> tuple[Head, ...]:
-        """The heads around ``tracks``, none of which is theirs, as far as they are known by now. ``reduced``: the
-        same picture with fewer pixels, if there is one. Raises EngineError, ModelError."""
+    def look(self, image: Image, tracks: Sequence[Track], reduced: Image, blocks: Floats) -> tuple[Head, ...]:
+        """The other heads around ``tracks`` that have been found so far. ``reduced``: the
+        same picture with fewer pixels, and its ``blocks`` of one grey value each. Raises EngineError, ModelError."""
         by_id = {track.id: track for track in tracks}
         self._known = {id_: seen for id_, seen in self._known.items() if id_ in by_id}
-        turn = next((id_ for id_ in (*(id_ for id_ in by_id if id_ not in self._known), *self._known)), None)
-        self._frames += 1
-        if turn is not None and (turn not in self._known or self._frames % EVERY == 0 or self._doubtful):
-            self._doubtful = False
-            seen = self._look_around(image, reduced, by_id[turn], tracks, self._known.pop(turn, None))
-            if seen is not None:
-                self._known[turn] = seen
+        turns = [*(id_ for id_ in by_id if id_ not in self._known), *self._known]
+        scale = tuple(BLOCK * image.shape[k] / reduced.shape[k] for k in (1, 0))
+        turn = next((id_ for id_ in turns if self._is_due(by_id[id_], tracks, blocks, scale)), None)
+        for seen in self._known.values():
+            seen.skipped += 1
+        if turn is not None:
+            self._known.pop(turn, None)
+            found = self._look_around(image, reduced, by_id[turn], tracks)
+            if found is not None:
+                self._known[turn] = _Surroundings(blocks, found, self._doubtful)
         return tuple(head for seen in self._known.values() for head in seen.heads)
 
+    def _is_due(self, track: Track, tracks: Sequence[Track], blocks: Floats, scale: tuple[float, ...]) -> bool:
+        """Whether anything changed around a face, beside the faces themselves. ``scale``: the frame's pixels per
+        block, each way."""
+        before = self._known.get(track.id)
+        if before is None or before.skipped >= MOST_SKIPPED or before.blocks.shape != blocks.shape:
+            return True
+        change = cv2.absdiff(blocks, before.blocks)
+        for one in tracks:
+            x1, y1, x2, y2 = one.box.tolist()
+            wide, tall = (GROWN - 1) / 2 * (x2 - x1), (GROWN - 1) / 2 * (y2 - y1)
+            change[_within((x1 - wide, y1 - tall - UPWARDS * (y2 - y1), x2 + wide, y2 + tall), scale)] = 0
+        x1, y1, x2, y2 = track.box.tolist()
+        margin = (REACH - 1) / 2 * max(x2 - x1, y2 - y1)
+        around_it = change[_within((x1 - margin, y1 - margin, x2 + margin, y2 + margin), scale)]
+        least = IN_DOUBT if before.doubtful else CHANGE
+        return float(around_it.max(initial=0)) > max(LEAST_CHANGE, least * float(blocks.std()))
+
     def _look_around(
-        self,
-        image: Image,
-        reduced: Image | None,
-        track: Track,
-        tracks: Sequence[Track],
-        before: _Surroundings | None,
-    ) -> _Surroundings | None:
+        self, image: Image, reduced: Image, track: Track, tracks: Sequence[Track]
+    ) -> tuple[Head, ...] | None:
+        """The heads around one face; None if hardly anything of it lies in the image."""
         x1, y1, x2, y2 = box_of(track.landmarks).tolist()
         side = REACH * max(x2 - x1, y2 - y1)
         corner = np.array([(x1 + x2 - side) / 2, (y1 + y2 - side) / 2], np.float32)
-        scale = np.divide((reduced if reduced is not None else image).shape[1::-1], image.shape[1::-1])
-        if reduced is not None and side * scale.min() >= ENOUGH * SIDE:
+        scale = np.divide(reduced.shape[1::-1], image.shape[1::-1])
+        if side * scale.min() >= ENOUGH * SIDE:
             square = around(reduced, corner * scale, side * scale)
         else:
             square = around(image, corner, np.array([side, side]))
         if square is None:
             return None
         paint_out(square, [(one.landmarks[:, :2] - corner) * (SIDE / side) for one in tracks])
-        size = SIDE // BLOCK, SIDE // BLOCK
-        gray = cv2.cvtColor(square, cv2.COLOR_BGR2GRAY)
-        blocks = np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.float32)
-        if before is not None and before.skipped < MOST_SKIPPED:
-            change = np.abs(blocks - before.blocks).max()
-            if change <= CHANGE * gray.std():
-                before.skipped += 1
-                return before
-        if int(np.ptp(gray)) <= 1:  # one grey value: nobody can be in it
-            return _Surroundings(blocks, ())
+        self._doubtful = False
+        if int(np.ptp(square)) <= 1:  # one grey value: nobody can be in it
+            return ()
         found = self._heads_in(square)
         places = found[:, :4] * np.float32(side / SIDE) + np.tile(corner, 2)
-        heads = tuple(Head(place, float(score)) for place, score in zip(places, found[:, 4], strict=True))
-        return _Surroundings(blocks, heads)
+        return tuple(Head(place, float(score)) for place, score in zip(places, found[:, 4], strict=True))
 
-    def _heads_in(self, square: Image) -> NDArray[np.float32]:
-        """(N, 5) as ``HeadModel.find``, those that are somebody else's."""
-        found = self._model.find(square, LOOKS_OUT)
-        across, down, size = _measured(found)
-        counts = size >= SMALLEST
-        there = (found[:, 4] >= LEAST_SCORE) | ((down <= 0) & (np.hypot(across, down) >= APART))
-        found = found[there & counts]
-        self._doubtful = bool(counts.any())
-        if self._doubtful:
-            sides = [self._heads_on_one_side(square, half) for half in (slice(SIDE // 2, SIDE), slice(0, SIDE // 2))]
-            least = ON_BOTH_SIDES if all(map(len, sides)) else ON_ONE_SIDE
-            found = np.concatenate([found, *(side[side[:, 4] >= least] for side in sides)])
-        return only_once(found)
-
-    def _heads_on_one_side(self, square: Image, hidden: slice) -> NDArray[np.float32]:
-        one_side = square.copy()
-        one_side[:, hidden] = np.round(cv2.mean(square)[:3])
-        found = self._model.find(one_side, ON_BOTH_SIDES)
-        across, down, size = _measured(found)
-        fits = (size >= SMALLEST) & (size <= LARGEST) & (down <= 0) & (np.hypot(across, down) >= APART)
-        return np.asarray(found[fits], np.float32)
-
-
-def _measured(found: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(3, N) how far to the right of the followed face and below it heads are, and how large, in faces."""
-    middle = (found[:, :2] + found[:, 2:4]) / 2 - SIDE / 2
-    size = found[:, 2:3] - found[:, :1]
-    return np.concatenate([middle, size], 1).T * np.float32(REACH / SIDE)
+    def _heads_in(self, square: Image) -> Floats:
+        """(N, 5) as ``HeadModel.find``."""
+        found = self._model.find(square, UNSURE)
+        found = found[found[:, 2] - found[:, 0] >= SMALLEST * SIDE / REACH]
+        high = (found[:, 1] + found[:, 3] - SIDE) / 2 <= LOW * SIDE / REACH
+        self._doubtful = bool(high.any())
+        least = ONE_MORE if (high & (found[:, 4] >= LEAST_SCORE)).any() else LEAST_SCORE
+        return np.asarray(found[found[:, 4] >= np.where(high, least, LEAST_BELOW)], np.float32)
 
 
 def around(image: Image, corner: Points, sides: Points) -> Image | None:
@@ -181,9 +174,21 @@ def paint_out(square: Image, faces: Sequence[Points]) -> None:
     place."""
     colour = cv2.mean(square)[:3]
     for mesh in faces:
-        oval = mesh[OVAL]
-        middle = oval.mean(axis=0)
-        grown = middle + (oval - middle) * np.float32(GROWN)
-        outline = np.concatenate([grown, grown + (mesh[FOREHEAD] - mesh[CHIN]) * np.float32(UPWARDS)])
-        near = np.clip(outline, -SIDE, 2 * SIDE).astype(np.int32)  # of NaN, whatever comes: it is covered
+        near = np.clip(outline(mesh), -SIDE, 2 * SIDE).astype(np.int32)  # of NaN, whatever comes: it is covered
         cv2.fillConvexPoly(square, cv2.convexHull(near), colour)
+
+
+def outline(mesh: Points) -> Points:
+    """(N, 2) whose convex hull is what is painted out of a face, from its mesh (468, 2)."""
+    oval = mesh[OVAL]
+    middle = oval.mean(axis=0)
+    grown = middle + (oval - middle) * np.float32(GROWN)
+    return np.concatenate([grown, grown + (mesh[FOREHEAD] - mesh[CHIN]) * np.float32(UPWARDS)])
+
+
+def _within(box: tuple[float, ...], scale: tuple[float, ...]) -> tuple[slice, slice]:
+    """The blocks that a box of the frame touches; all of them for one that is not finite."""
+    if not all(map(math.isfinite, box)):
+        return slice(None), slice(None)
+    (left, right), (top, bottom) = ((box[k] / scale[k], box[k + 2] / scale[k]) for k in (0, 1))
+    return slice(max(int(top), 0), max(math.ceil(bottom), 0)), slice(max(int(left), 0), max(math.ceil(right), 0))

@@ -58,6 +58,10 @@ class Crowd:
         )
         return replace(self, pictures=pictures, masks=masks, points=points)
 
+    def spread(self, count: int) -> Crowd:
+        """At most ``count`` faces, evenly spaced."""
+        return self.part(np.unique(np.linspace(0, len(self) - 1, count).round().astype(np.int64)))
+
     def split(self) -> tuple[Crowd, Crowd]:
         """The people to learn from, and every tenth person, kept out for trials."""
         kept = np.isin(self.people, np.unique(self.people)[KEPT_EVERY - 1 :: KEPT_EVERY])

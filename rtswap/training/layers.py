@@ -1,9 +1,11 @@
-"""Layers that the networks share."""
+"""Layers that the networks share, and pictures as tensors."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+
+from rtswap.core.types import Image
 
 
 def conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
@@ -30,3 +32,9 @@ class Residual(nn.Module):
 def to_input(crops: Tensor) -> Tensor:
     """(N, S, S, 3) uint8 -> (N, 3, S, S) float32 -1..1."""
     return crops.permute(0, 3, 1, 2).to(torch.float32) * (2 / 255) - 1
+
+
+def to_pictures(faces: Tensor) -> list[Image]:
+    """(N, 1 or 3, H, W) 0..1 -> N pictures (H, W, 3) uint8."""
+    found = (faces.float().clamp(0, 1) * 255).round().to(torch.uint8).expand(-1, 3, -1, -1).permute(0, 2, 3, 1)
+    return list(found.cpu().numpy())

@@ -57,3 +57,25 @@ def colour_statistics(pictures: Tensor, where: Tensor) -> Tensor:
     mean = (pictures * where).sum((2, 3)) / total
     variance = ((pictures - mean[..., None, None]).square() * where).sum((2, 3)) / total
     return torch.cat([mean, (variance + 1e-5).sqrt()], 1)
+
+
+def differences(x: Tensor) -> Tensor:
+    """Each pixel (N, C, H, W) less its neighbour below and less the one to its right: (N, 2 C, H - 1, W - 1)."""
+    here = x[..., :-1, :-1]
+    return torch.cat([here - x[..., 1:, :-1], here - x[..., :-1, 1:]], 1)
+
+
+def edges(made: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
+    """Mean absolute error of the differences between neighbours, where ``weight`` (N, 1, H, W) counts."""
+    return differences((made - truth) * weight).abs().mean()
+
+
+def unlike(made: Tensor, wanted: Tensor) -> Tensor:
+    """1 - cosine of embeddings (N, E) of unit length."""
+    return 1 - (made * wanted).sum(1).mean()
+
+
+def decibels(made: Tensor, truth: Tensor, where: Tensor, span: float = 1.0) -> float:
+    """PSNR of pictures (N, 3, H, W) whose values span ``span``, where ``where`` (N, 1, H, W), 0..1, counts."""
+    error = ((made.float() - truth) / span).square() * where
+    return float(-10 * torch.log10(error.sum() / (3 * where.sum()).clamp_min(1) + 1e-10))

@@ -14,17 +14,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rtswap.core.types import Image
+from rtswap.training.layers import to_pictures
+from rtswap.training.losses import decibels
 from rtswap.training.people import Draw, Person
-from rtswap.training.pictures import sheet
+from rtswap.training.pictures import write_sheet
 from rtswap.training.recipe import Recipe
 from rtswap.training.workers import Sample, in_order
 from rtswap.vision.resample import resized
 
 TRIED = 12
 """Held-out faces of each person on a sheet."""
-SHOWN_PX = 128
-"""Least side of a face on a sheet."""
 
 
 class Pairs:
@@ -95,9 +94,7 @@ class PairRecipe(Recipe):
 
     def show(self, path: Path, columns: Sequence[Tensor]) -> None:
         """Write a sheet: ``columns`` of pictures (N, 1 or 3, R, R) 0..1 beside each other, two faces to a row."""
-        tiles = [tile for row in zip(*map(pictures, columns), strict=True) for tile in row]
-        zoom = max(1.0, SHOWN_PX / self.resolution)
-        cv2.imwrite(str(path), sheet(tiles, 2 * len(columns), zoom=zoom))
+        write_sheet(path, [to_pictures(one) for one in columns], beside=2)
 
 
 def _numbers(part: Tensor) -> Tensor:
@@ -108,8 +105,7 @@ def _numbers(part: Tensor) -> Tensor:
 
 def psnr(made: Tensor, faces: Faces) -> float:
     """dB between pictures (N, 3, R, R) 0..1 and the truth, within the faces' masks."""
-    error = ((made.float() - faces.truth).square() * faces.mask).sum() / (3 * faces.mask.sum())
-    return float(-10 * torch.log10(error + 1e-10))
+    return decibels(made, faces.truth, faces.mask)
 
 
 def split(person: Person) -> tuple[Person, Person]:
@@ -119,9 +115,3 @@ def split(person: Person) -> tuple[Person, Person]:
     number = np.arange(len(person)) // block
     kept = number % 10 == 9
     return person.part(np.flatnonzero(~kept)), person.part(np.flatnonzero(kept) if kept.any() else np.arange(1))
-
-
-def pictures(faces: Tensor) -> list[Image]:
-    """(N, 1 or 3, H, W) 0..1 -> N pictures (H, W, 3) uint8."""
-    found = (faces.float().clamp(0, 1) * 255).round().to(torch.uint8).expand(-1, 3, -1, -1).permute(0, 2, 3, 1)
-    return list(found.cpu().numpy())

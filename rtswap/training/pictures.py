@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from rtswap.core.types import Image
+
+SHOWN_PX = 128
+"""Least width of a picture on a sheet."""
 
 
 def read_picture(path: Path) -> Image:
@@ -26,6 +29,13 @@ def sheet(tiles: Iterable[Image], columns: int, *, gap: int = 0, zoom: float = 1
     whole = np.vstack([np.hstack(row[i : i + columns]) for i in range(0, len(row), columns)])
     how = cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(whole, None, fx=zoom, fy=zoom, interpolation=how), np.uint8)
+
+
+def write_sheet(path: Path, columns: Sequence[Sequence[Image]], *, beside: int = 1) -> None:
+    """A sheet of ``columns`` of pictures of one size, ``beside`` rows next to each other; small pictures are enlarged
+    to ``SHOWN_PX``."""
+    tiles = [tile for row in zip(*columns, strict=True) for tile in row]
+    cv2.imwrite(str(path), sheet(tiles, beside * len(columns), zoom=max(1.0, SHOWN_PX / tiles[0].shape[1])))
 
 
 def curves(history: list[dict[str, float]], path: Path) -> None:

@@ -16,7 +16,7 @@ from torch import Tensor, distributed, multiprocessing
 
 
 def spread(work: Callable[[int], None], count: int) -> None:
-    """Run ``work(rank)`` in ``count`` processes that reach each other; in this one if it is one."""
+    """Run ``work(rank)`` in ``count`` processes that exchange tensors; in this process if ``count`` is 1."""
     if count == 1:
         work(0)
         return

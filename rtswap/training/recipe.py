@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from rtswap.training.onnx_files import in_chunks, load_weights, settle
 from rtswap.training.processes import average_gradients
 
 Terms = dict[str, Tensor]
+Critic = TypeVar("Critic", bound=nn.Module)
 SETTLING = 8
 """Batches that a network from a file sees before it learns."""
 
@@ -46,6 +47,10 @@ class Recipe(ABC):
     hold: ClassVar[float] = 0.33
     """Share of the time at the full learning rate."""
     weight_decay: ClassVar[float] = 1e-2
+    betas: ClassVar[tuple[float, float]] = (0.9, 0.99)
+    """Of Adam."""
+    critic_rate: ClassVar[float] = 0.5
+    """Of a critic, beside the network's learning rate."""
     most_norm: ClassVar[float] = 1.0
     """To which gradients are clipped."""
     trial_s: ClassVar[float] = 300.0
@@ -65,6 +70,8 @@ class Recipe(ABC):
         self.shadow = copy.deepcopy(self.network)
         """Follows ``network`` as its mean over the last steps: what is tried out and exported."""
         self.optimiser = self.make_optimiser()
+        self._critics: dict[str, nn.Module] = {}
+        self.critic_optimiser: torch.optim.Optimizer | None = None
 
     @classmethod
     def parser(cls) -> argparse.ArgumentParser:
@@ -93,7 +100,7 @@ class Recipe(ABC):
     @classmethod
     @contextmanager
     def data(cls, args: argparse.Namespace) -> Iterator[tuple[Any, ...]]:
-        """What the recipe is made of beside ``args``; made or opened once, before processes part."""
+        """The recipe's arguments beside ``args``, made or opened once, before it runs in several processes."""
         yield ()
 
     @classmethod
@@ -103,17 +110,41 @@ class Recipe(ABC):
 
     @property
     def networks(self) -> dict[str, nn.Module]:
-        return {"network": self.network, "shadow": self.shadow}
+        """All that learns, and the mean of ``network``."""
+        return {"network": self.network, "shadow": self.shadow, **self._critics}
 
     @property
     def parts(self) -> dict[str, Any]:
         """All that a checkpoint holds, by name."""
-        return {**self.networks, "optimiser": self.optimiser}
+        parts = {**self.networks, "optimiser": self.optimiser}
+        return parts if self.critic_optimiser is None else {**parts, "critic_optimiser": self.critic_optimiser}
 
     def make_optimiser(self) -> torch.optim.Optimizer:
+        """AdamW over the network; Adam where ``weight_decay`` is 0."""
         return torch.optim.AdamW(
-            self.network.parameters(), self.rate, betas=(0.9, 0.99), weight_decay=self.weight_decay
+            self.network.parameters(), self.rate, self.betas, weight_decay=self.weight_decay, fused=True
         )
+
+    def add_critic(self, critic: Critic, name: str = "critic", betas: tuple[float, float] | None = None) -> Critic:
+        """``critic`` on the device, to learn with ``critic_optimiser``; a checkpoint's part ``name``. ``betas``:
+        other ones than the network's."""
+        self._critics[name] = critic.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        rate = self.critic_rate * self.rate
+        self.critic_optimiser = torch.optim.Adam(critic.parameters(), rate, betas or self.betas, fused=True)
+        return critic
+
+    def set_rate(self, rate: float) -> None:
+        """The learning rate, of the critic, too."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        for group in self.critic_optimiser.param_groups if self.critic_optimiser is not None else ():
+            group["lr"] = rate * self.critic_rate
+
+    def teach_critic(self, loss: Tensor, most_norm: float | None = None) -> None:
+        """One step of the critic's optimiser along ``loss``."""
+        assert self.critic_optimiser is not None
+        for critic in self._critics.values():
+            descend(loss, critic, self.critic_optimiser, most_norm)
 
     @abstractmethod
     def batches(self, seed: int) -> AbstractContextManager[Iterator[Any]]:
@@ -124,7 +155,7 @@ class Recipe(ABC):
         raise NotImplementedError
 
     def inputs(self, batch: Any) -> tuple[Tensor, ...]:
-        """What the network takes of a batch."""
+        """The network's inputs in a batch."""
         raise NotImplementedError
 
     def begin_from(self, network: nn.Module, path: Path) -> None:
@@ -148,8 +179,7 @@ class Recipe(ABC):
 
     def step(self, batches: Iterator[Any], moment: Moment) -> Terms:
         """Learn from one batch; returns the loss terms."""
-        for group in self.optimiser.param_groups:
-            group["lr"] = moment.rate
+        self.set_rate(moment.rate)
         terms = self.losses(next(batches))
         descend(weighted(terms, self.weights), self.network, self.optimiser, self.most_norm)
         return terms
@@ -158,7 +188,7 @@ class Recipe(ABC):
         return torch.autocast(self.device, torch.bfloat16, enabled=self.half)
 
     def answers(self, **given: NDArray[Any]) -> list[NDArray[Any]]:
-        """What ``shadow`` as it is exported answers to arrays; all outputs."""
+        """All outputs of ``shadow``, as it is exported, for these arrays."""
         deployed = self.deployed(self.shadow).eval()
 
         def run(**part: NDArray[Any]) -> Iterable[NDArray[Any]]:
@@ -177,7 +207,7 @@ class Recipe(ABC):
         """Figures of ``shadow`` on people kept out of training; a picture for a person goes to ``picture``."""
 
     def status(self) -> str:
-        """What a report says beside losses and speed."""
+        """A line's end after losses and speed in a report."""
         return ""
 
 

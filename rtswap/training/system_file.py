@@ -68,7 +68,8 @@ def to_onnx(graph: Graph) -> onnx.ModelProto:
 
 
 def difference(model: onnx.ModelProto, graph: Graph) -> float:
-    """Between what ONNX Runtime and torch answer to the examples, as a share of each output's largest value."""
+    """Largest difference between the outputs of ONNX Runtime and torch for the examples, as a share of each output's
+    largest value."""
     with torch.no_grad():
         answered = graph.module(*graph.examples.values())
     answers = answered if isinstance(answered, tuple) else (answered,)

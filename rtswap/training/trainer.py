@@ -38,7 +38,7 @@ EXPLODED, USUAL_REPORTS = 10.0, 8
 
 
 class Listener:
-    """Hears what happens in a training, and prints it at once, a line each. Subclasses show it otherwise."""
+    """Prints the events of a training at once, a line each. Subclasses show them in other ways."""
 
     def event(self, line: str) -> None:
         """Something unusual."""
@@ -235,12 +235,12 @@ class Trainer:
         return not self._diverged
 
     def _total(self, means: dict[str, float]) -> float:
-        """Of what is minimised; terms of critics, which rise and fall, do not count."""
+        """The loss that is minimised, without the terms of critics, which rise and fall."""
         weights = self.recipe.weights
         return sum(abs(weights[name] * value) for name, value in means.items() if name in weights)
 
     def _return_to_checkpoint(self) -> None:
-        """Load the checkpoint again and go on from it with half the learning rate. The time that is over stays so."""
+        """Load the checkpoint again and go on from it with half the learning rate. The elapsed time is kept."""
         seconds, setbacks = self.progress.seconds, self.progress.setbacks + 1
         if setbacks > MOST_SETBACKS:
             raise ModelError(

@@ -79,7 +79,7 @@ FIELDS = tuple(field.name for field in fields(Triplets))
 
 
 class Supply:
-    """The triplets of a folder: what lies there now, and what is still to come."""
+    """The triplets of a folder that other processes are still filling."""
 
     def __init__(self, folder: Path, most: int) -> None:
         """``most``: files to take."""
@@ -93,7 +93,7 @@ class Supply:
         return self._count
 
     def take(self) -> None:
-        """Read the files that have come. Raises UsageError for those of other faces or another size."""
+        """Read the files that are new. Raises UsageError for those of other faces or another size."""
         self._looked_s = time.monotonic()
         for path in shards(self._folder):
             if path not in self._taken and len(self._taken) < self._most:
@@ -109,7 +109,7 @@ class Supply:
         return self.part(np.array(chosen, np.int64))
 
     def part(self, rows: NDArray[np.int64]) -> Triplets:
-        """These rows of those that have come."""
+        """These rows of the triplets that have been read."""
         return Triplets(**{name: self._kept[name][rows] for name in FIELDS})
 
     def _add(self, shard: Shard) -> None:
@@ -171,7 +171,7 @@ def write_triplets(
 
 
 class CrowdPeople:
-    """Implements ``scenes.People``: every face of a crowd is one of its own, and what hides it hides it."""
+    """Implements ``scenes.People``: each face of a crowd is a person with one picture, whose own occlusions stay."""
 
     def __init__(self, crowd: Crowd) -> None:
         self._crowd = crowd

@@ -50,7 +50,7 @@ def from_workers(source: Source, device: str, seed: int, workers: int = 1) -> It
 
 @contextmanager
 def in_order(source: Numbered, device: str, start: int, workers: int = 1) -> Iterator[Iterator[list[Tensor]]]:
-    """Batches ``start``, ``start + 1``, ... in this order, however many processes make them; none: this one does."""
+    """Batches ``start``, ``start + 1``, ... in this order, however many processes make them; 0: this process does."""
     count = workers if device == "cpu" else BESIDE_GPU
     stream = DataLoader(
         _Rows(source),
@@ -87,6 +87,6 @@ class _Rows(torch.utils.data.Dataset[tuple[Tensor, ...]]):
 
 
 def _step_back(_: int) -> None:
-    """A worker that shares the network's cores takes what they leave: a quarter more samples per second."""
+    """Lower the priority of a worker that shares the network's cores: a quarter more samples per second."""
     if hasattr(os, "nice"):
         os.nice(19)

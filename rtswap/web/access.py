@@ -45,6 +45,11 @@ class Access:
     secure: bool = False
     """TLS."""
 
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine reaches the server."""
+        return set(self.names) <= set(LOOPBACK)
+
     def check(self, request: web.Request) -> None:
         """Raises Problem for a request of somebody else."""
         if not self._is_own(_hostname(request.headers.get("Host", ""))):

@@ -32,7 +32,7 @@ class BrowserCamera:
         """How many frames have come."""
 
     def put(self, frame: av.VideoFrame) -> None:
-        """Take a frame that has just come."""
+        """Take a new frame."""
         self.count += 1
         with self._lock:
             box = self._box
@@ -41,7 +41,7 @@ class BrowserCamera:
                 box.put((frame, time.perf_counter()))
 
     def hear(self, frame: av.AudioFrame) -> None:
-        """Take sound that has just come."""
+        """Take new sound."""
         self.sound.take(frame, time.perf_counter() - frame.samples / frame.sample_rate)
 
     def cancel(self) -> None:

@@ -48,8 +48,9 @@ BROKEN = (
 class Connections:
     """The WebRTC connections of one studio. The newest browser that sends its camera is the one that is used."""
 
-    def __init__(self, studio: Studio) -> None:
-        set_low_delay()
+    def __init__(self, studio: Studio, *, loopback: bool) -> None:
+        """``loopback``: the studio is served on the loopback device alone, and browsers may connect there."""
+        set_low_delay(loopback=loopback)
         self._studio = studio
         self._peers: set[RTCPeerConnection] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -139,7 +140,7 @@ class Connections:
                     self._studio.camera.hear(frame)
 
     async def _give_up(self, peer: RTCPeerConnection) -> None:
-        """Leave a browser that does not connect, so that it keeps no place."""
+        """Drop a browser that does not connect, so that another can."""
         await asyncio.sleep(CONNECT_S)
         if peer.connectionState != "connected":
             await self._drop(peer)
@@ -190,7 +191,8 @@ class Pictures(MediaStreamTrack):
 
 
 class Sound(MediaStreamTrack):
-    """The sound of whatever session runs: of its clip, stream or browser."""
+    """The sound of whatever session runs: of its clip, stream or browser. It is sent with the pictures that were
+    captured with it, which are on their way for longer."""
 
     kind = "audio"
 
@@ -211,8 +213,9 @@ class Sound(MediaStreamTrack):
                 raise MediaStreamError
             if self._studio.sound is not self._heard:
                 self._listen_to(self._studio.sound)
-            if self._queue and self._queue[0][0] <= time.perf_counter():
-                self._take(*self._queue.popleft())
+            now = time.perf_counter() - self._studio.viewer.age_s
+            if self._queue and self._queue[0][0] <= now:
+                self._take(*self._queue.popleft(), now)
             else:
                 await asyncio.sleep(SOUND_S)
         return self._ready.popleft()
@@ -228,9 +231,9 @@ class Sound(MediaStreamTrack):
         self._heard, self._queue = sound, deque() if sound is None else sound.listen()
         self._resampler = make_resampler()
 
-    def _take(self, at_s: float, frame: av.AudioFrame) -> None:
-        """Put sound on this track's clock, which goes on evenly; what is old is left out."""
-        if at_s < time.perf_counter() - OLD_SOUND_S:
+    def _take(self, at_s: float, frame: av.AudioFrame, now: float) -> None:
+        """Put sound on this track's clock, which goes on evenly; old sound is dropped."""
+        if at_s < now - OLD_SOUND_S:
             return
         for own in self._resampler.resample(frame):
             at = round((at_s - self._began) * SOUND_CLOCK)
@@ -247,7 +250,7 @@ def make_resampler() -> av.AudioResampler:
 
 
 def to_yuv(image: Image) -> av.VideoFrame:
-    """Return a picture as encoders take it. OpenCV needs a quarter of the time that FFmpeg takes."""
+    """Return a picture as encoders take it. OpenCV takes a quarter of FFmpeg's time."""
     height, width = (side & ~1 for side in image.shape[:2])
     planes = cv2.cvtColor(image[:height, :width], cv2.COLOR_BGR2YUV_I420)
     return av.VideoFrame.from_ndarray(np.asarray(planes, np.uint8), format="yuv420p")

@@ -84,7 +84,7 @@ class Loop:
         self._session.remove_output(output)
 
     def change(self, config: Config) -> None:
-        """Go by other settings, between two frames; nobody who is followed is lost. Takes up to a second in the
+        """Use other settings from the next frame on; followed people are kept. Takes up to a second in the
         caller's thread. If it raises, nothing has changed. Raises RtswapError."""
         before = self.config
         if not self._adjusted(config) and (before.swap, before.mask, before.models) != (
@@ -111,7 +111,7 @@ class Loop:
         self.cast = cast
 
     def forget(self, id: str) -> None:
-        """Keep nothing of a source that is not in use any more."""
+        """Drop a source that is no longer in use."""
         if id in self._ids and id not in self.cast.ids:
             self._use(self.config, self.cast.ids, self.cast)
 

@@ -1,5 +1,5 @@
 """aiortc, set for a conversation: a frame goes on when its last packet is there, is encoded as fast as it can be, and
-is shown when it comes.
+is shown when it comes. On a studio that only this machine reaches, both ends may meet on the loopback device.
 
 aiortc waits for a packet of the next frame before it decodes one (33 ms at 30 fps), removes noise and encodes slowly,
 and leaves it to the browser how long a frame waits to be shown (50 ms here).
@@ -10,8 +10,9 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
+import aioice
 import av
-from aiortc import rtcrtpreceiver, rtcrtpsender, rtp
+from aiortc import rtcicetransport, rtcrtpreceiver, rtcrtpsender, rtp
 from aiortc.codecs import HEADER_EXTENSIONS, get_encoder, h264, vpx
 from aiortc.codecs.base import Encoder
 from aiortc.jitterbuffer import JitterBuffer, JitterFrame
@@ -33,6 +34,7 @@ GIVE_UP_TICKS = CLOCK // 2
 """A frame with a lost packet is given up when a frame so much younger arrives."""
 OLD = 100
 """Packets: what is that much older is no late packet, but a stream that begins again."""
+LOOPBACK = "127.0.0.1"
 PLAYOUT_DELAY = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
 
 
@@ -178,15 +180,28 @@ def fast_encoder(codec: RTCRtpCodecParameters) -> Encoder:
 
 
 def video_or_sound(capacity: int, prefetch: int = 0, is_video: bool = False) -> WholeFrames | JitterBuffer:
-    """What joins packets to frames. Sound waits for one packet more, 20 ms, instead of aiortc's 80 ms: the pictures
-    do not wait for it either."""
+    """The buffer that joins packets to frames. Sound waits for one packet more, 20 ms, instead of aiortc's 80 ms:
+    the pictures do not wait for it either."""
     return WholeFrames(capacity) if is_video else JitterBuffer(capacity, min(prefetch, 1))
 
 
-def set_low_delay() -> None:
-    """Put these parts in the place of aiortc's, for all connections that are made from now on."""
+class WithLoopback(aioice.Connection):
+    """Offers the loopback device, too, which aioice leaves out: a machine without a network has no other."""
+
+    async def get_component_candidates(
+        self, component: int, addresses: list[str], timeout: int = 5
+    ) -> list[aioice.Candidate]:
+        """As aioice's."""
+        return await super().get_component_candidates(component, [*addresses, LOOPBACK], timeout)
+
+
+def set_low_delay(*, loopback: bool) -> None:
+    """Put these parts in the place of aiortc's, for all connections that are made from now on. ``loopback``: whether
+    they may be made on the loopback device."""
     module: Any = rtcrtpsender
     module.get_encoder = fast_encoder
+    module = rtcicetransport
+    module.Connection = WithLoopback if loopback else aioice.Connection
     module = rtcrtpreceiver
     module.JitterBuffer = video_or_sound
     module = rtp

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
 from rtswap.core.errors import RtswapError, UsageError
@@ -55,8 +56,23 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         return answer(422, str(error))
     except RtswapError as error:
         return answer(409, str(error))
+    except (HttpProcessingError, web.RequestPayloadError):
+        return answer(400, "the request's body does not follow HTTP")
     except ConnectionError:
         raise
     except Exception:
         logging.getLogger("rtswap.web").exception("%s %s failed", request.method, request.path)
         return answer(500, "rtswap failed, which is a bug; its terminal says more")
+
+
+def fault_log() -> logging.Logger:
+    """The log of the HTTP server: faults of the program alone. What clients send wrongly is answered, and would let
+    anybody who can connect fill the terminal."""
+    log = logging.getLogger("rtswap.web.http")
+    log.addFilter(_is_fault)
+    return log
+
+
+def _is_fault(record: logging.LogRecord) -> bool:
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, HttpProcessingError | web.RequestPayloadError)

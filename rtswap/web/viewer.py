@@ -24,6 +24,8 @@ SHARES = (1.0, 0.75, 0.5)
 """How large the picture is that is sent to browsers, while it takes longer than ``TARGET_S`` from capture to being
 sent."""
 TARGET_S = 0.1
+AGE_WEIGHT, MOST_AGE_S = 0.1, 0.5
+"""Of a picture in the mean age; sound waits no longer for pictures."""
 MOST_WIDTHS = 4
 """Of pictures that watchers share; more are made anew for each."""
 Size = tuple[int, int]
@@ -58,8 +60,8 @@ class Watcher:
         self._picture: MarkedImage | None = None
 
     def wants(self, now: float) -> bool:
-        """Whether a picture is to be made for it: in time, and instead of one that waits only if that is to be the
-        newest."""
+        """Whether it takes a picture now: not before one is due, and in place of a waiting one only if its view
+        adapts."""
         return now >= self._due and (self._picture is None or self.view.adapts)
 
     def put(self, picture: MarkedImage | None) -> None:
@@ -89,11 +91,13 @@ class Viewer:
         self._jpegs: dict[int, tuple[MarkedImage, asyncio.Future[bytes]]] = {}
         self._encoding = background("rtswap-preview")
         self._budget = make_budget()
+        self.age_s = 0.0
+        """How long pictures take from capture to being sent to browsers, smoothed; 0 while none are."""
         self.seen: Seen | None = None
         """None if no session runs or no picture has come yet."""
 
     def send(self, image: MarkedImage) -> None:
-        """As ``protocols.Output``: makes what is waited for, each form once."""
+        """As ``protocols.Output``: makes each view that a watcher waits for, once."""
         now = time.perf_counter()
         views = {one.view for one in self._watching if one.wants(now)}
         made = {view: self._made(image, view) for view in views}
@@ -107,7 +111,7 @@ class Viewer:
 
     def end(self) -> None:
         """Forget the picture; watchers see no other until the next session."""
-        self.seen, self._budget = None, make_budget()
+        self.seen, self._budget, self.age_s = None, make_budget(), 0.0
         self._jpegs.clear()
         for watcher in self._watching:
             watcher.put(None)
@@ -118,7 +122,7 @@ class Viewer:
 
     @property
     def watchers(self) -> int:
-        """How many watch."""
+        """The number of watchers."""
         return len(self._watching)
 
     @property
@@ -128,8 +132,9 @@ class Viewer:
 
     def sent(self, picture: MarkedImage) -> None:
         """Note that a picture of an adapting view has just been sent: if that is late, the next are smaller."""
-        before = self.share
-        self._budget.observe(time.perf_counter() - picture.captured_at)
+        before, age_s = self.share, time.perf_counter() - picture.captured_at
+        self._budget.observe(age_s)
+        self.age_s += AGE_WEIGHT * (min(age_s, MOST_AGE_S) - self.age_s)
         if self.share != before:
             self._on_event(f"pictures go to browsers at {self.share:.0%} of their size, for speed")
 

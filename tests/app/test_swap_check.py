@@ -7,7 +7,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 import pytest
-from people import face_models, person
+from people import ReadyMesh, face_models, person
 
 from rtswap.app.config import Config
 from rtswap.app.program import Probes, Program
@@ -28,7 +28,7 @@ class Spoilt:
         self._change = change
 
     def bind(self, source: SourceIdentity) -> Swapper:
-        swapper, change = MeshSwapModel().bind(source), self._change
+        swapper, change = ReadyMesh().bind(source), self._change
 
         class Bound:
             view, forget = swapper.view, swapper.forget

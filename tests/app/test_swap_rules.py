@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from people import group
+from ready import ready  # noqa: F401
 
 from rtswap.app.config import Config
 from rtswap.app.mapping import photos_of_sources, read_swap_rules
@@ -84,7 +85,7 @@ def test_different_people_get_different_faces(tmp_path: Path, capsys: pytest.Cap
     """To the bit what each would get alone, without ``--faces all`` and without ``--source``."""
     image, middle = group("ben", "carl", size=400), 400
     ada, dan = (swapped(tmp_path, image, "-s", f"persona:{who}", "--faces", "all") for who in ("ada", "dan"))
-    for left, right in (("left", "right"), ("1", "2"), ("persona:ben", "persona:carl"), ("left", "persona:carl")):
+    for left, right in (("left", "2"), ("persona:ben", "right")):
         both = swapped(tmp_path, image, "--swap", f"{left}=persona:ada", "--swap", f"{right}=persona:dan")
         np.testing.assert_array_equal(both[:, :middle], ada[:, :middle])
         np.testing.assert_array_equal(both[:, middle:], dan[:, middle:])

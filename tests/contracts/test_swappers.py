@@ -9,7 +9,7 @@ import foreign_models as foreign
 import numpy as np
 import pytest
 from imported import known
-from people import person, place_mesh, swap_face
+from people import ReadyMesh, person, place_mesh, swap_face
 from scripts_loader import load_script
 
 from rtswap.core.protocols import SwapModel, Swapper
@@ -18,7 +18,6 @@ from rtswap.engines.onnxruntime import OnnxRuntimeEngine
 from rtswap.networks.catalog import Entry
 from rtswap.networks.model_catalog import model_catalog
 from rtswap.networks.registry import Registry
-from rtswap.swappers.mesh.swapper import MeshSwapModel
 from rtswap.swappers.onnx.identity import Latent
 from rtswap.swappers.onnx.swapper import OnnxSwapModel, OnnxSwapper
 from rtswap.swappers.refiner.swapper import SIZES, RefinerSwapModel
@@ -33,7 +32,7 @@ def paper_mask() -> SwapModel:
 def one(name: str) -> SwapModel:
     registry = Registry(on_event=lambda text: None)
     engines = (OnnxRuntimeEngine(registry.path(one), threads=1) for one in ("refiner-source", name))
-    return RefinerSwapModel(MeshSwapModel(), *engines, SIZES[name])
+    return RefinerSwapModel(ReadyMesh(), *engines, SIZES[name])
 
 
 def imported(family: str) -> SwapModel:
@@ -57,7 +56,7 @@ class Known:
         return self._model.bind(known(source))
 
 
-MODELS = {"mesh": MeshSwapModel, "paper mask": paper_mask} | {name: partial(one, name) for name in SIZES}
+MODELS = {"mesh": ReadyMesh, "paper mask": paper_mask} | {name: partial(one, name) for name in SIZES}
 MODELS |= {f"imported {family}": partial(imported, family) for family in ("inswapper", "simswap", "uniface")}
 
 
@@ -129,7 +128,7 @@ def test_cheap_quality_is_served_too(swapper: Swapper) -> None:
 def test_two_sources_do_not_share(swapper: Swapper) -> None:
     if isinstance(swapper, OnnxSwapper):
         pytest.skip("the made-up networks paint nobody; test_models_command.py puts two people on two")
-    model = paper_mask() if type(swapper).__name__ == "PaperMask" else MeshSwapModel()
+    model = paper_mask() if type(swapper).__name__ == "PaperMask" else ReadyMesh()
     other = model.bind(person("dan"))
     who = person("ben")
     one, _ = swap_face(swapper, who.portrait, who.landmarks, match_color=False)

@@ -8,14 +8,14 @@ import socket
 import struct
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-from foreign_models import swapper
+from foreign_models import dfm, swapper
 from heic_sample import heic
 from media_files import make_clip
 from misbehaving import serve
@@ -46,7 +46,25 @@ COMMANDS = [
     [*VERA, "-i", "clip.mp4", "-o", "out.mp4", "--metrics", "FILE"],
     [*VERA, "-i", "clip.mp4", "-o", "out.mp4", "--sign-with", "FILE", "--sign-key", "FILE"],
     ["forget", "FILE"],
+    [*VERA, "-i", "face.png", "-o", "out.png", "--swapper", "FILE"],
+    ["--swapper", "FILE", "-i", "clip.mp4", "-o", "out.mp4"],
+    ["eval", "--sources", ".", "--pairs", "1", "--i-have-consent", "--out", "seen"],
+    ["eval", "--clips", "FILE", "--pairs", "1", "--i-have-consent", "--out", "seen"],
+    ["eval", "--swapper", "FILE", "--pairs", "1", "--i-have-consent", "--out", "seen"],
+    ["eval", "--sources", ".", "--swapped", ".", "--judge", "FILE", "--i-have-consent", "--out", "seen"],
+    ["bench", "--seconds", "0.3", "--out", "FILE"],
+    ["bench", "--seconds", "0.3", "--swapper", "FILE"],
+    ["bench", "--seconds", "0.3", "--streams", "2"],
+    ["doctor"],
+    ["doctor", "--json"],
+    ["personas", "--sheet", "out.png", "--json"],
+    ["personas", "--sheet", "FILE"],
+    ["train", "df", "--data", "FILE", "--data", ".", "--out", "run", "--minutes", "0.01"],
+    ["train", "fsgan", "--data", "FILE", "--out", "FILE", "--minutes", "0.01"],
+    ["models"],
+    ["completion", "FILE"],
 ]
+STUDIO = ["studio", "--port", "PORT", "--recordings", "out", "-i", "FILE", "--config", "settings.toml"]
 FLAGS = (  # noqa: SIM905
     "-s -i -o -y --swap --also --source-face --size --fps --start --end --duration --codec --crf --bitrate "
     "--no-audio --faces --follow --min-face --thresholds --swapper --expression --strength --color --detail --blend "
@@ -67,7 +85,8 @@ ODD = [
 ]  # fmt: skip
 SURROUNDINGS = [
     "no home", "other language", "C locale", "few handles", "small files", "little memory", "full disk", "read only",
-    "closed output", "full output", "gone folder",
+    "closed output", "full output", "gone folder", "full disk here", "jumping clock", "broken part", "broken part",
+    "broken part",
 ]  # fmt: skip
 
 
@@ -98,7 +117,8 @@ def make_seeds(folder: Path) -> dict[str, Path]:
     Pillow.fromarray(np.dstack([face, face[..., 0]])).save(folder / "alpha.png")
     (folder / "photo.heic").write_bytes(heic())
     (folder / "net.onnx").write_bytes(swapper("inswapper"))
-    (folder / "me.dfm").write_bytes(swapper("simswap"))
+    (folder / "me.dfm").write_bytes(dfm())
+    (folder / "other.onnx").write_bytes(swapper("simswap"))
     (folder / "list.m3u8").write_text(
         "#EXTM3U\n#EXT-X-VERSION:4\n#EXT-X-TARGETDURATION:2\n#EXTINF:1.2,\nclip.mp4\n#EXTINF:1.2,\nclip.mp4\n#EXT-X-ENDLIST\n"
     )
@@ -147,6 +167,34 @@ def mutated(data: bytes, others: list[bytes], rng: np.random.Generator) -> bytes
             case 9:
                 data = data[:at] + bytes(length) + data[at + length :]
     return data[:4_000_000]
+
+
+def write_jumping_clock(folder: Path) -> Path:
+    """Write what makes the clock jump by up to a week at every look, into ``folder``, which is to be on the path."""
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(
+        "import random, time\n"
+        "now, now_ns = time.time, time.time_ns\n"
+        "jump = lambda: random.choice([0, 0, 1, -1, 3600, -3600, 604800, -604800, -1.8e9])\n"
+        "time.time = lambda: now() + jump()\n"
+        "time.time_ns = lambda: now_ns() + int(jump() * 1e9)\n"
+    )
+    return folder
+
+
+def knock(port: int, rng: np.random.Generator) -> None:
+    """Send a server requests that no browser sends."""
+    lines = [
+        b"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n", b"\0" * 3000, b"GET /" + b"a" * 70_000,
+        b"POST /api/sources HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\nx", rng.bytes(500),
+        b"GET /api/status HTTP/9.9\r\n\r\n",
+        b"GET /../../etc/passwd HTTP/1.1\r\nHost: localhost\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    ]  # fmt: skip
+    for _ in range(5):
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1) as server:
+            server.sendall(lines[rng.integers(len(lines))])
+            server.settimeout(0.2)
+            server.recv(1000)
 
 
 @contextmanager

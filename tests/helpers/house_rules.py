@@ -106,9 +106,21 @@ def program() -> dict[str, ast.Module]:
     return {str(path.relative_to(ROOT)): ast.parse(path.read_text()) for path in sorted(files)}
 
 
+@cache
+def nodes(tree: ast.AST) -> tuple[ast.AST, ...]:
+    """All of a syntax tree, which every rule looks at."""
+    return tuple(ast.walk(tree))
+
+
+@cache
+def networks() -> frozenset[str]:
+    """Names of those that ship."""
+    return frozenset(tomllib.loads((ROOT / "rtswap/assets/networks.toml").read_text()))
+
+
 def imports(tree: ast.AST) -> Iterator[tuple[ast.Import | ast.ImportFrom, str]]:
     """Every import with its full name; ``from rtswap import types`` counts as rtswap.core.types."""
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Import):
             yield from ((node, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module == "rtswap":
@@ -145,15 +157,15 @@ def points_inwards(path: str, tree: ast.Module) -> Iterator[str]:
 
 def no_foreign_private_names(path: str, tree: ast.Module) -> Iterator[str]:
     """``from other import _x`` and ``other._x``: what another file may use has no underscore."""
-    own = {"self", "cls"} | {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
-    defined = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
-    for node in ast.walk(tree):
+    own = {"self", "cls"} | {node.name for node in nodes(tree) if isinstance(node, ast.ClassDef)}
+    defined = {node.name for node in nodes(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    for node in nodes(tree):
         if isinstance(node, ast.Attribute) and ast.unparse(node.value) in own:
             defined.add(node.attr)
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             defined.add(node.target.id)
     foreign = {name.split(".")[0] for _, name in imports(tree) if not name.startswith("rtswap")}
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("rtswap"):
             yield from (f"imports {alias.name} of {node.module}" for alias in node.names if is_private(alias.name))
         if isinstance(node, ast.Attribute) and is_private(node.attr) and node.attr not in defined:
@@ -187,7 +199,7 @@ def threads_where_they_belong(path: str, tree: ast.Module) -> Iterator[str]:
             names = [alias.name for alias in node.names] if isinstance(node, ast.ImportFrom) else []
             if name.split(".")[0] in ("concurrent", "multiprocessing") or {"Thread", "Timer"} & set(names):
                 yield f"line {node.lineno}: imports {name}"
-        for node in ast.walk(tree):
+        for node in nodes(tree):
             if isinstance(node, ast.Attribute) and ast.unparse(node) in ("threading.Thread", "threading.Timer"):
                 yield f"line {node.lineno}: starts a thread"
 
@@ -196,7 +208,7 @@ def marked_by_disclosure_only(path: str, tree: ast.Module) -> Iterator[str]:
     """Neither what may leave nor the receipt for it is made anywhere else, whatever it is called there."""
     if path == "rtswap/disclosure/stamp.py":
         return
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Call) and re.search("MarkedImage|StampedImage", ast.unparse(node.func)):
             yield f"line {node.lineno}: makes a {ast.unparse(node.func)}"
         if isinstance(node, ast.alias) and node.asname and node.name in ("MarkedImage", "StampedImage"):
@@ -211,7 +223,7 @@ def one_program(path: str, tree: ast.Module) -> Iterator[str]:
     """Only ``Program`` and its renderers put a loop together, so that what is measured is what ships."""
     if not path.startswith("rtswap/") or path in ("rtswap/app/program.py", "rtswap/app/renderers.py"):
         return
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in LOOP_PARTS:
             yield f"line {node.lineno}: makes a {ast.unparse(node.func)}: ask rtswap.app.program.Program"
 
@@ -220,23 +232,22 @@ def one_row_per_network(path: str, tree: ast.Module) -> Iterator[str]:
     """What is known of a network stands in its row of assets/networks.toml, not in tables beside it."""
     if not path.startswith("rtswap/") or path.startswith("rtswap/networks/"):
         return
-    names = set(tomllib.loads((ROOT / "rtswap/assets/networks.toml").read_text()))
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Dict):
             keys = {key.value for key in node.keys if isinstance(key, ast.Constant)}
-            if len(keys & names) > 2:
-                yield f"line {node.lineno}: a table of networks: {', '.join(sorted(keys & names))}"
+            if len(keys & networks()) > 2:
+                yield f"line {node.lineno}: a table of networks: {', '.join(sorted(keys & networks()))}"
 
 
 def no_global(_: str, tree: ast.Module) -> Iterator[str]:
-    yield from (f"line {node.lineno}: global" for node in ast.walk(tree) if isinstance(node, ast.Global))
+    yield from (f"line {node.lineno}: global" for node in nodes(tree) if isinstance(node, ast.Global))
 
 
 def no_broad_except(path: str, tree: ast.Module) -> Iterator[str]:
     """To clean up and raise the same error again is allowed everywhere."""
     if path in BROAD_EXCEPT:
         return
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.ExceptHandler) and ast.unparse(node.body[-1]) != "raise":
             caught = ast.unparse(node.type) if node.type else "everything"
             if re.search(r"\b(everything|Exception|BaseException)\b", caught):
@@ -266,7 +277,7 @@ def has_docstrings(path: str, tree: ast.Module) -> Iterator[str]:
 
 
 def speaks_our_words(_: str, tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         name = getattr(node, "id", None) or getattr(node, "arg", None) or getattr(node, "name", None)
         if not isinstance(name, str) or isinstance(node, ast.keyword | ast.alias):
             continue

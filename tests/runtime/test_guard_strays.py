@@ -56,7 +56,8 @@ def test_who_looks_out_from_behind_the_swapped_one_is_covered() -> None:
     behind, sighting = head(340, 280, score=0.65), seen(head(300))
     assert hides(guard.judge(STEP, SIZE, [track], {}, replace(sighting, beside=(behind,))), behind)
     assert guard.reasons == {Reason.DOUBT}
-    assert guard.judge(2 * STEP + STRAY_S, SIZE, [track], {}, sighting) == []
+    assert hides(guard.judge(2 * STEP, SIZE, [track], {}, sighting), behind), "missed for a frame"
+    assert guard.judge(3 * STEP + STRAY_S, SIZE, [track], {}, sighting) == []
 
 
 @pytest.mark.parametrize("px", [30, 240])

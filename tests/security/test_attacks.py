@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from attack_material import FLAGS, face_picture, mutated
+from attack_plugin import FINISH
 from media_files import make_clip
+from paths import ROOT
 from processes import run_python
 from scripts_loader import load_script
 
@@ -30,6 +33,21 @@ def test_the_same_number_gives_the_same_damage() -> None:
     one, two, other = (mutated(data, [data], np.random.default_rng([7, n])) for n in (1, 1, 2))
     assert one == two
     assert len({data, one, other}) == 3
+
+
+def test_a_part_breaks_where_it_is_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ATTACK_FAULT", "apply 2 ValueError")
+    finish = FINISH.build(None)  # type: ignore[arg-type]
+    assert finish.apply("as it is", None, None) == "as it is"
+    with pytest.raises(ValueError, match="on purpose"):
+        finish.apply("as it is", None, None)
+
+
+def test_the_tests_that_hold_each_point_exist() -> None:
+    """Those that ``docs/security.md`` names."""
+    named = set(re.findall(r"`(tests/\S+\.py|rtswap/assets/\S+\.md)`", (ROOT / "docs/security.md").read_text()))
+    assert len(named) > 20
+    assert [name for name in sorted(named) if not (ROOT / name).is_file()] == []
 
 
 def test_flags_exist() -> None:

@@ -27,17 +27,22 @@ model = resources.files("rtswap").joinpath("assets/recognition.onnx").read_bytes
 kept = [rtswap.engines.onnxruntime.OnnxRuntimeEngine(model), rtswap.engines.openvino.OpenVinoEngine(model)]
 """
 EVERY_COMMAND = """
-import sys
+import os, signal, sys, threading
 from rtswap.commands.main import main
 persona = ["-s", "persona:vera", "-q"]
 for args in (
-    ["doctor"], ["cameras"], ["personas"], ["config"], ["forget", "--all"],
+    ["doctor"], ["cameras"], ["personas"], ["config"], ["forget", "--all"], ["models"], ["completion", "bash"],
     [*persona, "-i", "people.png", "-o", "swapped.png"],
     [*persona, "-i", "people.png", "-o", "again.mkv"],
     ["verify", "swapped.png"], ["inspect", "people.png", "--output", "seen"],
     ["extract", "people.png", "--out", "faces"],
-    ["bench", "--engine", "onnxruntime,openvino", "--seconds", "0.1"],
+    ["eval", "--sources", ".", "--pairs", "1", "--i-have-consent", "--out", "judged"],
+    ["train", "df", "--data", "faces", "--data", "faces", "--out", "run", "--minutes", "0"],
+    ["bench", "--engine", "onnxruntime", "--streams", "1", "--seconds", "0.1"],
+    ["studio", "--port", "0"],
 ):
+    if args[0] == "studio":
+        threading.Timer(2, os.kill, (os.getpid(), signal.SIGINT)).start()
     print(args, main(args), file=sys.stderr)
 """
 
@@ -100,6 +105,7 @@ def test_no_command_sends_anything(tmp_path: Path) -> None:
     lines, done = recorded(tmp_path, EVERY_COMMAND)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "swapped.png").exists()
+    assert "['studio', '--port', '0'] 0" in done.stderr
     assert lines == []
 
 

@@ -21,24 +21,35 @@ from rtswap.vision.talking_head import persona
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows sends no signals to children")
 
+FRAMES = 2000
+
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Ben for longer than any test runs."""
     path = tmp_path_factory.mktemp("clip") / "long.mp4"
     image = cv2.resize(persona("ben"), (320, 320))
-    make_clip(path, [image] * 2000, fps=25, options={"preset": "ultrafast"})
+    make_clip(path, [image] * FRAMES, fps=25, options={"preset": "ultrafast"})
     return path
+
+
+def rtswap(*args: str, nohup: bool = False, **streams: int) -> subprocess.Popen[bytes]:
+    """A command, under ``nohup`` or not, however the tests run."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN if nohup else signal.SIG_DFL)
+    try:
+        command = [sys.executable, "-m", "rtswap", *args]
+        return subprocess.Popen(command, start_new_session=True, **streams)  # type: ignore[no-any-return, call-overload]
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def started(clip: Path, out: Path, **streams: int) -> subprocess.Popen[bytes]:
     """A run that has begun to write to ``out``."""
-    command = [sys.executable, "-m", "rtswap", "-s", "persona:vera", "-i", str(clip), "-o", str(out)]
-    process = subprocess.Popen(command, start_new_session=True, **streams)  # type: ignore[call-overload]
+    process = rtswap("-s", "persona:vera", "-i", str(clip), "-o", str(out), **streams)
     until = time.monotonic() + 40
     while not any(path.stat().st_size > 10_000 for path in out.parent.iterdir()) and time.monotonic() < until:
         time.sleep(0.02)
-    return process  # type: ignore[no-any-return]
+    return process
 
 
 def playable(folder: Path) -> int:
@@ -65,15 +76,33 @@ def test_a_second_ctrl_c_ends_at_once_but_in_order(clip: Path, tmp_path: Path, p
 
 
 def test_a_closed_terminal_finishes_the_file(clip: Path, tmp_path: Path) -> None:
-    """The terminal is gone, so nothing can be printed either."""
+    """The terminal is gone, so nothing can be printed either. Under ``nohup`` children would ignore the signal."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     ours, theirs = pty.openpty()
     with started(clip, tmp_path / "out.mp4", stdin=theirs, stdout=theirs, stderr=theirs) as process:
+        signal.signal(signal.SIGHUP, before)
         os.close(theirs)
         os.close(ours)
         process.send_signal(signal.SIGHUP)
         assert process.wait(30) == 0
     assert (tmp_path / "out.mp4").exists()
-    assert playable(tmp_path) >= 1
+    assert 1 <= playable(tmp_path) < FRAMES
+
+
+@pytest.mark.parametrize("nohup", [False, True])
+def test_a_closed_terminal_ends_the_studio_but_not_under_nohup(tmp_path: Path, nohup: bool) -> None:
+    words = ("studio", "--port", "0", "--recordings", str(tmp_path))
+    with rtswap(*words, nohup=nohup, stderr=subprocess.STDOUT, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        while b"the studio is at" not in process.stdout.readline():
+            assert process.poll() is None
+        process.send_signal(signal.SIGHUP)
+        time.sleep(0.3)
+        if nohup:
+            assert process.poll() is None
+            process.send_signal(signal.SIGTERM)
+        assert process.wait(15) == 0
+        assert b"Traceback" not in process.stdout.read()
 
 
 def test_ctrl_c_while_a_playlist_is_read_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

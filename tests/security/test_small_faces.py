@@ -26,16 +26,18 @@ def large_only() -> tuple[Config, FaceModels]:
     return config, open_models(config, on_event=lambda event: None)
 
 
-def outcome(config: Config, models: FaceModels, size: tuple[int, int], face_px: int) -> str:
-    """What happens to a face of this width, in each of three frames."""
-    pipeline = Program(config, on_event=lambda event: None, models=models).pipeline(live=False)
+def outcome(
+    config: Config, models: FaceModels, size: tuple[int, int], face_px: int, *, photos: bool = False, count: int = 3
+) -> str:
+    """What happens to a face of this width, in each of ``count`` frames. ``photos``: as for ``Program.pipeline``."""
+    pipeline = Program(config, on_event=lambda event: None, models=models).pipeline(photos=photos, live=False)
     portrait = persona("ben")  # the face is .45 of its width
     side = round(face_px / 0.45)
     plain = np.full((size[1], size[0], 3), 100, np.uint8)
     place = np.s_[500 : 500 + side, 700 : 700 + side]
     plain[place] = cv2.resize(portrait, (side, side), interpolation=cv2.INTER_AREA)
     found = set()
-    for index in range(3):
+    for index in range(count):
         outcome = pipeline.process(Frame(plain.copy(), index, index / 30, index / 30), Quality())
         assert outcome.image is not None
         inner = np.s_[500 + side // 3 : 500 + 2 * side // 3, 700 + side // 3 : 700 + 2 * side // 3]
@@ -53,6 +55,11 @@ def test_a_face_above_the_limit_is_swapped(size: tuple[int, int], face_px: int) 
 def test_a_small_face_in_4k_is_covered(face_px: int) -> None:
     """Above the limit of 35 px, but too small in so large a frame: a twenty-fifth of its width is needed."""
     assert outcome(CONFIG, face_models(), UHD, face_px) == "covered"
+
+
+def test_the_same_face_in_a_picture_is_swapped() -> None:
+    """Pictures are searched at a higher resolution than video."""
+    assert outcome(CONFIG, face_models(), UHD, 100, photos=True, count=1) == "swapped"
 
 
 def test_a_face_below_the_limit_is_covered(large_only: tuple[Config, FaceModels]) -> None:

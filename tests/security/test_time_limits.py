@@ -10,6 +10,7 @@ from pathlib import Path
 
 import av
 import pytest
+from av import _core
 from misbehaving import serve
 
 from rtswap.app.config_file import read
@@ -71,6 +72,12 @@ def dripping(request: pytest.FixtureRequest) -> Iterator[str]:
     content = 200, {"Content-Type": "video/mp4", "Content-Length": "9000"}, None
     with serve(lambda path: content if request.param == "content" else None) as address:
         yield f"{address}clip.mp4"
+
+
+@pytest.mark.skipif("enable-libsrt" in str(_core.library_meta), reason="this PyAV can do SRT")
+def test_srt_is_refused_at_once_where_pyav_lacks_it() -> None:
+    with pytest.raises(InputError, match="a protocol that the installed PyAV lacks"):
+        NetworkStream("srt://127.0.0.1:9", on_event=print)
 
 
 def test_a_dripping_stream_is_given_up(dripping: str) -> None:

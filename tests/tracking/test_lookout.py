@@ -44,6 +44,10 @@ class Marked:
         return maps
 
 
+def sentinel(model: HeadModel) -> Sentinel:
+    return Sentinel(model, model)
+
+
 def scene(seed: int, size: tuple[int, int] = (640, 360)) -> Image:
     grid = np.random.default_rng(seed).uniform(0, 255, (9, 16, 3)).astype(np.float32)
     return np.clip(cv2.resize(grid, size, interpolation=cv2.INTER_CUBIC), 0, 255).astype(np.uint8)
@@ -59,7 +63,7 @@ def test_pictures_are_reduced_to_whole_cells(size: tuple[int, int]) -> None:
 
 def test_heads_come_in_pixels_of_the_frame() -> None:
     image = scene(1, (1280, 720))
-    (head,) = Sentinel(HeadModel(Marked())).look(image).heads
+    (head,) = sentinel(HeadModel(Marked())).look(image).heads
     scale = np.divide(image.shape[1::-1], reduced(image).shape[1::-1])
     middle = (head.box[:2] + head.box[2:]) / 2
     np.testing.assert_allclose(middle, np.array([3.5 + 0.25, 2.5 - 0.5]) * 8 * scale, rtol=1e-5)
@@ -84,17 +88,17 @@ class FromAfar(HeadModel):
 
 def test_a_faint_head_is_looked_at_more_closely() -> None:
     image = scene(1, (1280, 720))
-    (head,) = Sentinel(FromAfar(0.95)).look(image).heads
+    (head,) = sentinel(FromAfar(0.95)).look(image).heads
     assert head.score == pytest.approx(0.95)
     for model in (FromAfar(UNSURE[1] - 0.1), FromAfar(0.95, middle=SIDE - 20)):
-        (head,) = Sentinel(model).look(image).heads
+        (head,) = sentinel(model).look(image).heads
         assert head.score == pytest.approx(UNSURE[0] + 0.05)
         assert model.close_ups == 1
 
 
 def test_heads_of_those_who_are_swapped_need_no_closer_look() -> None:
     image, model = scene(1, (1280, 720)), FromAfar(0.95)
-    Sentinel(model).look(image, [np.array([150, 230, 260, 340], np.float32)])
+    sentinel(model).look(image, [np.array([150, 230, 260, 340], np.float32)])
     assert model.close_ups == 0
 
 
@@ -110,11 +114,11 @@ def test_of_squares_that_lie_on_each_other_the_best_is_kept() -> None:
 @pytest.mark.parametrize("spoil", ["nan", "constant", "shape", "missing"])
 def test_a_network_that_answers_nonsense_is_a_failure_not_an_empty_picture(spoil: str) -> None:
     with pytest.raises(ModelError, match="second detector"):
-        Sentinel(HeadModel(Marked(spoil))).look(scene(1))
+        sentinel(HeadModel(Marked(spoil))).look(scene(1))
 
 
 def test_cuts_are_seen_motion_and_light_are_none() -> None:
-    watch = Sentinel(HeadModel(Marked()))
+    watch = sentinel(HeadModel(Marked()))
     first = scene(1)
     assert not watch.look(first).cut
     for image in (
@@ -131,7 +135,7 @@ def test_cuts_are_seen_motion_and_light_are_none() -> None:
 
 def test_one_grey_value_is_nobody_whatever_the_network_sees_in_it() -> None:
     """A closed lens: what the network says of it must not keep the picture covered for ever."""
-    seen = Sentinel(HeadModel(Marked())).look(np.full((360, 640, 3), 90, np.uint8))
+    seen = sentinel(HeadModel(Marked())).look(np.full((360, 640, 3), 90, np.uint8))
     assert not seen.heads
     assert seen.sure
 
@@ -146,7 +150,7 @@ def test_dark_and_noise_do_not_show_that_nobody_is_there() -> None:
 
 def test_where_nothing_changes_not_every_frame_is_looked_at_and_none_is_forgotten() -> None:
     network = Marked()
-    watch = Sentinel(HeadModel(network))
+    watch = sentinel(HeadModel(network))
     heads = [watch.look(scene(1)).heads for _ in range(4 * (MOST_SKIPPED + 1))]
     assert network.runs == 4
     assert all(len(found) == 1 for found in heads)
@@ -155,7 +159,7 @@ def test_where_nothing_changes_not_every_frame_is_looked_at_and_none_is_forgotte
 @pytest.mark.parametrize("light", [1.0, 0.1])
 def test_whoever_comes_in_is_looked_at_in_the_first_frame(light: float) -> None:
     network, rng = Marked(), np.random.default_rng(2)
-    watch, empty = Sentinel(HeadModel(network)), scene(1) * light
+    watch, empty = sentinel(HeadModel(network)), scene(1) * light
     for _ in range(2):
         watch.look(np.clip(empty + rng.normal(0, 1, empty.shape), 0, 255).astype(np.uint8))
     before = network.runs
@@ -166,7 +170,7 @@ def test_whoever_comes_in_is_looked_at_in_the_first_frame(light: float) -> None:
 
 def test_a_slow_change_adds_up() -> None:
     network = Marked()
-    watch, first, second = Sentinel(HeadModel(network)), scene(1), scene(1)
+    watch, first, second = sentinel(HeadModel(network)), scene(1), scene(1)
     second[200:230, 400:424] = 255
     for share in np.linspace(0, 1, 40):
         watch.look(cv2.addWeighted(first, 1 - share, second, float(share), 0))
@@ -175,7 +179,7 @@ def test_a_slow_change_adds_up() -> None:
 
 def test_what_moves_within_a_swapped_face_calls_for_no_look_what_moves_beside_it_does() -> None:
     network = Marked()
-    watch, image = Sentinel(HeadModel(network)), scene(1)
+    watch, image = sentinel(HeadModel(network)), scene(1)
     face = np.array([100, 100, 180, 200], np.float32)
     watch.look(image, [face])
     image = image.copy()
@@ -190,7 +194,7 @@ def test_what_moves_within_a_swapped_face_calls_for_no_look_what_moves_beside_it
 def test_what_appears_beside_a_swapped_face_is_looked_at_at_once(beyond: float, runs: int) -> None:
     """``beyond``: the margin, in faces; its own head changes the picture close by."""
     image, face = scene(1, (1280, 720)), np.array([500, 200, 800, 500], np.float32)
-    watch = Sentinel(HeadModel(network := Marked()))
+    watch = sentinel(HeadModel(network := Marked()))
     watch.look(image, [face])
     changed, x = image.copy(), round(800 + beyond * 300)
     changed[300:360, x : x + 40] = 255 - changed[300:360, x : x + 40]

@@ -9,10 +9,22 @@ import numpy as np
 import pytest
 from face_stream import track_at
 
-from rtswap.core.types import Image
+from rtswap.core.types import Head, Image, Track
 from rtswap.networks.heads import HeadModel
 from rtswap.tracking.lookout import reduced
-from rtswap.tracking.neighbours import EVERY, LEAST_SCORE, LOOKS_OUT, MOST_SKIPPED, REACH, SIDE, Neighbours, around
+from rtswap.tracking.neighbours import (
+    BLOCK,
+    LEAST_BELOW,
+    LEAST_SCORE,
+    MOST_SKIPPED,
+    ONE_MORE,
+    REACH,
+    SIDE,
+    SMALLEST,
+    UNSURE,
+    Neighbours,
+    around,
+)
 from rtswap.vision.geometry import box_of
 
 FACE = np.array([0, 0, 255], np.uint8)
@@ -30,8 +42,7 @@ class Scripted(HeadModel):
         self.pictures: list[Image] = []
 
     def find(self, picture: Image, threshold: float) -> np.ndarray:
-        if threshold == LOOKS_OUT:  # otherwise one half alone
-            self.pictures.append(picture.copy())
+        self.pictures.append(picture.copy())
         scale = SIDE / REACH
         found = [
             [
@@ -45,11 +56,18 @@ class Scripted(HeadModel):
         return np.array(found, np.float32).reshape(-1, 5)
 
 
+def look(watch: Neighbours, image: Image, tracks: Sequence[Track], small: Image | None = None) -> tuple[Head, ...]:
+    small = reduced(image) if small is None else small
+    size = small.shape[1] // BLOCK, small.shape[0] // BLOCK
+    blocks = cv2.resize(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), size, interpolation=cv2.INTER_AREA)
+    return watch.look(image, tracks, small, np.asarray(blocks, np.float32))
+
+
 def test_heads_come_in_pixels_of_the_frame() -> None:
     track = track_at(*PLACE, px=120)
     x1, y1, x2, y2 = box_of(track.landmarks)
     side = max(x2 - x1, y2 - y1)
-    (head,) = Neighbours(Scripted((0.6, -0.3, 0.9, 0.8))).look(SCENE, [track])
+    (head,) = look(Neighbours(Scripted((0.6, -0.3, 0.9, 0.8))), SCENE, [track])
     middle = (head.box[:2] + head.box[2:]) / 2
     np.testing.assert_allclose(middle, [(x1 + x2) / 2 + 0.6 * side, (y1 + y2) / 2 - 0.3 * side], atol=0.05)
     np.testing.assert_allclose(head.box[2:] - head.box[:2], 0.9 * side, atol=0.05)
@@ -62,76 +80,83 @@ def test_every_followed_face_is_painted_out() -> None:
     for track in tracks:
         x1, y1, x2, y2 = box_of(track.landmarks).astype(int)
         image[y1 + 12 : y2 - 12, x1 + 12 : x2 - 12] = FACE
-    Neighbours(model).look(image, tracks)
+    look(Neighbours(model), image, tracks)
     assert not (np.abs(model.pictures[0].astype(int) - FACE).max(axis=2) < 60).any()
 
 
 @pytest.mark.parametrize(
     ("found", "there"),
     [
-        ((0.6, -0.3, 0.9, LOOKS_OUT + 0.02), True),  # looks out beside the face
-        ((0.1, 0.0, 1.1, LOOKS_OUT + 0.02), False),  # the face's own hair
-        ((0.5, 0.7, 0.6, LOOKS_OUT + 0.15), False),  # a hand below the chin
-        ((0.5, 0.7, 0.6, LEAST_SCORE + 0.02), True),  # that is a face
-        ((0.6, -0.3, 0.2, 0.95), False),  # far behind: seen in the whole picture
+        ((0.6, -0.3, 0.9, LEAST_SCORE + 0.02), True),
+        ((0.6, -0.3, 0.9, LEAST_SCORE - 0.02), False),
+        ((0.5, 0.7, 0.6, LEAST_BELOW - 0.02), False),  # a hand below the chin
+        ((0.5, 0.7, 0.6, LEAST_BELOW + 0.02), True),  # that is a face
+        ((0.6, -0.3, SMALLEST + 0.02, 0.95), True),
+        ((0.6, -0.3, SMALLEST - 0.02, 0.95), False),  # far behind: seen in the whole picture
     ],
 )
 def test_what_counts_as_somebody(found: tuple[float, ...], there: bool) -> None:
-    assert bool(Neighbours(Scripted(found)).look(SCENE, [track_at(*PLACE, px=120)])) == there
+    assert bool(look(Neighbours(Scripted(found)), SCENE, [track_at(*PLACE, px=120)])) == there
+
+
+def test_beside_somebody_one_more_is_found_sooner() -> None:
+    """Two who look out on both sides of a head."""
+    faint = (-0.6, -0.3, 0.9, ONE_MORE + 0.02)
+    track = track_at(*PLACE, px=120)
+    assert look(Neighbours(Scripted(faint)), SCENE, [track]) == ()
+    assert len(look(Neighbours(Scripted(faint, (0.6, -0.3, 0.9, 0.8))), SCENE, [track])) == 2
 
 
 def test_one_face_a_frame_is_looked_around_in_turns() -> None:
     tracks = [track_at(300 * n, 300, px=90, id=n) for n in (1, 2, 3)]
     model = Scripted((0.6, -0.3, 0.9, 0.9))
     watch = Neighbours(model)
-    assert [len(watch.look(SCENE, tracks)) for _ in range(4)] == [1, 2, 3, 3]
-    assert len(watch.look(SCENE, tracks[1:])) == 2, "who is gone is forgotten"
+    assert [len(look(watch, SCENE, tracks)) for _ in range(4)] == [1, 2, 3, 3]
+    assert len(look(watch, SCENE, tracks[1:])) == 2, "who is gone is forgotten"
     assert len(model.pictures) == 3
 
 
 def test_surroundings_that_stay_are_looked_at_now_and_then() -> None:
-    watch, track = Neighbours(model := Scripted((0.6, -0.3, 0.9, 0.9))), track_at(*PLACE, px=120)
-    for _ in range(2 * EVERY * (MOST_SKIPPED + 1) - 1):
-        assert len(watch.look(SCENE, [track])) == 1
-    before = len(model.pictures)
-    assert before in (2, 3)
-    changed = SCENE.copy()
-    changed[300:400, 780:900] = 200
-    watch.look(changed, [track])
-    assert len(model.pictures) == before + 1
+    watch, track = Neighbours(model := Scripted((0.6, -0.3, 0.9, 0.3))), track_at(*PLACE, px=120)
+    for _ in range(2 * (MOST_SKIPPED + 1)):
+        look(watch, SCENE, [track])
+    assert len(model.pictures) == 2
+
+
+@pytest.mark.parametrize(("away", "runs"), [(0.0, 1), (0.9, 2), (4.0, 1)])
+def test_what_changes_around_a_face_is_looked_at_in_the_same_frame(away: float, runs: int) -> None:
+    """``away``: how far to the left of the face's middle, in faces; the face itself may change."""
+    watch, track = Neighbours(model := Scripted((0.6, -0.3, 0.9, 0.3))), track_at(*PLACE, px=120)
+    look(watch, PHOTO, [track])
+    changed, x = PHOTO.copy(), round(PLACE[0] - 120 * away)
+    changed[370:420, x - 25 : x + 25] = 255 - changed[370:420, x - 25 : x + 25]
+    look(watch, changed, [track])
+    assert len(model.pictures) == runs
+
+
+@pytest.mark.parametrize(("score", "runs"), [(UNSURE - 0.05, 1), (UNSURE + 0.05, 2), (0.9, 2)])
+def test_smaller_changes_count_where_somebody_may_be(score: float, runs: int) -> None:
+    watch, track = Neighbours(model := Scripted((0.6, -0.3, 0.9, score))), track_at(*PLACE, px=120)
+    look(watch, PHOTO, [track])
+    changed = PHOTO.copy()
+    changed[370:420, 570:620] += np.uint8(0.25 * PHOTO.std())
+    assert len(look(watch, changed, [track])) == (score > LEAST_SCORE)
+    assert len(model.pictures) == runs
 
 
 def test_nothing_is_looked_at_without_faces_or_outside_the_frame() -> None:
     watch = Neighbours(model := Scripted((0.6, -0.3, 0.9, 0.9)))
-    assert watch.look(SCENE, []) == ()
-    assert watch.look(SCENE, [track_at(-900, -900, px=60)]) == ()
+    assert look(watch, SCENE, []) == ()
+    assert look(watch, SCENE, [track_at(-900, -900, px=60)]) == ()
     assert model.pictures == []
-
-
-class OneSided(HeadModel):
-    """Sees one large head where both sides of the face are visible, and somebody where only one is."""
-
-    def __init__(self) -> None: ...
-
-    def find(self, picture: Image, threshold: float) -> np.ndarray:
-        left, right = picture[:, : SIDE // 2], picture[:, SIDE // 2 :]
-        seen = [part.std() > 1 for part in (left, right)]
-        x, y, half = (64, 58, 40) if all(seen) else (30, 45, 22) if seen[0] else (98, 45, 22)
-        return np.array([[x - half, y - half, x + half, y + half, LOOKS_OUT + 0.02]], np.float32)
-
-
-def test_two_who_look_out_on_both_sides_are_found() -> None:
-    track = track_at(*PLACE, px=120)
-    heads = Neighbours(OneSided()).look(SCENE, [track])
-    assert sorted(np.sign((head.box[0] + head.box[2]) / 2 - PLACE[0]) for head in heads) == [-1, 1]
 
 
 @pytest.mark.parametrize("px", [60, 260])
 def test_the_reduced_picture_shows_the_same(px: int) -> None:
     models, track = (Scripted((0.6, -0.3, 0.9, 0.9)), Scripted((0.6, -0.3, 0.9, 0.9))), track_at(*PLACE, px=px)
     heads = [
-        Neighbours(model).look(PHOTO, [track], small)[0]
-        for model, small in zip(models, (None, reduced(PHOTO)), strict=True)
+        look(Neighbours(model), PHOTO, [track], small)[0]
+        for model, small in zip(models, (PHOTO, reduced(PHOTO)), strict=True)
     ]
     np.testing.assert_array_equal(heads[0].box, heads[1].box)
     first, second = (model.pictures[0].astype(float) for model in models)

@@ -145,13 +145,10 @@ def test_losses_of_pictures_and_points_by_hand() -> None:
     off = torch.tensor([[0.2, 0.0], [0.0, -0.4]]).expand(1, 3, 2, 2)
     nothing, whole = torch.zeros_like(off), torch.ones(1, 1, 2, 2)
     assert float(losses.difference(off, nothing, whole)) == pytest.approx((0.04 + 0.16) / 4)
-    assert float(losses.edges(off, nothing, whole)) == pytest.approx(((0.2 + 0.4) / 2 + (0.2 + 0.4) / 2) / 2)
     left = torch.tensor([[1.0, 0.0], [1.0, 0.0]]).view(1, 1, 2, 2)
     assert float(losses.difference(off, nothing, left)) == pytest.approx(0.04 / 4)
     points = torch.tensor([[[0.3, 0.4], [0.0, 0.0]]])
     assert float(losses.apart(points, torch.zeros_like(points))) == pytest.approx(0.25, abs=1e-3)
-    who = torch.tensor([[0.6, 0.8], [1.0, 0.0]])
-    assert float(losses.unlike(who, torch.tensor([[1.0, 0.0], [1.0, 0.0]]))) == pytest.approx(0.2)
 
 
 def test_losses_of_clips_by_hand() -> None:

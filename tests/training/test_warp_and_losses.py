@@ -10,7 +10,7 @@ pytest.importorskip("torch", reason="torch is not installed: it is needed to tra
 import torch
 from skimage.metrics import structural_similarity
 
-from rtswap.training.losses import colour_statistics, dssim, smooth, soft_mask, ssim
+from rtswap.training.losses import colour_statistics, decibels, dssim, edges, smooth, soft_mask, ssim, unlike
 from rtswap.training.optimisers import KEPT, AdaBelief
 from rtswap.training.people import Draw, Person, recoloured
 from rtswap.training.warp import Variation, draw_maps, grid, warp_field
@@ -85,6 +85,18 @@ def test_colour_statistics_by_hand() -> None:
     mean, deviation = colour_statistics(picture, where)[0]
     assert float(mean) == pytest.approx(1.0)
     assert float(deviation) == pytest.approx((2 / 3) ** 0.5, abs=1e-4)
+
+
+def test_edges_decibels_and_likeness_by_hand() -> None:
+    """2 x 2 errors of .4, .2, .1, 0: at the first place differences of .2 to the right and .3 below. Errors of .2
+    among values that span 2 are 20 dB, wherever no weight is."""
+    made = torch.tensor([[0.4, 0.2], [0.1, 0.0]]).expand(1, 3, 2, 2)
+    nothing, whole = torch.zeros_like(made), torch.ones(1, 1, 2, 2)
+    assert float(edges(made, nothing, whole)) == pytest.approx(0.25)
+    upper = torch.tensor([[1.0, 1.0], [0.0, 0.0]]).view(1, 1, 2, 2)
+    assert decibels(torch.full((1, 3, 2, 2), 0.2) + (1 - upper), nothing, upper, 2) == pytest.approx(20, abs=1e-4)
+    one, other = torch.tensor([[1.0, 0.0], [0.6, 0.8]]), torch.tensor([[1.0, 0.0], [1.0, 0.0]])
+    assert float(unlike(one, other)) == pytest.approx(0.2)
 
 
 def test_adabelief_takes_the_step_that_its_formula_says() -> None:

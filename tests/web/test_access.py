@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -88,3 +89,23 @@ def test_only_the_files_of_the_page_are_served(studio: Client, path: str) -> Non
     answer = studio.send("GET", path)
     assert answer.status == 404
     assert answer.headers["content-type"].startswith("application/problem+json")
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"GET /api/status HTTP/9.9\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 70_000 + b"\r\n\r\n",
+        b"POST /api/sources HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    ],
+    ids=["version", "TLS", "long header", "chunks"],
+)
+def test_what_is_no_http_is_answered_and_not_logged(
+    studio: Client, request_: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Anybody who can connect could fill the terminal otherwise."""
+    with socket.create_connection(("127.0.0.1", studio.port), timeout=5) as server:
+        server.sendall(request_)
+        assert server.recv(12)[8:] == b" 400"
+    assert caplog.text == ""

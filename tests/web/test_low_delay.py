@@ -94,7 +94,7 @@ def test_every_frame_is_encoded_when_it_comes(make: type, reader: type, unpack: 
 
 @pytest.mark.parametrize("make", [Vp8Encoder, H264Encoder])
 def test_small_changes_of_the_bit_rate_cost_no_key_frame(make: type) -> None:
-    low_delay.set_low_delay()
+    low_delay.set_low_delay(loopback=True)
     encoder, codecs = make(), []
     for rate in (2_500_000, 2_800_000, 2_300_000, 1_200_000, 5_000_000):
         frame = to_yuv(numbered_picture(len(codecs), (64, 48)))
@@ -115,8 +115,8 @@ def test_packets_say_that_the_frame_is_shown_at_once() -> None:
 
 
 def test_aiortc_uses_these_parts() -> None:
-    low_delay.set_low_delay()
-    low_delay.set_low_delay()
+    low_delay.set_low_delay(loopback=True)
+    low_delay.set_low_delay(loopback=True)
     assert [one.uri for one in HEADER_EXTENSIONS["video"]].count(PLAYOUT_DELAY) == 1
     assert rtp.HeaderExtensionsMap is ShownAtOnce
     assert isinstance(rtcrtpreceiver.JitterBuffer(capacity=512, is_video=True), WholeFrames)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 
-from training.arrays import Bytes
+from training.arrays import Bytes, Floats
 from training.heads.portraits import Portraits
 
 
@@ -38,6 +40,29 @@ def patch(portraits: Portraits, height: int, width: int, rng: np.random.Generato
             how = cv2.INTER_AREA if wide > width else cv2.INTER_LINEAR
             return np.array(cv2.resize(part, (max(width, 1), max(height, 1)), interpolation=how), np.uint8)
     return painted(height, width, rng)
+
+
+def scrap(
+    portraits: Portraits, height: int, width: int, skin: Callable[[], Floats], rng: np.random.Generator
+) -> tuple[Bytes, Bytes]:
+    """A part of a portrait without a head, round or square, with a soft edge: its pixels (height, width, 3) and its
+    opacity (height, width). At times of one colour, ``skin``, or with spots."""
+    side = max(width, height)
+    picture = patch(portraits, height, width, rng)
+    alpha = np.zeros((height, width), np.uint8)
+    if rng.random() < 0.7:
+        cv2.ellipse(alpha, (width // 2, height // 2), (round(width * 0.42), round(height * 0.42)), 0, 0, 360, 255, -1)
+    else:
+        alpha[1:-1, 1:-1] = 255
+    if rng.random() < 0.3:
+        picture[:] = skin()
+    if rng.random() < 0.25:
+        for _ in range(int(rng.integers(1, 6))):
+            at = (int(rng.integers(width)), int(rng.integers(height)))
+            radius = max(1, round(side * float(rng.uniform(0.02, 0.12))))
+            cv2.circle(picture, at, radius, rng.uniform(0, 255, 3).tolist(), -1)
+    soft = float(rng.uniform(0.4, 0.5 + side / 25))
+    return picture, np.asarray(cv2.GaussianBlur(alpha, (0, 0), soft), np.uint8)
 
 
 def _touches(boxes: np.ndarray, x: int, y: int, wide: int, tall: int) -> bool:

@@ -16,7 +16,7 @@ from training.camera import noise_bank
 from training.heads.limbs import HAND, SIDE, Limbs, Solid
 from training.heads.optics import Optics
 from training.heads.portraits import Portraits
-from training.heads.rooms import patch, printed, put_bars, room
+from training.heads.rooms import patch, printed, put_bars, room, scrap
 from training.landmarks.views import Views
 
 HEIGHT, WIDTH = 192, 256
@@ -81,15 +81,10 @@ class Sampler:
 
     def one(self) -> tuple[Bytes, Floats]:
         rng = self._rng
-        self._heads = []
-        self._canvas = room(self._portraits, HEIGHT, WIDTH, rng)
+        self._begin()
         if rng.random() < PORTRAIT:
             self._portrait()
-        for _ in range(int(rng.poisson(1.5))):
-            if rng.random() < 0.35:
-                self._limb()
-            else:
-                self._decoy()
+        self._put_things()
         for _ in range(int(rng.choice(list(COUNTS), p=list(COUNTS.values())))):
             if len(self._heads) < MOST_HEADS:
                 self._head()
@@ -102,6 +97,19 @@ class Sampler:
             if head[2] < 5.5 + lost:
                 heads[row, 3] = MAY
         return picture, heads
+
+    def _begin(self) -> None:
+        """An empty room."""
+        self._heads = []
+        self._canvas = room(self._portraits, HEIGHT, WIDTH, self._rng)
+
+    def _put_things(self) -> None:
+        """Things that are no heads."""
+        for _ in range(int(self._rng.poisson(1.5))):
+            if self._rng.random() < 0.35:
+                self._limb()
+            else:
+                self._decoy()
 
     def _portrait(self) -> None:
         """A person where they are, as near or far as may be."""
@@ -205,35 +213,11 @@ class Sampler:
         """Something that is no head: cloth, leaves, arms, walls, in the same shapes and with the same edges."""
         rng = self._rng
         side = float(np.exp(rng.uniform(np.log(6), np.log(200))))
-        size = round(side), round(side * float(np.exp(rng.normal(0, 0.25))))
-        width, height = max(4, size[0]), max(4, size[1])
-        scrap = patch(self._portraits, height, width, rng)
-        alpha = np.zeros((height, width), np.uint8)
-        if rng.random() < 0.7:
-            cv2.ellipse(
-                alpha, (width // 2, height // 2), (round(width * 0.42), round(height * 0.42)), 0, 0, 360, 255, -1
-            )
-        else:
-            alpha[1:-1, 1:-1] = 255
-        if rng.random() < 0.3:
-            scrap[:] = self._skin()
-        if rng.random() < 0.25:
-            for _ in range(int(rng.integers(1, 6))):
-                at = (int(rng.integers(width)), int(rng.integers(height)))
-                cv2.circle(
-                    scrap,
-                    at,
-                    max(1, round(side * float(rng.uniform(0.02, 0.12)))),
-                    rng.uniform(0, 255, 3).tolist(),
-                    -1,
-                )
-        soft = float(rng.uniform(0.4, 0.5 + side / 25))
-        alpha = np.asarray(cv2.GaussianBlur(alpha, (0, 0), soft), np.uint8)
-        x, y = (
-            int(rng.integers(-width // 2, WIDTH - width // 2)),
-            int(rng.integers(-height // 2, HEIGHT - height // 2)),
-        )
-        self._blend(scrap, alpha, x, y)
+        width, height = (max(4, round(length)) for length in (side, side * float(np.exp(rng.normal(0, 0.25)))))
+        picture, alpha = scrap(self._portraits, height, width, self._skin, rng)
+        x = int(rng.integers(-width // 2, WIDTH - width // 2))
+        y = int(rng.integers(-height // 2, HEIGHT - height // 2))
+        self._blend(picture, alpha, x, y)
 
     def _skin(self) -> Floats:
         return self._views.cheek(int(self._rng.integers(len(self._views))))
@@ -275,10 +259,11 @@ class Sampler:
         )
         return self._rng.uniform(low, high).astype(np.float32)
 
-    def _placed(self, scale: float, middle: Floats, to: Floats, squeeze: float) -> Floats:
-        """(2, 3): ``middle`` comes to ``to``, upright or turned by any angle."""
+    def _placed(self, scale: float, middle: Floats, to: Floats, squeeze: float, roll: float | None = None) -> Floats:
+        """(2, 3): ``middle`` comes to ``to``, turned by ``roll`` degrees; None: upright or turned by any angle."""
         rng = self._rng
-        roll = rng.normal(0, 12) if rng.random() < 0.5 else rng.uniform(0, 360)
+        if roll is None:
+            roll = rng.normal(0, 12) if rng.random() < 0.5 else rng.uniform(0, 360)
         cosine, sine = np.cos(np.radians(roll)), np.sin(np.radians(roll))
         flip = -1 if rng.random() < 0.5 else 1
         linear = scale * np.array([[cosine, -sine], [sine, cosine]]) @ np.diag([flip * squeeze, 1.0])

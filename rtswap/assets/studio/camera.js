@@ -20,7 +20,8 @@ export class Camera {
       try {
         this.stream = await navigator.mediaDevices.getUserMedia({ video, audio: true });
       } catch (error) {
-        if (error.name === "NotAllowedError") throw new Error("The browser was not allowed to use the camera.");
+        if (error.name === "NotAllowedError") throw new Error("The browser was not allowed to use the camera. Allow it beside the address of this page, then press Start again.");
+        if (!(await navigator.mediaDevices.enumerateDevices()).some((one) => one.kind === "videoinput")) throw new Error("This browser finds no camera. Connect one, or choose Open a clip in the list.");
         this.stream = await navigator.mediaDevices.getUserMedia({ video }); // no microphone
       }
       this.onOwn(this.stream);
@@ -42,10 +43,7 @@ export class Camera {
       if (peer.connectionState === "connected") this.delay = 500;
       if (["failed", "disconnected", "closed"].includes(peer.connectionState)) this.again();
     };
-    await peer.setLocalDescription(await peer.createOffer());
-    await gathered(peer);
-    const answer = await call("POST", "/api/offer", { sdp: peer.localDescription.sdp, type: "offer" });
-    await peer.setRemoteDescription({ type: answer.type, sdp: quick(answer.sdp) });
+    await connect(peer);
     for (const sender of peer.getSenders()) {
       const set = sender.getParameters();
       if (sender.track?.kind !== "video" || !set.encodings?.length) continue;
@@ -74,6 +72,14 @@ export class Camera {
     for (const track of this.stream?.getTracks() || []) track.stop();
     this.stream = undefined;
   }
+}
+
+/** Offer the studio what this end sends and takes. */
+export async function connect(peer) {
+  await peer.setLocalDescription(await peer.createOffer());
+  await gathered(peer);
+  const answer = await call("POST", "/api/offer", { sdp: peer.localDescription.sdp, type: "offer" });
+  await peer.setRemoteDescription({ type: answer.type, sdp: quick(answer.sdp) });
 }
 
 /** Begin with a sharp picture: browsers assume a slow line, and find out only after seconds that it is none. */

@@ -59,7 +59,7 @@ NO_FACE_PX = 4.0
 
 
 class Stages(NamedTuple):
-    """What became of one face, (S, S, 3) each."""
+    """The pictures of one face after each step, (S, S, 3)."""
 
     reenacted: Image
     filled: Image
@@ -118,7 +118,7 @@ class FsganSwapModel:
         return np.where(found > 0.5, 0, 255).astype(np.uint8)
 
     def run(self, network: str, **given: Tensor) -> Image:
-        """One of the networks' picture (S, S, 3). Raises EngineError, and ModelError for what is none."""
+        """The picture (S, S, 3) that a network makes. Raises EngineError, ModelError."""
         outputs = self.engines[network].run({name: np.ascontiguousarray(one[None]) for name, one in given.items()})
         made = np.asarray(next(iter(outputs.values())))
         shape = (1, self.side, self.side, 3)
@@ -162,7 +162,7 @@ class FsganSwapper:
         return SwappedFace(to_side(made, size), mask)
 
     def stages(self, target: Target, *, most: int = 3) -> Stages:
-        """What becomes of a face at the networks' size. ``most``: views to reenact."""
+        """All steps for one face at the networks' size. ``most``: views to reenact."""
         model, side = self._model, self._model.side
         neutral = self._neutrals.setdefault(target.track_id, NeutralExpression(mean_measures(), PERSONAL))
         goal = self._shape.destination(

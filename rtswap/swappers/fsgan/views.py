@@ -27,7 +27,7 @@ LEAST_SHARE = 0.1
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One photo of the source, as the networks see it."""
+    """One photo of the source, as the networks take it."""
 
     picture: Image
     """(S, S, 3)"""

@@ -31,7 +31,7 @@ SHRINK = Shrink(below=0.5, least=2)
 
 
 class BoundGraph:
-    """One graph of a system: its engine, and what it takes."""
+    """One graph of a system: its engine and the names of its inputs."""
 
     def __init__(self, engine: Engine, entry: Entry) -> None:
         self.engine, self.template = engine, entry.template

@@ -284,7 +284,7 @@ def test_a_run(small: None, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="already exists"):
         evaluate(AGREED, wanted, console=Console(stream=stream))
     wanted = EvaluateOptions(
-        sources=photos, swapped=results, against="mesh", out=tmp_path / "out", overwrite=True, pairs=3
+        sources=photos, swapped=results, against="mesh", out=tmp_path / "out", overwrite=True, pairs=1
     )
     report, shown = evaluate(AGREED, wanted, console=Console(stream=stream))
     text = printed(*shown)

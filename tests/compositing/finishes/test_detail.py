@@ -7,14 +7,13 @@ from functools import cache
 import cv2
 import numpy as np
 import pytest
-from people import person, swap_face
+from people import ReadyMesh, person, swap_face
 
 from rtswap.compositing.finishes.detail import MatchDetail
 from rtswap.compositing.finishes.grain import SEEN_COARSE, SEEN_FINE, SIDE, SIZES, Overlay, lay_over, overlay_for
 from rtswap.compositing.finishes.sharpness import Grain, edge_sigma, grain_of, softened
 from rtswap.core.protocols import Swapper
 from rtswap.core.types import Quality, SwappedFace, Target
-from rtswap.swappers.mesh.swapper import MeshSwapModel
 from rtswap.vision.topology import LEFT_EYE
 
 ALL = np.full((160, 160), 255, np.uint8)
@@ -99,7 +98,7 @@ def test_blurs_have_the_requested_variance(variance: float) -> None:
 
 @cache
 def crisp_swapper() -> Swapper:
-    return MeshSwapModel().bind(person("dan"))
+    return ReadyMesh().bind(person("dan"))
 
 
 def a_swap(sigma: float, noise: float, time_s: float = 0.0) -> tuple[SwappedFace, Target]:

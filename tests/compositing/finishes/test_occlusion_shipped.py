@@ -5,11 +5,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from people import face_models, person, swap_face
+from people import ReadyMesh, face_models, person, swap_face
 
 from rtswap.compositing.finishes.occlusion import OcclusionMask
 from rtswap.core.types import Image, Points, Quality
-from rtswap.swappers.mesh.swapper import MeshSwapModel
 from rtswap.vision.topology import GLASSES, LEFT_EYE, RIGHT_EYE
 
 
@@ -17,7 +16,7 @@ def mask_over(picture: Image, landmarks: Points) -> tuple[np.ndarray, Points]:
     """Where the swap shows on ``picture``, and the landmarks in that crop."""
     occlusion_model = face_models().occlusion_model
     assert occlusion_model is not None
-    swapped, face = swap_face(MeshSwapModel().bind(person("ada")), picture, landmarks)
+    swapped, face = swap_face(ReadyMesh().bind(person("ada")), picture, landmarks)
     return OcclusionMask(occlusion_model).apply(swapped, face, Quality()).mask, face.landmarks
 
 

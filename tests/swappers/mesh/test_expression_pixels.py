@@ -7,7 +7,7 @@ from functools import cache
 import cv2
 import numpy as np
 import pytest
-from people import person, swap_face
+from people import ReadyMesh, person, swap_face
 
 from rtswap.core.protocols import Swapper
 from rtswap.core.types import Image, Points
@@ -25,7 +25,7 @@ GREEN, DARK = (60, 200, 60), (10, 10, 10)
 
 @cache
 def swapper(name: str) -> Swapper:
-    return MeshSwapModel().bind(person(name))
+    return ReadyMesh().bind(person(name))
 
 
 def acting(name: str, opening: float = 0.0, lids: float = 0.0, brows: float = 0.0) -> Points:
@@ -165,6 +165,24 @@ def test_lids_are_the_target_s(width: int) -> None:
     swapped, face = swap_face(swapper("ada"), small, mesh * np.float32(scale))
     lids = painted(np.zeros_like(face.crop), face.landmarks, LIDS[0], (1, 1, 1))[..., 0] > 0
     assert greenness(swapped.crop)[lids].mean() > 0.7 * greenness(face.crop)[lids].mean()
+
+
+@pytest.mark.parametrize("light", [True, False])
+def test_without_expression_the_eyes_are_the_photo_s(light: bool) -> None:
+    """The target blinks green lids; with an expression of 0 none of it is seen, with 1 it is."""
+    who, greenest = person("ben"), {}
+    mesh = acting("ben", lids=-0.08)
+    picture = who.portrait
+    for ring in LIDS:
+        picture = painted(picture, mesh, ring, GREEN)
+    for expression in (0.0, 1.0):
+        swapped, face = swap_face(
+            MeshSwapModel(expression=expression, light=light).bind(person("ada")), picture, mesh
+        )
+        lid = painted(np.zeros_like(face.crop), face.landmarks, LIDS[0], (1, 1, 1))[..., 0] > 0
+        greenest[expression] = float((greenness(swapped.crop)[lid] > 40).mean())
+    assert greenest[0.0] < 0.1
+    assert greenest[1.0] > 0.6
 
 
 @pytest.mark.parametrize(("source", "target"), PAIRS)

@@ -8,10 +8,9 @@ from itertools import pairwise
 import cv2
 import numpy as np
 import pytest
-from people import person, rotation, swap_face
+from people import ReadyMesh, person, rotation, swap_face
 
 from rtswap.core.types import Quality, SourceIdentity, Target, Tensor
-from rtswap.swappers.mesh.swapper import MeshSwapModel
 from rtswap.swappers.refiner.crop_view import EYES_APART, SHRINK, SIZE, ZERO, CropView, crop_view, place
 from rtswap.swappers.refiner.swapper import SIZES, RefinerSwapModel
 from rtswap.vision.crops import cut
@@ -50,8 +49,8 @@ class Generator:
 def swaps(generator: Generator, *, max_px: int = 1024, match_color: bool = True):
     """ada on ben by ``mesh`` and by the refiner, and ben."""
     ben = person("ben")
-    mesh = MeshSwapModel().bind(person("ada"))
-    one = RefinerSwapModel(MeshSwapModel(), Encoder(), generator, generator.size).bind(person("ada"))
+    mesh = ReadyMesh().bind(person("ada"))
+    one = RefinerSwapModel(ReadyMesh(), Encoder(), generator, generator.size).bind(person("ada"))
     before, _ = swap_face(mesh, ben.portrait, ben.landmarks, max_px=max_px, match_color=match_color)
     after, face = swap_face(one, ben.portrait, ben.landmarks, max_px=max_px, match_color=match_color)
     return before, after, face
@@ -106,7 +105,7 @@ def test_hidden_parts_are_not_shown() -> None:
 
 def test_the_source_is_looked_at_once_and_its_style_given_each_time() -> None:
     encoder, generator = Encoder(), Generator()
-    swapper = RefinerSwapModel(MeshSwapModel(), encoder, generator).bind(person("ada"))
+    swapper = RefinerSwapModel(ReadyMesh(), encoder, generator).bind(person("ada"))
     for name in ("ben", "carl"):
         swap_face(swapper, person(name).portrait, person(name).landmarks)
     assert len(encoder.photos) == 1
@@ -210,7 +209,7 @@ def test_a_source_whose_landmarks_lie_on_a_point_is_refused_as_by_mesh() -> None
 
     flat = SourceIdentity(person("ada").portrait, np.zeros((468, 3), np.float32))
     with pytest.raises(SourceError):
-        RefinerSwapModel(MeshSwapModel(), Encoder(), Generator()).bind(flat)
+        RefinerSwapModel(ReadyMesh(), Encoder(), Generator()).bind(flat)
 
 
 def test_forgetting_a_track_reaches_the_swapper_below() -> None:
@@ -233,13 +232,13 @@ def test_forgetting_a_track_reaches_the_swapper_below() -> None:
 
 def test_a_face_is_followed_steadily_and_a_new_one_starts_afresh() -> None:
     generator = Generator(0)
-    swapper = RefinerSwapModel(MeshSwapModel(), Encoder(), generator).bind(person("ada"))
+    swapper = RefinerSwapModel(ReadyMesh(), Encoder(), generator).bind(person("ada"))
     ben = person("ben")
 
     def shown(residual: int, time_s: float) -> float:
         generator.made[..., :3] = ZERO + residual
         now, _ = swap_face(swapper, ben.portrait, ben.landmarks, time_s=time_s)
-        plain, _ = swap_face(MeshSwapModel().bind(person("ada")), ben.portrait, ben.landmarks)
+        plain, _ = swap_face(ReadyMesh().bind(person("ada")), ben.portrait, ben.landmarks)
         inside = (now.mask > 200) & (plain.crop.max(2) < 180)
         return float((now.crop.astype(float) - plain.crop)[inside].mean())
 

@@ -8,13 +8,12 @@ from functools import cache
 import cv2
 import numpy as np
 import pytest
-from people import NAMES, person, swap_face
+from people import NAMES, ReadyMesh, person, swap_face
 
 from rtswap.core.protocols import Swapper
 from rtswap.core.types import SourceIdentity
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
 from rtswap.networks.registry import Registry
-from rtswap.swappers.mesh.swapper import MeshSwapModel
 from rtswap.swappers.refiner.crop_view import ZERO
 from rtswap.swappers.refiner.swapper import SIZES, RefinerSwapModel
 from rtswap.vision.topology import OVAL
@@ -24,7 +23,7 @@ from rtswap.vision.topology import OVAL
 def model(name: str) -> RefinerSwapModel:
     registry = Registry(on_event=lambda text: None)
     engines = (OnnxRuntimeEngine(registry.path(one), threads=1) for one in ("refiner-source", name))
-    return RefinerSwapModel(MeshSwapModel(), *engines, SIZES[name])
+    return RefinerSwapModel(ReadyMesh(), *engines, SIZES[name])
 
 
 @pytest.fixture(params=SIZES)
@@ -84,14 +83,14 @@ def test_a_shadow_of_the_photo_is_lighter_than_mesh_leaves_it(
         off = swapped.crop.astype(float).mean(2) - face.crop.astype(float).mean(2)
         return abs(float(off[inside & columns].mean() - off[inside & ~columns].mean()))
 
-    assert uneven(one.bind(dark)) < uneven(MeshSwapModel().bind(dark)) + 0.5
+    assert uneven(one.bind(dark)) < uneven(ReadyMesh().bind(dark)) + 0.5
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_shows_almost_as_much_as_mesh(name: str, one: RefinerSwapModel) -> None:
     """Nothing hides these faces."""
     goal = person("ben" if name != "ben" else "ada")
-    before, _ = swap_face(MeshSwapModel().bind(person(name)), goal.portrait, goal.landmarks)
+    before, _ = swap_face(ReadyMesh().bind(person(name)), goal.portrait, goal.landmarks)
     after, _ = swap_face(one.bind(person(name)), goal.portrait, goal.landmarks)
     assert (after.mask <= before.mask).all()
     assert after.mask.sum() > 0.9 * before.mask.sum()
@@ -109,7 +108,7 @@ def test_a_cup_before_the_face_stays_there_without_the_occlusion_network(name: s
     swapper = one.bind(person(name))
     matrix, size = swapper.view(points, 1024)
     there = cv2.erode(cv2.warpAffine(cup, matrix, size), np.ones((9, 9), np.uint8)) > 0
-    before, _ = swap_face(MeshSwapModel().bind(person(name)), picture, points)
+    before, _ = swap_face(ReadyMesh().bind(person(name)), picture, points)
     after, _ = swap_face(swapper, picture, points)
     full = before.mask > 200
     assert (there & full).sum() > 500

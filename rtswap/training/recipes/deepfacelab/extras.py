@@ -62,7 +62,7 @@ class Critics(nn.Module):
         return terms
 
     def _style(self, swapped: Tensor, target: Tensor, where: Tensor) -> Terms:
-        """How far the swap's colours within the target's mask, and its picture around it, are from the target's."""
+        """Differences from the target: of colours within the target's mask, and of the picture around it."""
         terms: Terms = {}
         if self._face_style:
             sigma = self._side / STYLE_BLUR

@@ -160,7 +160,7 @@ class LiaeRecipe(DeepfakeRecipe):
 
 
 def reconstruction(made: Tensor, truth: Tensor) -> Tensor:
-    """10 (1 - SSIM) / 2 + 10 MSE; from 256 px on half of the first at either of two windows."""
+    """10 (1 - SSIM) / 2 + 10 MSE; from 256 px on half of the first term at each of two window sizes."""
     side = made.shape[-1]
     if side < 256:
         structure = 10 * dssim(made, truth, round(side / 11.6))

@@ -1,7 +1,7 @@
 """What FaceShifter's networks learn from. Pictures are BGR -1..1.
 
 Facts from Li et al. 2019: adversarial 1, attributes 10, identity 5, reconstruction 10 where source and target are one
-person. Added: ``edges``, since squared errors alone leave faces soft.
+person. Added: ``losses.edges``, since squared errors alone leave faces soft.
 """
 
 from __future__ import annotations
@@ -18,27 +18,14 @@ def reconstruction(made: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
     return 0.5 * ((made - truth).square() * weight).mean()
 
 
-def edges(made: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
-    """Mean absolute error of the differences between neighbours, to the right and below, at the left and upper of
-    them."""
-    off = (made - truth) * weight
-    right = (off[..., :-1, 1:] - off[..., :-1, :-1]).abs()
-    return (right + (off[..., 1:, :-1] - off[..., :-1, :-1]).abs()).mean() / 2
-
-
 def attributes(made: Sequence[Tensor], given: Sequence[Tensor]) -> Tensor:
-    """Half the mean square of what differs between two pictures' attribute maps, summed over the scales."""
+    """Half the mean squared difference between two pictures' attribute maps, summed over the scales."""
     terms = [(a.float() - b.float()).square().mean() for a, b in zip(made, given, strict=True)]
     return 0.5 * torch.stack(terms).sum()
 
 
-def unlike(made: Tensor, wanted: Tensor) -> Tensor:
-    """1 - cosine of embeddings (N, E) of unit length."""
-    return 1 - (made * wanted).sum(1).mean()
-
-
 def fooled(scores: Sequence[Tensor]) -> Tensor:
-    """The generator's hinge loss: how little the critic takes its pictures for real, over all scales."""
+    """The generator's hinge loss: minus the critic's mean score of made pictures, over all scales."""
     return -torch.stack([one.float().mean() for one in scores]).mean()
 
 
@@ -50,8 +37,7 @@ def judged(real: Sequence[Tensor], made: Sequence[Tensor]) -> Tensor:
 
 
 def hidden(pictures: Tensor, masks: Tensor, cells: Tensor) -> Tensor:
-    """Pictures (N, C, R, R) that within ``masks`` (N, 1, R, R) show no more than cells of ``cells`` (N,) px; 0: as
-    they are."""
+    """Pictures (N, C, R, R) averaged within ``masks`` (N, 1, R, R) over cells of ``cells`` (N,) px; 0: unchanged."""
     found = pictures
     for cell in sorted(set(cells.tolist()) - {0}):
         small = functional.avg_pool2d(pictures, cell)

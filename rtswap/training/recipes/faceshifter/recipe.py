@@ -18,16 +18,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
-import cv2
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from rtswap.core.errors import UsageError
 from rtswap.training.crowd import Crowd
 from rtswap.training.identity import Recogniser
-from rtswap.training.pairs import pictures
-from rtswap.training.pictures import sheet
+from rtswap.training.layers import to_pictures
+from rtswap.training.losses import decibels, edges, unlike
+from rtswap.training.pictures import write_sheet
 from rtswap.training.recipe import Moment, Recipe, Terms, descend, weighted
 from rtswap.training.recipes.faceshifter import losses
 from rtswap.training.recipes.faceshifter.hear import Embedder, Hear, MendedFrameGraph, cluttered, lost
@@ -50,9 +50,6 @@ SHOWN_WHOLE = 0.2
 ASSISTED_PULL, NEAR = 0.2, 0.25
 """Of an assisted generator: how much identity counts, beside a faithful one's, since ``mesh`` has brought most of it;
 and how much it counts to stay near the swap of ``mesh``, where no truth is known."""
-CRITIC_RATE = 0.5
-"""Of the critic, beside the generator's learning rate."""
-BETAS = (0.5, 0.99)
 SHOWN = 8
 """Rows of the sheet."""
 
@@ -61,7 +58,7 @@ class FaceShifterRecipe(Recipe):
     """``args`` as ``spec.OPTIONS`` describes them, and ``out``, for triplets. The crowd: as ``spec`` asks."""
 
     name, default_rate, batch, hold, weight_decay, threads = "faceshifter", 8e-4, 16, 0.6, 0.0, 2
-    most_norm = 5.0
+    most_norm, betas = 5.0, (0.5, 0.99)
     weights: ClassVar[dict[str, float]] = {
         "same": 10.0, "edges": 4.0, "attributes": 2.0, "identity": 1.0, "around": 10.0, "taught": 10.0,
         "taught_edges": 4.0, "back": 10.0, "back_edges": 4.0, "fooled": 1.0, "change": 1.0, "mended": 10.0,
@@ -81,25 +78,9 @@ class FaceShifterRecipe(Recipe):
         super().__init__(FaceShifter(Aei(self.dims), Hear.of(self.dims) if args.hear else None), args)
         self._learnt, self._kept = crowd.split()
         full = self.dims.shuffle == 1
-        self.critic = Critic((64, 128, 256), 512, 3) if full else Critic((32, 64, 128), 0, 2)
-        self.critic.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._critic_optimiser = torch.optim.Adam(self.critic.parameters(), self.rate, BETAS, fused=True)
+        self.critic = self.add_critic(Critic((64, 128, 256), 512, 3) if full else Critic((32, 64, 128), 0, 2))
         self.recogniser = Recogniser().to(self.device)
         self.embedder = Embedder(self.recogniser, args.template, args.resolution)
-
-    @property
-    def networks(self) -> dict[str, nn.Module]:
-        """All that learns."""
-        return {**super().networks, "critic": self.critic}
-
-    @property
-    def parts(self) -> dict[str, Any]:
-        """All that a checkpoint holds."""
-        return {**super().parts, "critic_optimiser": self._critic_optimiser}
-
-    def make_optimiser(self) -> torch.optim.Optimizer:
-        """Adam."""
-        return torch.optim.Adam(self.network.parameters(), self.rate, BETAS, fused=True)
 
     def batches(self, seed: int) -> AbstractContextManager[Iterator[list[Tensor]]]:
         """From batch ``seed`` on: the number of the step. Triplets: of those that have been made by then."""
@@ -125,9 +106,7 @@ class FaceShifterRecipe(Recipe):
 
     def step(self, batches: Iterator[Any], moment: Moment) -> Terms:
         """The generator learns, then the critic."""
-        for optimiser, times in ((self.optimiser, 1.0), (self._critic_optimiser, CRITIC_RATE)):
-            for group in optimiser.param_groups:
-                group["lr"] = moment.rate * times
+        self.set_rate(moment.rate)
         batch = Batch.of(next(batches))
         learning = 1 - self.args.hear
         if moment.share >= learning:
@@ -146,7 +125,7 @@ class FaceShifterRecipe(Recipe):
         self.critic.requires_grad_(True)
         with self.autocast():
             judged = losses.judged(self.critic(batch.truth), self.critic(made.detach()))
-        descend(judged, self.critic, self._critic_optimiser, self.most_norm)
+        self.teach_critic(judged, self.most_norm)
         return {**terms, "critic": judged}
 
     def terms(self, batch: Batch, share: float) -> tuple[Terms, Tensor]:
@@ -171,7 +150,7 @@ class FaceShifterRecipe(Recipe):
             made = self.network.aei.made(attributes, self.network.aei.bind(photos, embeddings)).float()
         terms: Terms = {
             "same": losses.reconstruction(made[:count], same.truth, weight[:count]),
-            "edges": losses.edges(made[:count], same.truth, weight[:count]),
+            "edges": edges(made[:count], same.truth, weight[:count]),
         }
         if not swapping:
             return terms, made
@@ -184,9 +163,9 @@ class FaceShifterRecipe(Recipe):
             **self._swap_terms(swapped, cross, embeddings[count:], share),
             "attributes": losses.attributes(again, [maps[count:] for maps in attributes]),
             "taught": losses.reconstruction(swapped, taught, cross.masks),
-            "taught_edges": losses.edges(swapped, taught, cross.masks),
+            "taught_edges": edges(swapped, taught, cross.masks),
             "back": losses.reconstruction(back, cross.truth, weight[count:]),
-            "back_edges": losses.edges(back, cross.truth, weight[count:]),
+            "back_edges": edges(back, cross.truth, weight[count:]),
         }
         return terms, made
 
@@ -207,12 +186,12 @@ class FaceShifterRecipe(Recipe):
             "identity": ASSISTED_PULL * terms["identity"],
             "taught": NEAR * losses.reconstruction(made[count:], cross.warped, cross.masks),
             "same": losses.reconstruction(made[:count], known.truth, weight[:count]),
-            "edges": losses.edges(made[:count], known.truth, weight[:count]),
+            "edges": edges(made[:count], known.truth, weight[:count]),
             "attributes": losses.attributes(again, [maps[count:] for maps in attributes]),
         }, made
 
     def hear_terms(self, batch: Batch) -> Terms:
-        """Of HEAR-Net, while AEI-Net stays as its average was: half of the batch get their own identity."""
+        """Terms of HEAR-Net, while AEI-Net is fixed at its average; half of the batch get their own identity."""
         aei, hear = self.network.aei, self.network.hear
         assert hear is not None
         if not self.network.mending:
@@ -231,7 +210,7 @@ class FaceShifterRecipe(Recipe):
             shown = losses.grey_change(made, swapped.float(), self._px(FINE))
             who = self.recogniser(shown, batch.known, jitter=True)
         return {
-            "identity": losses.unlike(who, embeddings),
+            "identity": unlike(who, embeddings),
             "change": (made - swapped.float()).abs().mean(),
             "mended": losses.reconstruction(made[:count], faces[:count], torch.ones_like(own.masks)),
         }
@@ -243,13 +222,13 @@ class FaceShifterRecipe(Recipe):
         with self.autocast():
             who = self.recogniser(shown, cross.known, jitter=True)
         return {
-            "identity": pull * losses.unlike(who, embeddings),
+            "identity": pull * unlike(who, embeddings),
             "around": losses.reconstruction(swapped, cross.truth, 1 - cross.masks),
         }
 
     @torch.no_grad()
     def _from_hidden(self, cross: Batch) -> Tensor:
-        """What the averaged network makes of the hidden faces: little is left in them of who they are."""
+        """Reconstructions of the coarsened faces by the averaged network: they keep little of the identity."""
         cells = torch.full((len(cross.faces),), self._px(COARSE))
         self.shadow.eval()
         with self.autocast():
@@ -288,22 +267,20 @@ class FaceShifterRecipe(Recipe):
         same, cross = self.tried
         made, swapped = (self.made(one) for one in (same, cross))
         who = self.recogniser(swapped, cross.known)
-        slopes = [losses.edges(one, torch.zeros_like(one), cross.masks) for one in (swapped, cross.faces)]
+        slopes = [edges(one, torch.zeros_like(one), cross.masks) for one in (swapped, cross.faces)]
         beside = [] if cross.warped is None else [cross.warped]
         columns = (cross.photos, cross.faces, *beside, swapped, same.faces, made, same.truth)
-        shown = [(one[:SHOWN] + 1) / 2 for one in columns]
-        tiles = [tile for row in zip(*map(pictures, shown), strict=True) for tile in row]
-        cv2.imwrite(str(picture), sheet(tiles, len(shown), zoom=max(1.0, 128 / self.dims.resolution)))
+        write_sheet(picture, [to_pictures((one[:SHOWN] + 1) / 2) for one in columns])
         mesh: dict[str, float] = {}
         if same.warped is not None and cross.warped is not None:
             theirs = self.recogniser(cross.warped, cross.known)
             mesh = {
-                "mesh_psnr": decibels(same.warped, same),
+                "mesh_psnr": decibels(same.warped, same.truth, same.masks, 2),
                 "mesh_source": float((theirs * cross.embeddings).sum(1).mean()),
             }
         return {
             **mesh,
-            "same_psnr": decibels(made, same),
+            "same_psnr": decibels(made, same.truth, same.masks, 2),
             "source": float((who * cross.embeddings).sum(1).mean()),
             "target": float((who * cross.own).sum(1).mean()),
             "detail": float(slopes[0] / slopes[1]),
@@ -327,12 +304,6 @@ class FaceShifterRecipe(Recipe):
             if self.shadow.mending and self.shadow.hear is not None:
                 made = self.shadow.hear(made, lost(self.shadow.aei, self.embedder, batch.faces))
             return made.float().clamp(-1, 1)
-
-
-def decibels(made: Tensor, batch: Batch) -> float:
-    """PSNR of pictures -1..1 within the masks of ``batch``, whose truth is known."""
-    error = ((made - batch.truth).square() * batch.masks).sum() / (3 * batch.masks.sum())
-    return float(-10 * torch.log10(error / 4))
 
 
 def dims_of(layout: str, resolution: int, *, assisted: bool = False) -> Dims:

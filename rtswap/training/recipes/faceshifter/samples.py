@@ -124,7 +124,7 @@ def assisted_batch(rows: Triplets, embeddings: NDArray[np.float32]) -> list[Tens
 
 def tried(kept: Crowd, device: str) -> tuple[Batch, Batch]:
     """People as they are: with their own photo mirrored, and with another one's."""
-    some = kept.part(np.unique(np.linspace(0, len(kept) - 1, TRIED).round().astype(np.int64)))
+    some = kept.spread(TRIED)
     straight = grid(some.pictures.shape[1])
     known = np.stack([seen_by_recogniser(points, straight) for points in some.points])
     parts = (some.pictures, some.masks, known, some.pictures, some.embeddings)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from importlib import resources
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from rtswap.core.errors import UsageError
+from rtswap.training.identity import Perception
 from rtswap.training.pairs import Faces, PairRecipe, psnr
 from rtswap.training.parts import with_parts_of
 from rtswap.training.people import Draw, Person
@@ -25,9 +25,6 @@ from rtswap.training.recipes.faceswap_gan.network import Critic, Dims, FaceswapG
 from rtswap.training.recipes.faceswap_gan.schedule import PARTS, WHOLE, Pace, Schedule
 from rtswap.training.warp import Variation
 
-BETAS = (0.5, 0.999)
-CRITIC_RATE = 2.0
-"""Of the critics, beside the decoders' learning rate."""
 VARIATION = Variation(turn=10.0, zoom=0.1, shift=0.05, mirrored=0.5, warp=0.1, cells=(4,))
 COLOURED, MOVING = 0.5, 0.25
 """Shares of the samples with another face's colours, and with motion blur."""
@@ -38,6 +35,7 @@ class FaceswapGanRecipe(PairRecipe):
     """``args`` as ``spec.OPTIONS`` describes them, and ``template``, by which the faces are aligned."""
 
     name, default_rate, batch, hold, weight_decay, threads = "faceswap-gan", 2e-4, 8, 1.0, 0.0, 2
+    betas, critic_rate = (0.5, 0.999), 2.0
     weights: ClassVar[dict[str, float]] = {
         "colour": 1.0, "features": 30.0, "edges": 0.1, "feature_edges": 30.0, "fooled": 0.1, "perception": 1.0,
         "alpha": 0.01, "shortfall": 0.1, "alpha_variation": 0.1, "alpha_mask": 10.0, "cycle": 10.0,
@@ -56,28 +54,14 @@ class FaceswapGanRecipe(PairRecipe):
         if args.learn_parts:
             source = with_parts_of(source, target, args.learn_parts)
         super().__init__(FaceswapGan(dims), args, source, target, dims.resolution)
-        self.critics = nn.ModuleDict({side: Critic(dims) for side in SIDES})
-        self.critics.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        rate = CRITIC_RATE * self.rate
-        self._critic_optimiser = torch.optim.Adam(self.critics.parameters(), rate, BETAS, fused=True)
-        weights = Path(str(resources.files("rtswap").joinpath("assets/recognition.onnx")))
-        self._perception = losses.Perception.of_file(weights, args.template, dims.resolution)
-        self._perception.to(self.device)
+        self.critics = self.add_critic(nn.ModuleDict({side: Critic(dims) for side in SIDES}), "critics")
+        self._perception = Perception(args.template, dims.resolution).to(self.device)
         self._schedule = Schedule(PARTS if args.learn_parts else WHOLE, exchanging=args.exchange)
-
-    @property
-    def networks(self) -> dict[str, nn.Module]:
-        """All that learns."""
-        return {**super().networks, "critics": self.critics}
 
     @property
     def parts(self) -> dict[str, Any]:
         """All that a checkpoint holds."""
-        return {**super().parts, "critic_optimiser": self._critic_optimiser, "schedule": self._schedule}
-
-    def make_optimiser(self) -> torch.optim.Optimizer:
-        """Adam over encoder and decoders."""
-        return torch.optim.Adam(self.network.parameters(), self.rate, BETAS, fused=True)
+        return {**super().parts, "schedule": self._schedule}
 
     def draws(self) -> tuple[Draw, Draw]:
         """Both people alike, at times with the colours of any face of the two."""
@@ -93,9 +77,7 @@ class FaceswapGanRecipe(PairRecipe):
         pace = self._schedule.at(moment.share)
         if self._schedule.exchanges(moment.share):
             self.exchange_decoders()
-        for optimiser, times in ((self.optimiser, 1.0), (self._critic_optimiser, CRITIC_RATE)):
-            for group in optimiser.param_groups:
-                group["lr"] = moment.rate * pace.rate * times
+        self.set_rate(moment.rate * pace.rate)
         batch = self.faces(next(batches))
         shares = [losses.draw_shares(len(faces.given), self.device) for faces in batch]
         self.critics.requires_grad_(False)
@@ -103,7 +85,7 @@ class FaceswapGanRecipe(PairRecipe):
         descend(weighted(terms, self.weights), self.network, self.optimiser, None)
         self.critics.requires_grad_(True)
         judged = self.judged(batch, made, shares)
-        descend(judged, self.critics, self._critic_optimiser, None)
+        self.teach_critic(judged)
         return {**terms, "critic": judged}
 
     def terms(self, batch: tuple[Faces, Faces], pace: Pace, shares: list[Tensor]) -> tuple[Terms, list[Made]]:

@@ -117,7 +117,7 @@ class Unet(nn.Module):
         self.up = nn.ModuleList(conv(b, a, lite=lite) for a, b in pairwise(widths))
 
     def forward(self, planes: Tensor) -> Tensor:
-        """Look down to the smallest maps and come back."""
+        """Encode to the smallest maps, and decode."""
         levels = [self.begin(planes)]
         for down in self.down:
             levels.append(down(levels[-1]))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from importlib import resources
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,21 +17,20 @@ from torch import Tensor
 
 from rtswap.core.errors import UsageError
 from rtswap.training.crowd import Crowd
+from rtswap.training.identity import Perception
 from rtswap.training.layers import to_input
-from rtswap.training.onnx_files import load_weights
+from rtswap.training.losses import unlike
 from rtswap.training.recipe import Moment, Recipe, Terms, descend, weighted
 from rtswap.training.recipes.fsgan import losses
 from rtswap.training.recipes.fsgan.graphs import graphs_of
 from rtswap.training.recipes.fsgan.network import Critic, Dims, Fsgan
 from rtswap.training.recipes.fsgan.samples import ORDER, Samples
 from rtswap.training.recipes.fsgan.trial import Trial
-from rtswap.training.recogniser import Deployed, RecognitionNetwork
 from rtswap.training.system_file import Graph
 from rtswap.training.workers import in_order
 
-BETAS = (0.5, 0.999)
-CRITIC_FROM, CRITIC_RATE = 0.6, 0.5
-"""Share of the time from which views are shown to the critic; its learning rate, of the networks'."""
+CRITIC_FROM = 0.6
+"""Share of the time from which views are shown to the critic."""
 STEPWISE = 0.25
 """Share of a batch of views that also goes by half-way landmarks."""
 
@@ -41,6 +39,7 @@ class FsganRecipe(Recipe):
     """``args`` as ``spec.OPTIONS`` describes them, and ``template``, by which the faces are aligned."""
 
     name, default_rate, batch, weight_decay, threads = "fsgan", 5e-4, 8, 0.0, 2
+    betas = (0.5, 0.999)
     weights: ClassVar[dict[str, float]] = {
         "view": 1.0, "view_features": 0.5, "view_identity": 0.05, "steps": 0.5, "agreement": 0.25, "fooled": 0.01,
         "hole": 1.0, "hole_features": 0.2, "seam": 2.0,
@@ -55,22 +54,10 @@ class FsganRecipe(Recipe):
         assisted = not args.faithful
         super().__init__(Fsgan(dims, assisted=assisted), args)
         self.crowd, kept = crowd.split()
-        self.critic = Critic(dims).to(self.device, memory_format=torch.channels_last)
-        self._critic_optimiser = torch.optim.Adam(self.critic.parameters(), CRITIC_RATE * self.rate, BETAS)
-        weights = Path(str(resources.files("rtswap").joinpath("assets/recognition.onnx")))
-        recogniser = load_weights(weights, Deployed(RecognitionNetwork())).network
-        self.watcher = losses.Watcher(recogniser, args.template, dims.resolution).to(self.device)
+        self.critic = self.add_critic(Critic(dims))
+        self.perception = Perception(args.template, dims.resolution).to(self.device)
         self._embeddings = torch.from_numpy(self.crowd.embeddings).to(self.device)
-        self._trial = Trial(kept, self.watcher, args.template, assisted=assisted)
-
-    @property
-    def parts(self) -> dict[str, Any]:
-        """All that a checkpoint holds."""
-        return {**super().parts, "critic": self.critic, "critic_optimiser": self._critic_optimiser}
-
-    def make_optimiser(self) -> torch.optim.Optimizer:
-        """Adam over the three networks; only the one that has just been taught moves."""
-        return torch.optim.Adam(self.network.parameters(), self.rate, BETAS)
+        self._trial = Trial(kept, self.perception, args.template, assisted=assisted)
 
     def batches(self, seed: int) -> AbstractContextManager[Iterator[list[Tensor]]]:
         """From batch ``seed`` on: the number of the step."""
@@ -79,13 +66,11 @@ class FsganRecipe(Recipe):
 
     def step(self, batches: Iterator[Any], moment: Moment) -> Terms:
         """One network learns from one batch, and with the views the critic."""
-        for optimiser, times in ((self.optimiser, 1.0), (self._critic_optimiser, CRITIC_RATE)):
-            for group in optimiser.param_groups:
-                group["lr"] = moment.rate * times
+        self.set_rate(moment.rate)
         kind, rows, *parts = next(batches)
         taught = ORDER[int(kind[0])]
         if taught == "hole":
-            terms = self._hole(rows, *map(numbers, parts))
+            terms = self._hole(*map(numbers, parts))
         elif taught == "seam":
             terms = self._seam(*map(numbers, parts))
         else:
@@ -96,18 +81,18 @@ class FsganRecipe(Recipe):
     def _views(
         self, rows: Tensor, view: Tensor, points: Tensor, truth: Tensor, goal: Tensor, mask: Tensor, *, moment: Moment
     ) -> Terms:
-        """Every view becomes the photo that it was made of."""
+        """Teach the network that reenacts: each view must become the photo that it was made from."""
         where, reenact, few = losses.on_face(mask), self.network.reenact, max(1, round(STEPWISE * len(view)))
         watched = moment.share >= CRITIC_FROM
         with self.autocast():
             made = reenact(view, points, goal)
             half = (points[:few] + goal[:few]) / 2
             twice = reenact(reenact(view[:few], points[:few], half), half, goal[:few]).float()
-            features, identity = self.watcher.compare(made.float(), truth, self._embeddings[rows])
+            features, who = self.perception.compare(made.float(), truth)
             terms = {
                 "view": losses.off(made.float(), truth, where),
                 "view_features": features,
-                "view_identity": identity,
+                "view_identity": unlike(who, self._embeddings[rows]),
                 "steps": losses.off(twice, truth[:few], where[:few]),
                 "agreement": losses.off(twice, made[:few].float(), mask[:few]),
             }
@@ -119,24 +104,24 @@ class FsganRecipe(Recipe):
             self.critic.requires_grad_(True)
             with self.autocast():
                 terms["critic"] = losses.judged(self.critic, made, truth)
-            descend(terms["critic"], self.critic, self._critic_optimiser, None)
+            self.teach_critic(terms["critic"])
         return terms
 
-    def _hole(self, rows: Tensor, face: Tensor, hole: Tensor, mask: Tensor) -> Terms:
-        """What is missing becomes what was there."""
+    def _hole(self, face: Tensor, hole: Tensor, mask: Tensor) -> Terms:
+        """Terms of the network that fills holes; the truth is what was there."""
         with self.autocast():
             made = self.network.inpaint(face, hole).float()
-            features, _ = self.watcher.compare(made, face, self._embeddings[rows])
+            features = self.perception(made, face)
         return {"hole": losses.off(made, face, hole * mask), "hole_features": features}
 
     def _seam(self, face: Tensor, target: Tensor, mask: Tensor, truth: Tensor) -> Terms:
-        """A pasted face becomes one that Poisson's equation has blended."""
+        """Terms of the network that blends; the truth is the solution of Poisson's equation."""
         with self.autocast():
             made = self.network.blend(face, target, mask).float()
         return {"seam": losses.off(made, truth, mask)}
 
     def graphs(self) -> dict[str, Graph]:
-        """What is exported, the one that runs in each frame first."""
+        """The graphs to export, first the one that runs in each frame."""
         return graphs_of(self.shadow)
 
     def trial(self, picture: Path) -> dict[str, float]:

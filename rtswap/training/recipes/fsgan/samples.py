@@ -87,7 +87,7 @@ class Samples:
         return np.asarray(photo.row), view, points, photo.picture, photo.points, face_of(photo)
 
     def hole(self, rng: np.random.Generator) -> Sample:
-        """A photo, and what of its face is to be filled."""
+        """A photo, and the mask of the part to be filled."""
         photo = self.photo(rng)
         outline = outline_of(photo.points, photo.picture.shape[0])
         kind = rng.random()
@@ -117,7 +117,7 @@ class Samples:
         return varied(Photo(row, crowd.pictures[row], crowd.points[row], crowd.masks[row], self._poses[row]), rng)
 
     def _turned_away(self, rng: np.random.Generator, photo: Photo) -> Mask:
-        """What another face's pose would not have shown."""
+        """The part of the face that another face's pose would hide."""
         turned = SourceShape.of(photo.points).destination(self.photo(rng).points)
         return np.asarray(255 - seen_at(facing(turned), photo.points, photo.picture.shape[0]), np.uint8)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -14,9 +13,10 @@ from rtswap.core.types import Image, SourceIdentity, Target
 from rtswap.core.types import Tensor as Array
 from rtswap.swappers.fsgan.swapper import FsganSwapModel, FsganSwapper, Stages
 from rtswap.training.crowd import Crowd
+from rtswap.training.identity import Perception
 from rtswap.training.layers import to_input
-from rtswap.training.pictures import sheet
-from rtswap.training.recipes.fsgan import losses
+from rtswap.training.losses import decibels
+from rtswap.training.pictures import write_sheet
 from rtswap.training.recipes.fsgan.graphs import Layout, graphs_of
 from rtswap.training.recipes.fsgan.network import Fsgan
 from rtswap.training.recipes.fsgan.samples import Samples
@@ -45,8 +45,8 @@ class TorchEngine:
 class Trial:
     """``crowd``: people kept out. Everything is drawn once."""
 
-    def __init__(self, crowd: Crowd, watcher: losses.Watcher, template: str, *, assisted: bool) -> None:
-        self._crowd, self._watcher, self._template, self._assisted = crowd, watcher, template, assisted
+    def __init__(self, crowd: Crowd, perception: Perception, template: str, *, assisted: bool) -> None:
+        self._crowd, self._perception, self._template, self._assisted = crowd, perception, template, assisted
         rng = np.random.default_rng(0)
         samples = Samples(crowd, COUNT, 0, assisted=assisted)
         self._drawn = {
@@ -68,12 +68,11 @@ class Trial:
             *(list(part) for part in list(zip(*stages, strict=True))[:3]),
         ]
         for name, made in (("reenacted", swaps[2]), ("swapped", swaps[4])):
-            vectors = self._watcher.vectors(to_input(torch.from_numpy(np.stack(made))).to(device)).cpu().numpy()
+            vectors = self._perception.vectors(to_input(torch.from_numpy(np.stack(made))).to(device)).cpu().numpy()
             for whose, at in (("source", 0), ("target", 1)):
                 goals = self._crowd.embeddings[[pair[at] for pair in self._pairs]]
                 figures[f"{name}_to_{whose}"] = float((vectors * goals).sum(1).mean())
-        tiles = [part[row] for row in range(SHOWN) for part in (*swaps, *columns)]
-        cv2.imwrite(str(picture), sheet(tiles, len(swaps) + len(columns)))
+        write_sheet(picture, [part[:SHOWN] for part in (*swaps, *columns)])
         return figures
 
     def _networks(self, network: Fsgan, device: str) -> tuple[dict[str, float], list[list[Image]]]:
@@ -84,9 +83,9 @@ class Trial:
         filled = Layout(network.inpaint)(face, hole)
         blended = Layout(network.blend)(pasted, target, inside)
         figures = {
-            "view_psnr": decibels(made, truth, mask),
-            "hole_psnr": decibels(filled, face, torch.minimum(hole, shown)),
-            "blend_psnr": decibels(blended, cloned, inside),
+            "view_psnr": psnr(made, truth, mask),
+            "hole_psnr": psnr(filled, face, torch.minimum(hole, shown)),
+            "blend_psnr": psnr(blended, cloned, inside),
         }
         holed = torch.where(hole[..., None] > 127, torch.zeros_like(face), face)
         naive = torch.where(inside[..., None] > 127, pasted, target)
@@ -105,10 +104,10 @@ class Trial:
         return found
 
 
-def decibels(made: Tensor, truth: Tensor, mask: Tensor) -> float:
-    """PSNR of pictures (N, S, S, 3) 0..255 within masks (N, S, S)."""
-    first, second = (part.permute(0, 3, 1, 2).float() / 127.5 - 1 for part in (made, truth))
-    return losses.psnr(first, second, mask[:, None].float() / 255)
+def psnr(made: Tensor, truth: Tensor, mask: Tensor) -> float:
+    """dB of pictures (N, S, S, 3) 0..255 within masks (N, S, S)."""
+    first, second = (part.permute(0, 3, 1, 2).float() for part in (made, truth))
+    return decibels(first, second, mask[:, None].float() / 255, 255)
 
 
 def images(part: Tensor) -> list[Image]:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from rtswap.training.crowd import Crowd
 from rtswap.training.identity import coarsely_changed
+from rtswap.training.losses import edges, unlike
 from rtswap.training.recipe import Terms
 from rtswap.training.recipes.fslsd.network import BindGraph, FrameGraph, Fslsd, Made
 from rtswap.training.recipes.style_prior import losses
@@ -65,11 +66,11 @@ class FslsdRecipe(StyleRecipe):
             read = self.network.prior.reader(torch.cat([made.face, made.side])).float()
         terms: Terms = {
             "same": losses.difference(made.face[own], faces[own], weight[own]),
-            "same_edges": losses.edges(made.face[own], faces[own], weight[own]),
+            "same_edges": edges(made.face[own], faces[own], weight[own]),
             "likeness": likeness,
             "side": losses.difference(made.side[own], faces[own], weight[own]),
             "around": losses.difference(made.face[across], faces[across], 1 - mask[across]),
-            "identity": self.args.pull * losses.unlike(who, twice[2]),
+            "identity": self.args.pull * unlike(who, twice[2]),
             "landmarks": losses.apart(read, torch.cat([wanted, wanted])),
             "style": losses.style(made.face[across], faces[across], mask[across]),
         }

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from rtswap.training.crowd import Crowd
 from rtswap.training.identity import coarsely_changed
+from rtswap.training.losses import edges, unlike
 from rtswap.training.recipe import Terms
 from rtswap.training.recipes.megafs.network import BindGraph, FrameGraph, Megafs
 from rtswap.training.recipes.style_prior import losses
@@ -51,10 +52,10 @@ class MegafsRecipe(StyleRecipe):
             read = self.network.prior.reader(made).float()
         return {
             "same": losses.difference(made[own], faces[own], weight[own]),
-            "same_edges": losses.edges(made[own], faces[own], weight[own]),
+            "same_edges": edges(made[own], faces[own], weight[own]),
             "likeness": likeness,
             "around": losses.difference(made[across], faces[across], 1 - batch.masks[across]),
-            "identity": self.args.pull * losses.unlike(who, embeddings[across]),
+            "identity": self.args.pull * unlike(who, embeddings[across]),
             "landmarks": losses.apart(read, wanted),
             "style": losses.style(made[across], faces[across], batch.masks[across]),
         }, made

@@ -21,21 +21,9 @@ def difference(made: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
     return ((made - truth).square() * weight).mean()
 
 
-def edges(made: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
-    """Mean absolute error of the differences between neighbours, to the right and below."""
-    off = (made - truth) * weight
-    right, down = off[..., :, 1:] - off[..., :, :-1], off[..., 1:, :] - off[..., :-1, :]
-    return (right.abs().mean() + down.abs().mean()) / 2
-
-
 def apart(made: Tensor, wanted: Tensor) -> Tensor:
     """Mean distance of points (N, P, 2), as a share of the half side."""
     return (made - wanted).float().square().sum(-1).add(1e-8).sqrt().mean()
-
-
-def unlike(made: Tensor, wanted: Tensor) -> Tensor:
-    """1 - cosine of embeddings (N, E) of unit length."""
-    return 1 - (made * wanted).sum(1).mean()
 
 
 @torch.no_grad()
@@ -51,7 +39,7 @@ def matched(made: Tensor, wanted: Tensor, mask: Tensor) -> Tensor:
 
 
 def style(made: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-    """Mean square of what ``matched`` would change, within the mask."""
+    """Mean squared difference to ``matched``, within the mask."""
     off = (made - matched(made, target, mask)).square() * (mask >= 0.5)
     return off.sum() / (3 * (mask >= 0.5).sum()).clamp_min(1)
 

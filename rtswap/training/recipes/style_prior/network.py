@@ -36,7 +36,7 @@ class Dims:
 
     @property
     def rows(self) -> int:
-        """Rows of styles: two for each side, of the first one only one."""
+        """Rows of styles: two for each side of the maps, one for the first."""
         return 2 * int(log2(self.resolution)) - 2
 
     @property

@@ -12,23 +12,20 @@ import math
 from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from importlib import resources
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, ClassVar
 
-import cv2
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from rtswap.core.errors import UsageError, reason
 from rtswap.training.crowd import Crowd
-from rtswap.training.identity import Recogniser
-from rtswap.training.pairs import pictures
-from rtswap.training.pictures import sheet
+from rtswap.training.identity import Perception, Recogniser
+from rtswap.training.layers import to_pictures
+from rtswap.training.losses import decibels, edges, unlike
+from rtswap.training.pictures import write_sheet
 from rtswap.training.recipe import Moment, Recipe, Terms, descend, weighted
-from rtswap.training.recipes.faceswap_gan.losses import Perception
 from rtswap.training.recipes.style_prior import losses
 from rtswap.training.recipes.style_prior.critic import Critic, varied
 from rtswap.training.recipes.style_prior.network import Dims, StylePrior
@@ -41,9 +38,9 @@ PRIOR_UNTIL, HELD, WATCHED = 0.6, 0.5, 0.67
 """Shares: of the time, until the prior is learnt; of each phase, at its full rate, and without the critic."""
 AROUND = 0.2
 """How much what is around a face counts, beside the face."""
-BETAS, CRITIC_BETAS = (0.9, 0.99), (0.5, 0.99)
-CRITIC_RATE, PENALTY, PENALTY_EVERY = 0.5, 1.0, 16
-"""Of the critic: its rate, beside the generator's; weight of R1, and steps from one to the next."""
+CRITIC_BETAS = (0.5, 0.99)
+PENALTY, PENALTY_EVERY = 1.0, 16
+"""Weight of R1, and steps from one to the next."""
 TRIED, SHOWN = 48, 8
 """Held-out faces of the figures, and of the sheet."""
 
@@ -102,26 +99,13 @@ class StyleRecipe(Recipe):
         self.phases = Phases(0.0 if args.prior is not None else PRIOR_UNTIL)
         self.learnt, self.kept = crowd.split()
         self.recogniser = Recogniser().to(self.device)
-        weights = Path(str(resources.files("rtswap").joinpath("assets/recognition.onnx")))
-        self.perception = Perception.of_file(weights, args.template, dims.resolution).to(self.device)
-        self.critic = Critic(dims, full=args.prior_layout == "full")
-        self.critic.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        rate = CRITIC_RATE * self.rate
-        self._critic_optimiser = torch.optim.Adam(self.critic.parameters(), rate, CRITIC_BETAS, fused=True)
-
-    @property
-    def networks(self) -> dict[str, nn.Module]:
-        """All that learns."""
-        return {**super().networks, "critic": self.critic}
+        self.perception = Perception(args.template, dims.resolution).to(self.device)
+        self.critic = self.add_critic(Critic(dims, full=args.prior_layout == "full"), betas=CRITIC_BETAS)
 
     @property
     def parts(self) -> dict[str, Any]:
         """All that a checkpoint holds."""
-        return {**super().parts, "critic_optimiser": self._critic_optimiser, "phases": self.phases}
-
-    def make_optimiser(self) -> torch.optim.Optimizer:
-        """Adam."""
-        return torch.optim.Adam(self.network.parameters(), self.rate, BETAS, fused=True)
+        return {**super().parts, "phases": self.phases}
 
     def batches(self, seed: int) -> AbstractContextManager[Iterator[list[Tensor]]]:
         """From batch ``seed`` on: the number of the step."""
@@ -132,10 +116,7 @@ class StyleRecipe(Recipe):
         """The prior learns, or the swap; then the critic."""
         if self.phases.begins(moment.share):
             self.network.prior.load_state_dict(self.shadow.prior.state_dict())
-        rate = moment.rate * self.phases.rate(moment.share)
-        for optimiser, times in ((self.optimiser, 1.0), (self._critic_optimiser, CRITIC_RATE)):
-            for group in optimiser.param_groups:
-                group["lr"] = rate * times
+        self.set_rate(moment.rate * self.phases.rate(moment.share))
         batch = Batch.of(next(batches))
         for name, part in self.network.named_children():
             learns = (name == "prior") != self.phases.swapping
@@ -160,7 +141,7 @@ class StyleRecipe(Recipe):
         if step % PENALTY_EVERY == 0:
             real = varied(faces).requires_grad_(True)
             loss = judged + PENALTY * PENALTY_EVERY * losses.penalty(self.critic(real), real)
-        descend(loss, self.critic, self._critic_optimiser, self.most_norm)
+        self.teach_critic(loss, self.most_norm)
         return judged
 
     def prior_terms(self, batch: Batch) -> tuple[Terms, Tensor]:
@@ -182,9 +163,9 @@ class StyleRecipe(Recipe):
             likeness = self.perception(made, faces)
         return {
             "inversion": losses.difference(made, faces, weight),
-            "inversion_edges": losses.edges(made, faces, weight),
+            "inversion_edges": edges(made, faces, weight),
             "inversion_likeness": likeness,
-            "inversion_identity": losses.unlike(who, batch.embeddings),
+            "inversion_identity": unlike(who, batch.embeddings),
             "reading": losses.apart(read, torch.cat([wanted, wanted])),
         }, made
 
@@ -210,19 +191,16 @@ class StyleRecipe(Recipe):
         """On people kept out: PSNR in dB of faces inverted, within their masks; of swaps between two of them the
         cosine to the source, that to the target, and the distance of the landmarks from the target's, as a share of
         the side. The sheet: source, target, target inverted, and what ``swapped`` gives."""
-        rows = np.unique(np.linspace(0, len(self.kept) - 1, TRIED).round().astype(np.int64))
-        batch = Batch(*(part.to(self.device) for part in tried(self.kept.part(rows))))
+        batch = Batch(*(part.to(self.device) for part in tried(self.kept.spread(TRIED))))
         with self.autocast():
             inverted = self.shadow.prior(batch.faces).float()
             made = [one.float() for one in self.swapped(batch)]
             read = self.shadow.prior.reader(torch.cat([made[-1], batch.faces])).float()
         who = self.recogniser(made[-1], batch.matrices)
-        error = ((inverted - batch.faces).square() * batch.masks).sum() / (3 * batch.masks.sum())
-        shown = [(one[:SHOWN] + 1) / 2 for one in (batch.photos.roll(-1, 0), batch.faces, inverted, *made)]
-        tiles = [tile for row in zip(*map(pictures, shown), strict=True) for tile in row]
-        cv2.imwrite(str(picture), sheet(tiles, 2 * len(shown), zoom=max(1.0, 128 / self.dims.resolution)))
+        columns = (batch.photos.roll(-1, 0), batch.faces, inverted, *made)
+        write_sheet(picture, [to_pictures((one[:SHOWN] + 1) / 2) for one in columns], beside=2)
         return {
-            "inversion_psnr": float(-10 * torch.log10(error / 4 + 1e-10)),
+            "inversion_psnr": decibels(inverted, batch.faces, batch.masks, 2),
             "source": float((who * batch.embeddings.roll(-1, 0)).sum(1).mean()),
             "target": float((who * batch.embeddings).sum(1).mean()),
             "landmarks_off": float(losses.apart(*read.chunk(2))) / 2,

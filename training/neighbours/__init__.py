@@ -1,0 +1,1 @@
+"""The network that looks around a swapped face: see ``recipe``."""
