@@ -39,7 +39,7 @@ test: $(READY)
 
 # Six times as many staged scenes as `make test` plays, with other people in other places.
 test-scenes: $(READY)
-	RTSWAP_SCENES=many $(BIN)/pytest -q tests/scenes
+	RTSWAP_SCENES=many $(BIN)/pytest -q --timeout 900 tests/scenes
 
 # Every shipped network as a TensorRT plan, for real; no GPU and no torch is needed for it. Not part of `make test`:
 # nobody without a GPU should have to download TensorRT (97 MB).

@@ -65,7 +65,7 @@ class Settings(Changes, total=False):
     morph: float
     """0..1: how far a DFM's face replaces the target's shape."""
     coverage: float
-    """0.3..1: how much of the face an imported model swaps."""
+    """0.3..1: how much of the face an imported or trained model swaps."""
     enhance: str
     """Name of an imported enhancer, or ``none``."""
     enhance_weight: float

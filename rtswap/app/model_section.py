@@ -36,7 +36,7 @@ class ModelsConfig:
         0.95,
         number("K", 0.3, 1),
         "--coverage",
-        help="how much of the face an imported model or a DFM swaps: 1 is up to its outline, less keeps its border",
+        help="how much of the face an imported or trained model swaps: 1 is up to its outline, less keeps its border",
     )
     enhance: str = option(
         "none",

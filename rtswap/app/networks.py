@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache, partial
+from threading import RLock
 from typing import NamedTuple
 
 from rtswap.app.config import Config
@@ -62,10 +63,19 @@ class FaceModels(NamedTuple):
 
 
 class Networks:
-    """The networks of one process, each loaded once, on first use. Several loops may share them."""
+    """The networks of one process, each loaded once, on first use. Several loops may share them, in
+    several threads if ``wrap`` makes engines for that."""
 
-    def __init__(self, config: Config, *, on_event: Callable[[str], None]) -> None:
-        """Load the networks that every loop of this configuration needs. Raises ModelError, EngineError."""
+    def __init__(
+        self,
+        config: Config,
+        *,
+        on_event: Callable[[str], None],
+        wrap: Callable[[Engine], Engine] = lambda engine: engine,
+    ) -> None:
+        """Load the networks that every loop of this configuration needs. ``wrap`` is applied to every engine. Raises
+        ModelError, EngineError."""
+        self._wrap, self._lock = wrap, RLock()
         self._config, self._on_event = config, on_event
         self._registry = Registry(on_event=on_event)
         self._threads = config.engine.threads or min(MOST_THREADS, os.cpu_count() or 1)
@@ -84,19 +94,23 @@ class Networks:
     def open(self, names: Iterable[str]) -> Mapping[str, Engine]:
         """Return the engines of these networks; loads missing ones, with one choice of engine for all of them.
         Raises ModelError, EngineError."""
-        names = tuple(names)
+        with self._lock:
+            return self._opened(tuple(names))
+
+    def _opened(self, names: tuple[str, ...]) -> Mapping[str, Engine]:
         rows = [self._registry.entry(name) for name in names if name not in self.engines]
         missing = {
             row.name: Network(self._registry.path(row.name), row.zeros(), row.per_frame, row.threads) for row in rows
         }
         if missing:
-            self.engines |= choose_engines(
+            opened = choose_engines(
                 missing,
                 threads=self._threads,
                 engine=self._config.engine.engine,
                 cache_dir=self._registry.folder,
                 on_event=self._on_event,
             )
+            self.engines |= {name: self._wrap(engine) for name, engine in opened.items()}
         return {name: self.engines[name] for name in names}
 
     def embedder(self) -> Embedder | None:
@@ -120,15 +134,14 @@ class Networks:
         from rtswap.networks.dlib import weights_path
 
         weights_path()
-        return DlibEmbedder(
-            choose_engine(
-                self._registry.path("dlib"),
-                threads=self._threads,
-                engine=self._config.engine.engine,
-                cache_dir=self._registry.folder,
-                sample=self._registry.entry("dlib").zeros(),
-            )
+        engine = choose_engine(
+            self._registry.path("dlib"),
+            threads=self._threads,
+            engine=self._config.engine.engine,
+            cache_dir=self._registry.folder,
+            sample=self._registry.entry("dlib").zeros(),
         )
+        return DlibEmbedder(self._wrap(engine))
 
 
 def open_models(

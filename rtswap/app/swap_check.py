@@ -9,6 +9,7 @@ from contextlib import nullcontext
 from functools import cached_property
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from rtswap.app.networks import FaceModels
@@ -19,6 +20,7 @@ from rtswap.networks.recognition import FaceRecogniser
 from rtswap.source import load_source
 from rtswap.source.personas import PREFIX
 from rtswap.vision.geometry import box_of
+from rtswap.vision.topology import OVAL
 
 FACES = "amara", "george"
 """The personas whose faces are swapped. They are unlike, so that hardly any source resembles both."""
@@ -42,8 +44,11 @@ class SwapCheck:
             swapped = _swapped(renderer, face)
             if swapped is None:
                 return
-            before, after = (self._recogniser.embed(image, face.landmarks) for image in (face.portrait, swapped))
-            likeness = min(likeness, float(before @ after))
+            before = self._recogniser.embed(face.portrait, face.landmarks)
+            shown = swapped, in_colours_of(face, swapped)
+            likeness = min(
+                likeness, max(float(before @ self._recogniser.embed(image, face.landmarks)) for image in shown)
+            )
         if likeness > UNCHANGED:
             raise ModelError(
                 f"the swapper {name} does not change faces: it shows the target's own",
@@ -64,6 +69,17 @@ class SwapCheck:
     def _recogniser(self) -> Embedder:
         models = self._models
         return models.recogniser or FaceRecogniser(models.open(("recognition",))["recognition"])
+
+
+def in_colours_of(face: SourceIdentity, picture: Image) -> Image:
+    """``picture`` with the face's own mean and deviation of each channel inside its outline (as Reinhard et al. 2001,
+    but in BGR): a copy that is only tinted is a copy."""
+    inside = np.zeros(picture.shape[:2], np.uint8)
+    cv2.fillConvexPoly(inside, cv2.convexHull(face.landmarks[OVAL, :2].astype(np.int32)), 255)
+    (mean, spread), (own_mean, own_spread) = (cv2.meanStdDev(one, mask=inside) for one in (picture, face.portrait))
+    gain = own_spread / np.maximum(spread, 1e-3)
+    matched = (picture - mean.T) * gain.T + own_mean.T
+    return np.asarray(np.clip(np.round(matched), 0, 255), np.uint8)
 
 
 def _swapped(renderer: Renderer, face: SourceIdentity) -> Image | None:

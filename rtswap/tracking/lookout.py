@@ -69,6 +69,8 @@ class Sentinel:
         self._sure = True
         self._picture: Image | None = None
         """The last frame, reduced."""
+        self._elsewhere: tuple[Head, ...] = ()
+        """Who was seen beside followed faces in the whole picture."""
         self._neighbours.reset()
 
     def look(self, image: Image, settled: Sequence[Box] = ()) -> Sighting:
@@ -97,9 +99,13 @@ class Sentinel:
 
     def look_beside(self, image: Image, tracks: Sequence[Track]) -> tuple[Head, ...]:
         """See ``protocols.Lookout``."""
-        if self._picture is None or self._last is None:
+        if self._picture is None or self._last is None or not tracks:
+            self._elsewhere = ()
             return ()
-        return self._neighbours.look(image, tracks, self._picture, self._last)
+        if self._skipped == 0:
+            scale = np.tile(np.divide(image.shape[1::-1], self._picture.shape[1::-1]), 2).astype(np.float32)
+            self._elsewhere = self._neighbours.look_everywhere(self._picture, tracks, scale)
+        return (*self._neighbours.look(image, tracks, self._picture, self._last), *self._elsewhere)
 
     def _look_closely(self, image: Image, scale: Floats, settled: Sequence[Box]) -> None:
         """Raise the scores of heads that a closer look confirms, of those that are not of ``settled`` faces."""

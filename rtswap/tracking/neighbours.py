@@ -30,6 +30,8 @@ ten times as much."""
 LEAST_SCORE, ONE_MORE, UNSURE = 0.5, 0.2, 0.15
 """Score from which somebody is there; from which one more is, beside somebody; and from which the next frame is
 looked at as well. Of 237 pictures of one person 4 reach 0.5."""
+EVERYWHERE = 0.7
+"""The same in the whole picture: skirts and hands of one person reach 0.63 on clips, somebody at the border 0.75."""
 LOW, LEAST_BELOW = 0.35, 0.85
 """How far below the face's middle, in faces, a head must score this much: hands and prints on clothes are there, and
 reach 0.78 on clips. What is in front of a chest the whole picture shows."""
@@ -91,6 +93,22 @@ class Neighbours:
             if found is not None:
                 self._known[turn] = _Surroundings(blocks, found, self._doubtful)
         return tuple(head for seen in self._known.values() for head in seen.heads)
+
+    def look_everywhere(self, reduced: Image, tracks: Sequence[Track], scale: Floats) -> tuple[Head, ...]:
+        """The heads in the whole reduced picture beside the faces of ``tracks``, all of which are painted out: one
+        that lies beside a clear face, or is cut off by the border, is missed otherwise. ``scale``: the frame's pixels
+        per pixel of ``reduced``, (x, y, x, y). Raises EngineError, ModelError."""
+        picture = reduced.copy()
+        paint_out(picture, [one.landmarks[:, :2] / scale[:2] for one in tracks])
+        heads = [Head(row[:4] * scale, float(row[4])) for row in self._model.find(picture, EVERYWHERE)]
+        middles = [(head.box[:2] + head.box[2:]) / 2 for head in heads]
+        low = max(float(one.box[3] + LOW * (one.box[3] - one.box[1])) for one in tracks)
+        return tuple(
+            head
+            for head, middle in zip(heads, middles, strict=True)
+            if (middle[1] < low or head.score >= LEAST_BELOW)
+            and not any((middle >= one.box[:2]).all() and (middle <= one.box[2:]).all() for one in tracks)
+        )
 
     def _is_due(self, track: Track, tracks: Sequence[Track], blocks: Floats, scale: tuple[float, ...]) -> bool:
         """Whether anything changed around a face, beside the faces themselves. ``scale``: the frame's pixels per
@@ -170,11 +188,11 @@ def _span(corner: float, side: float, limit: int) -> tuple[tuple[int, int], tupl
 
 
 def paint_out(square: Image, faces: Sequence[Points]) -> None:
-    """Fill the faces, meshes (468, 2) in the square's pixels, and the hair above them with its mean colour, in
-    place."""
-    colour = cv2.mean(square)[:3]
+    """Fill the faces, meshes (468, 2) in the square's or picture's pixels, and the hair above them with its mean
+    colour, in place."""
+    colour, reach = cv2.mean(square)[:3], max(square.shape)
     for mesh in faces:
-        near = np.clip(outline(mesh), -SIDE, 2 * SIDE).astype(np.int32)  # of NaN, whatever comes: it is covered
+        near = np.clip(outline(mesh), -2 * reach, 3 * reach).astype(np.int32)  # of NaN, whatever comes: it is covered
         cv2.fillConvexPoly(square, cv2.convexHull(near), colour)
 
 

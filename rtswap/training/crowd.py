@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import cv2
@@ -44,6 +44,19 @@ class Crowd:
     def part(self, rows: NDArray[np.int64]) -> Crowd:
         """These faces alone."""
         return Crowd(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+    def at(self, side: int) -> Crowd:
+        """At ``side`` px."""
+        if side == self.pictures.shape[1]:
+            return self
+        pictures, masks = (
+            np.stack([resized(one, (side, side), cv2.INTER_AREA) for one in part])
+            for part in (self.pictures, self.masks)
+        )
+        points = transform(resizing(side / self.pictures.shape[1]), self.points.reshape(-1, 3)).reshape(
+            self.points.shape
+        )
+        return replace(self, pictures=pictures, masks=masks, points=points)
 
     def spread(self, count: int) -> Crowd:
         """At most ``count`` faces, evenly spaced."""

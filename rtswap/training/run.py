@@ -105,7 +105,7 @@ def _load_pair(job: TrainJob, args: argparse.Namespace) -> tuple[Sequence[Any], 
 
 
 def _load_one_shot(job: TrainJob, args: argparse.Namespace) -> tuple[Sequence[Any], list[str]]:
-    crowd, args.template = load_crowd(job.data, args.resolution)
+    crowd, args.template = load_crowd(job.data, job.spec.faces_px(args))
     return (crowd,), [f"{len(crowd)} faces of {len(set(crowd.people.tolist()))} people"]
 
 

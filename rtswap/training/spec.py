@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal
 
 from rtswap.app.options import Kind, choice, integer, switch
@@ -54,6 +55,9 @@ class RecipeSpec:
     kind: Literal["pair", "one-shot"] = "pair"
     """What it learns from and writes. ``pair``: two ``Person``, the source and the target; a DFM file that puts the
     one on the other. ``one-shot``: a ``Crowd``; a ``.rtswap`` file that puts any photo on any face."""
+
+    faces_px: Callable[[Any], int] = attrgetter("resolution")
+    """Options -> side of the faces that a one-shot recipe is given."""
 
     @property
     def suffix(self) -> str:

@@ -47,6 +47,8 @@ def _operation(route: Route) -> dict[str, Any]:
     text = {"type": "string"}
     named = [(name, "path", True, "") for name in re.findall(r"{(\w+)}", route.path)]
     named += [(name, "query", False, words) for name, words in route.query.items()]
+    if not route.path.startswith("/api/sessions"):
+        named.append(("session", "query", False, "an id of /api/sessions; without it, the first"))
     if named:
         found["parameters"] = [
             {"name": name, "in": place, "required": required, "schema": text, "description": words}

@@ -70,10 +70,11 @@ class Added:
 
 
 class Outputs:
-    """The outputs of a studio; recordings stay listed when they are finished. ``folder``: where they are written."""
+    """The outputs of a studio; recordings stay listed when they are finished. ``folder``: where they are written.
+    ``tag``: in the names of recordings, for studios that write into one folder."""
 
-    def __init__(self, config: Config, folder: Path, *, on_event: Callable[[str], None]) -> None:
-        self._config, self._folder, self._on_event = config, folder, on_event
+    def __init__(self, config: Config, folder: Path, *, tag: str, on_event: Callable[[str], None]) -> None:
+        self._config, self._folder, self._tag, self._on_event = config, folder, tag, on_event
         self._ids = count(1)
         self._added: dict[str, Added] = {}
 
@@ -104,7 +105,7 @@ class Outputs:
             place = words = str(path)
             words = path.name
         elif kind == "vcam":
-            place = words = "vcam"
+            place, words = "vcam", "virtual camera"
         elif kind == "stream":
             place = address.strip()
             if scheme(place) not in STREAMS or "\0" in place:
@@ -136,7 +137,7 @@ class Outputs:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"cannot record into {self._folder}", got=reason(error)) from None
-        name = time.strftime("rtswap-%Y%m%d-%H%M%S")
+        name = time.strftime("rtswap-%Y%m%d-%H%M%S") + self._tag
         names = (self._folder / f"{name}{f'-{number}' if number > 1 else ''}.mp4" for number in count(1))
         return next(
             path for path in names if not path.exists() and path not in [one.path for one in self._added.values()]

@@ -22,11 +22,11 @@ from rtswap.core.version import __version__
 from rtswap.web.access import LOOPBACK, Access, access_middleware, add_headers
 from rtswap.web.openapi import API_VERSION, document
 from rtswap.web.problems import Problem, fault_log, problems
-from rtswap.web.routes import config, offer, pictures, sources, status
+from rtswap.web.routes import config, offer, pictures, sessions, sources, status
 from rtswap.web.routes import session as session_routes
 from rtswap.web.routes.offer import PEERS
-from rtswap.web.routes.route import STUDIO, Route
-from rtswap.web.studio import Studio
+from rtswap.web.routes.route import STUDIOS, Route
+from rtswap.web.studios import Studios
 
 PAGE = "index.html"
 CLOSE_S = 2.0
@@ -73,13 +73,13 @@ class Address:
         return context
 
 
-def make_app(studio: Studio, access: Access) -> web.Application:
-    """Return the application for one studio."""
+def make_app(studios: Studios, access: Access) -> web.Application:
+    """Return the application for these studios."""
     app = web.Application(middlewares=[problems, access_middleware(access)], client_max_size=0)
     app.on_response_prepare.append(add_headers)
-    app[STUDIO], app[PEERS] = studio, offer.Peers(studio, loopback=access.loopback)
+    app[STUDIOS], app[PEERS] = studios, offer.Peers(loopback=access.loopback)
     listed: list[Route] = []
-    for part in (config, sources, session_routes, pictures, status, offer):
+    for part in (config, sources, session_routes, sessions, pictures, status, offer):
         listed += part.ROUTES
     described = document(listed)
 
@@ -101,7 +101,7 @@ def make_app(studio: Studio, access: Access) -> web.Application:
 
     async def end(app: web.Application) -> None:
         await app[PEERS].close()
-        await studio.close()
+        await studios.close()
 
     app.on_shutdown.append(end)
     return app
@@ -130,8 +130,8 @@ async def serve(
 ) -> None:
     """Serve until Ctrl-C. ``ready`` is called with the link when it listens. Raises UsageError, OutputError."""
     tls = address.tls()
-    studio = Studio(config, folder, echo=on_event)
-    runner = make_runner(make_app(studio, address.access()))
+    studios = Studios(config, folder, echo=on_event)
+    runner = make_runner(make_app(studios, address.access()))
     await runner.setup()
     try:
         try:

@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 
 from rtswap.app.config import Config
-from rtswap.app.networks import FaceModels, open_models
+from rtswap.app.networks import FaceModels
 from rtswap.core.errors import SourceError, UsageError
 from rtswap.core.text import size
 from rtswap.core.types import Image, SourceIdentity
@@ -66,8 +66,15 @@ class Shelf:
     Its networks are its own, so that a photo can be analysed while another thread swaps."""
 
     def __init__(
-        self, config: Config, *, on_event: Callable[[str], None], record: ConsentRecord | None = None
+        self,
+        config: Config,
+        models: Callable[[], FaceModels],
+        *,
+        on_event: Callable[[str], None],
+        record: ConsentRecord | None = None,
     ) -> None:
+        """``models``: loads the networks that look at photos."""
+        self._load = models
         self._config, self._on_event, self._record = config, on_event, record or ConsentRecord()
         self._ids = count(1)
         self._sources: dict[str, Source] = {}
@@ -82,7 +89,7 @@ class Shelf:
     @cached_property
     def models(self) -> FaceModels:
         """The networks that look at photos."""
-        return open_models(self._config, on_event=self._on_event)
+        return self._load()
 
     @property
     def sources(self) -> list[Source]:

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from rtswap.app.config import Config
-from rtswap.app.networks import Networks, bind_models
+from rtswap.app.networks import FaceModels, Networks, bind_models
 from rtswap.core.errors import RtswapError, UsageError
 from rtswap.media.live_sound import LiveSound
 from rtswap.runtime.background import background
@@ -28,33 +28,54 @@ from rtswap.web.viewer import Viewer
 EVENTS = 200
 """How many of the last events are kept."""
 MOST_CHOSEN = 16
+BEGUN = {"record": "recording {}", "vcam": "the virtual camera is on", "stream": "streaming to {}"}
+"""What is said of a new output, by kind."""
 T = TypeVar("T")
+
+
+class ShareNetworks(Protocol):
+    """Where studios get their networks."""
+
+    def get(self, config: Config, *, use: str, on_event: Callable[[str], None]) -> Networks:
+        """Those of one engine for one ``use``. Raises ModelError, EngineError."""
+        ...
 
 
 class Studio:
     """Used in the event loop. Changes come one after the other; what takes long runs in other threads."""
 
-    def __init__(self, config: Config, folder: Path, *, echo: Callable[[str], None] = lambda event: None) -> None:
-        """``folder``: for recordings. ``echo`` is told every event, too."""
-        self.config = config
+    def __init__(
+        self,
+        config: Config,
+        folder: Path,
+        *,
+        networks: ShareNetworks,
+        tag: str = "",
+        echo: Callable[[str], None] = lambda event: None,
+    ) -> None:
+        """``folder``: for recordings. ``networks``: those that studios share. ``tag``: in the names of its
+        recordings. ``echo`` is told every event, too."""
+        self.config, self._shared = config, networks
         self._echo, self._loop = echo, asyncio.get_running_loop()
         self._changing = asyncio.Lock()
         self._builds = background("rtswap-changes")
         self._running: Loop | None = None
         self._run: asyncio.Task[None] | None = None
         self._wanted: Wanted | None = None
-        self._networks: Networks | None = None
-        self._networks_for: Any = None
+        self._networks: dict[str, Networks] = {}
+        """By use: ``live`` and ``photos``. They stay loaded while a studio holds them."""
         self.events: deque[tuple[int, float, str]] = deque(maxlen=EVENTS)
         """(number, seconds since 1970, text)"""
         self._numbered = 0
+        self.pages = 0
+        """How many pages show it."""
         self.state = "idle"
         """idle, starting, running or stopping"""
         self.camera = BrowserCamera(self.on_event)
         self.viewer = Viewer(self._loop, self.on_event)
         self.inputs = Inputs(config, camera=self.camera, on_event=self.on_event)
-        self.shelf = Shelf(config, on_event=self.on_event)
-        self.outputs = Outputs(config, folder, on_event=self.on_event)
+        self.shelf = Shelf(config, lambda: self._models("photos", config), on_event=self.on_event)
+        self.outputs = Outputs(config, folder, tag=tag, on_event=self.on_event)
         self.cast = Cast("given" if config.source.photos else list_personas()[0].source)
 
     def on_event(self, text: str) -> None:
@@ -116,15 +137,12 @@ class Studio:
         self._running, self.state = loop, "running"
         self._run = asyncio.create_task(asyncio.to_thread(loop.run))
         self._run.add_done_callback(partial(self._ended, loop))
-        self._note(f"swapping {wanted.words}")
+        self._note(f"live: {wanted.words}")
 
     def _prepare(self, wanted: Wanted) -> Loop:
         """In another thread: load what is needed, then turn the camera on."""
         config = self.config
-        kept = config.engine
-        if self._networks is None or self._networks_for != kept:
-            self._networks, self._networks_for = Networks(config, on_event=self.on_event), kept
-        models = bind_models(self._networks, config)
+        models = self._models("live", config)
         spare, on_event = self.shelf.models, self.on_event
         loop = Loop(config, self.cast, self.shelf.identity, models=models, spare=spare, on_event=on_event)
         input = wanted.open()
@@ -134,6 +152,11 @@ class Studio:
             input.close()
             raise
         return loop
+
+    def _models(self, use: str, config: Config) -> FaceModels:
+        """New models for one thread, on shared networks."""
+        networks = self._networks[use] = self._shared.get(config, use=use, on_event=self.on_event)
+        return bind_models(networks, config)
 
     async def _end(self) -> None:
         if self._run is None or self._running is None:
@@ -161,6 +184,12 @@ class Studio:
     def running(self) -> Loop | None:
         """The loop that runs."""
         return self._running
+
+    @property
+    def is_left(self) -> bool:
+        """Whether no page shows it, and nothing runs that goes on without one."""
+        browsers = self._wanted is not None and self._wanted.kind == "browser"
+        return not self.pages and (self.state == "idle" or browsers)
 
     @property
     def sound(self) -> LiveSound | None:
@@ -218,7 +247,7 @@ class Studio:
                 raise UsageError("nothing is running", do="Start a session first: POST /api/session")
             added = await asyncio.to_thread(self.outputs.open, kind, address, loop.info)
             await asyncio.to_thread(loop.add_output, added)
-            self._note(f"{kind} to {added.words}")
+            self._note(BEGUN[kind].format(added.words))
             return added.plain()
 
     async def remove_output(self, id: str) -> None:
@@ -228,7 +257,7 @@ class Studio:
             if self._running is not None:
                 await asyncio.to_thread(self._running.remove_output, added)
             self.outputs.remove(id)
-            self._note(f"finished {added.words}")
+            self._note(f"finished: {added.words}")
 
     # status
 

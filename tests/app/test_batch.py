@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from media_files import make_clip, read_back
+from ready import ready  # noqa: F401
 
 from rtswap.commands.main import main
 

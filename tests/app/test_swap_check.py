@@ -57,6 +57,10 @@ def blurred(target: Image, _: Image) -> Image:
     return np.asarray(cv2.GaussianBlur(target, (0, 0), 2.0), np.uint8)
 
 
+def tinted(target: Image, _: Image) -> Image:
+    return np.asarray((target * np.array([0.55, 0.8, 1.25])).clip(0, 255), np.uint8)
+
+
 def program_with(model: SwapModel, source: str, probes: Probes | None = None) -> Program:
     unseen = Disclosure(None, reason="a test")
     sources = [person(source)]
@@ -72,7 +76,7 @@ def program_with(model: SwapModel, source: str, probes: Probes | None = None) ->
 
 
 @pytest.mark.parametrize("source", ["ada", "dan"])
-@pytest.mark.parametrize("change", [noisy, blended, brighter, blurred])
+@pytest.mark.parametrize("change", [noisy, blended, brighter, blurred, tinted])
 def test_a_swapper_that_hardly_changes_a_face_is_refused(change: Change, source: str) -> None:
     with pytest.raises(ModelError, match=r"shows the target.s own.*Train it longer"):
         program_with(Spoilt(change), source).renderer(live=True)

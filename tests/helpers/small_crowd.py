@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
-
 import cv2
 import numpy as np
 from people import place_mesh
 
 from rtswap.training.crowd import Crowd
+from rtswap.training.triplets import Triplets
 from rtswap.vision.topology import OVAL
 
 
@@ -33,10 +32,18 @@ def small_crowd(count: int = 40, side: int = 64) -> Crowd:
     return Crowd(pictures, masks, points, vectors, np.arange(count))
 
 
-def arguments(**more: object) -> argparse.Namespace:
-    """What every recipe is told, and ``more``."""
-    usual = {
-        "device": "cpu", "rate": 1e-3, "half": False, "batch": 4, "begin_from": None, "seed": 0, "workers": 0,
-        "template": "whole", "resolution": 64,
-    }  # fmt: skip
-    return argparse.Namespace(**{**usual, **more})
+class MadeTriplets:
+    """Triplets whose swap by ``mesh`` is the truth, darker."""
+
+    def __init__(self, people: Crowd) -> None:
+        self._people = people
+
+    def batch(self, rng: np.random.Generator, known: int, cross: int) -> Triplets:
+        source = rng.integers(len(self._people), size=known + cross)
+        goal = np.concatenate([source[:known], rng.integers(len(self._people), size=cross)])
+        pictures, points, masks = (getattr(self._people, name) for name in ("pictures", "points", "masks"))
+        truth = pictures[goal]
+        return Triplets(
+            pictures[source][:, :, ::-1], np.roll(truth, 1, 0), truth, truth // 2, masks[goal], masks[goal],
+            points[source], points[goal], source, goal, np.arange(known + cross) < known,
+        )  # fmt: skip

@@ -20,6 +20,16 @@ _FACESWAP_GAN = {
     "uniform_yaw": False, "template": "whole",
 }  # fmt: skip
 
+_STYLES = {"prior_layout": "small", "prior": None, "pull": 1.0, "adversarial": 0.05}
+_ONE_SHOT: dict[str, dict[str, object]] = {
+    "faceshifter": {
+        "layout": "small", "identity_weight": 1.0, "critic_weight": 0.1, "variant": "faithful", "hear": 0.0,
+    },
+    "fsgan": {"capacity": "lite", "faithful": False},
+    "fslsd": {**_STYLES, "structure": 5, "steady": False},
+    "megafs": {**_STYLES, "kept": 2, "encoder": "pyramid"},
+}  # fmt: skip
+
 
 def deepfacelab_arguments(**more: object) -> argparse.Namespace:
     return argparse.Namespace(**{**_SHARED, **_DEEPFACELAB, **more})
@@ -27,6 +37,12 @@ def deepfacelab_arguments(**more: object) -> argparse.Namespace:
 
 def faceswap_gan_arguments(**more: object) -> argparse.Namespace:
     return argparse.Namespace(**{**_SHARED, **_FACESWAP_GAN, **more})
+
+
+def one_shot_arguments(name: str, **more: object) -> argparse.Namespace:
+    """Of the recipe ``name``, for faces of 64 px."""
+    usual = {**_SHARED, "batch": 4, "resolution": 64, "template": "whole", **_ONE_SHOT[name]}
+    return argparse.Namespace(**{**usual, **more})
 
 
 def made_up(level: int, count: int = 40, side: int = 64) -> Person:

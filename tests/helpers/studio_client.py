@@ -19,6 +19,7 @@ from rtswap.app.config import Config
 from rtswap.web.access import LOOPBACK, Access
 from rtswap.web.server import make_app, make_runner
 from rtswap.web.studio import Studio
+from rtswap.web.studios import Studios
 
 WAIT_S = 60.0
 JSON = "application/json"
@@ -95,12 +96,12 @@ def studio_running(config: Config, folder: Path, access: Access | None = None) -
     ready, end = threading.Event(), asyncio.Event()
 
     async def serve() -> None:
-        studio = Studio(config, folder)
-        app = make_app(studio, access or Access(LOOPBACK))
+        studios = Studios(config, folder)
+        app = make_app(studios, access or Access(LOOPBACK))
         runner = make_runner(app, 1.0)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
-        begun.append(Client(runner.addresses[0][1], studio, loop, app))
+        begun.append(Client(runner.addresses[0][1], studios.main, loop, app))
         ready.set()
         await end.wait()
         await runner.cleanup()

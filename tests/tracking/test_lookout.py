@@ -8,6 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from face_stream import track_at
 
 from rtswap.core.errors import ModelError
 from rtswap.core.types import Image
@@ -200,3 +201,37 @@ def test_what_appears_beside_a_swapped_face_is_looked_at_at_once(beyond: float, 
     changed[300:360, x : x + 40] = 255 - changed[300:360, x : x + 40]
     watch.look(changed, [face])
     assert network.runs == runs
+
+
+class Beside(HeadModel):
+    """Finds somebody at (x, y) = (60, 50) in the reduced picture, as large as that, but not beside a clear face."""
+
+    def __init__(self) -> None:
+        self.pictures: list[Image] = []
+
+    def find(self, picture: Image, threshold: float) -> np.ndarray:
+        if picture.shape[0] == SIDE:
+            return np.zeros((0, 5), np.float32)
+        self.pictures.append(picture.copy())
+        clear = (picture == CLEAR).all(axis=2).any()
+        return np.array([] if clear else [[30, 20, 90, 80, 0.8]], np.float32).reshape(-1, 5)
+
+
+CLEAR = np.array([0, 0, 255], np.uint8)
+
+
+@pytest.mark.parametrize(("at", "found"), [((900, 400), 1), ((240, 190), 0)])
+def test_whoever_a_clear_face_hides_is_found_in_the_whole_picture(at: tuple[int, int], found: int) -> None:
+    """Unless that is the face itself. ``at``: the middle of a followed face."""
+    image, track = scene(1, (1280, 720)), track_at(*at, px=140)
+    x1, y1, x2, y2 = track.box.astype(int)
+    image[y1 + 30 : y2 - 30, x1 + 30 : x2 - 30] = CLEAR
+    watch = Sentinel(HeadModel(Marked()), beside := Beside())
+    for _ in range(2 * (MOST_SKIPPED + 1)):
+        watch.look(image, [track.box])
+        heads = watch.look_beside(image, [track])
+        assert len(heads) == found
+        if found:
+            np.testing.assert_allclose(heads[0].box, [120, 75, 360, 300], atol=1)
+    assert len(beside.pictures) == 2, "as often as the whole picture is looked at"
+    assert watch.look_beside(image, []) == ()

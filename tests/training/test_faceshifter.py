@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,8 @@ pytest.importorskip("torch", reason="torch is not installed: it is needed to tra
 
 import torch
 from facesets import make_record
+from small_crowd import MadeTriplets, small_crowd
+from small_recipes import one_shot_arguments
 from torch import Tensor
 from training_clock import Seconds
 
@@ -27,9 +28,9 @@ from rtswap.training.recipes.faceshifter.hear import Hear, cluttered, lost
 from rtswap.training.recipes.faceshifter.network import PAPER, Aad, Aei, Bound, Critic, Dims
 from rtswap.training.recipes.faceshifter.recipe import FaceShifterRecipe, dims_of
 from rtswap.training.recipes.faceshifter.samples import Portraits, seen_by_recogniser
+from rtswap.training.recipes.faceshifter.spec import SPECS
 from rtswap.training.system_file import difference, to_onnx
 from rtswap.training.trainer import Trainer
-from rtswap.training.triplets import Triplets
 from rtswap.training.warp import grid
 
 TINY = Dims(64, False, 1, (8, 16, 16, 16, 16), (16, 16, 16, 16), (16, 16, 16, 16, 16), 2, (8, 16, 16, 16))
@@ -196,22 +197,12 @@ def test_batches_are_the_same_each_time_and_fit_together() -> None:
     assert [part.shape for part in one] == [(4, 64, 64, 3), (4, 64, 64), (4, 2, 3), (4, 64, 64, 3), (4, 128)]
 
 
-def arguments(**more: object) -> argparse.Namespace:
-    usual = {
-        "device": "cpu", "rate": 1e-3, "half": False, "batch": 8, "begin_from": None, "seed": 0, "workers": 0,
-        "resolution": 64, "layout": "small",
-        "identity_weight": 1.0, "critic_weight": 0.1, "template": "whole",
-        "variant": "faithful", "hear": 0.0,
-    }  # fmt: skip
-    return argparse.Namespace(**{**usual, **more})
-
-
 def begin(monkeypatch: pytest.MonkeyPatch, **more: object) -> FaceShifterRecipe:
     monkeypatch.setattr(
         "rtswap.training.recipes.faceshifter.recipe.dims_of", lambda *_, **more: replace(TINY, **more)
     )
     torch.manual_seed(0)
-    return FaceShifterRecipe(arguments(**more), crowd())
+    return FaceShifterRecipe(one_shot_arguments("faceshifter", batch=8, **more), crowd())
 
 
 def test_two_pictures_are_learnt_by_heart() -> None:
@@ -248,29 +239,12 @@ def test_the_graphs_say_what_torch_says(hear: float, monkeypatch: pytest.MonkeyP
     assert set(graphs["bind"].outputs) <= set(graphs["frame"].examples)
 
 
-class Made:
-    """Triplets whose swap by ``mesh`` is the truth, darker."""
-
-    def __init__(self, people: Crowd) -> None:
-        self._people = people
-
-    def batch(self, rng: np.random.Generator, known: int, cross: int) -> Triplets:
-        source = rng.integers(len(self._people), size=known + cross)
-        goal = np.concatenate([source[:known], rng.integers(len(self._people), size=cross)])
-        pictures, points, masks = (getattr(self._people, name) for name in ("pictures", "points", "masks"))
-        truth = pictures[goal]
-        return Triplets(
-            pictures[source][:, :, ::-1], np.roll(truth, 1, 0), truth, truth // 2, masks[goal], masks[goal],
-            points[source], points[goal], source, goal, np.arange(known + cross) < known,
-        )  # fmt: skip
-
-
 def test_an_assisted_network_corrects_the_swap_that_it_is_given(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     @contextmanager
-    def supply(people: Crowd, *_: object, **__: object) -> Iterator[Made]:
-        yield Made(people)
+    def supply(people: Crowd, *_: object, **__: object) -> Iterator[MadeTriplets]:
+        yield MadeTriplets(people)
 
     monkeypatch.setattr("rtswap.training.recipes.faceshifter.recipe.supply", supply)
     recipe = begin(monkeypatch, variant="assisted", out=tmp_path, rate=4e-3)
@@ -337,3 +311,15 @@ def test_a_network_begins_without_a_grid() -> None:
     with torch.no_grad():
         made = network(faces, network.bind(faces, torch.rand(1, 128)))
     torch.testing.assert_close(made[..., ::2, ::2], made[..., 1::2, 1::2])
+
+
+def test_faces_that_mesh_swaps_are_larger_and_are_scaled_down_with_their_landmarks() -> None:
+    (spec,) = SPECS
+    assert spec.faces_px(one_shot_arguments("faceshifter")) == 64
+    assert spec.faces_px(one_shot_arguments("faceshifter", variant="assisted")) == 128
+    large = small_crowd(3, 128)
+    small = large.at(64)
+    assert small.pictures.shape == (3, 64, 64, 3)
+    assert small.masks.shape == (3, 64, 64)
+    np.testing.assert_allclose(small.points[..., :2] + 0.5, (large.points[..., :2] + 0.5) / 2, atol=1e-3)
+    assert large.at(128) is large

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -16,6 +15,7 @@ pytest.importorskip("torch", reason="torch is not installed: it is needed to tra
 import torch
 from imported import ENGINES
 from people import person, place_mesh, swap_face
+from small_recipes import one_shot_arguments
 from torch import Tensor, nn
 from training_clock import Seconds
 
@@ -35,7 +35,7 @@ from rtswap.training.recipes.fsgan.network import Bells, Blend, Critic, Dims, Fs
 from rtswap.training.recipes.fsgan.recipe import FsganRecipe, numbers
 from rtswap.training.recipes.fsgan.samples import ORDER, RIM, Samples, cloned, taught_by
 from rtswap.training.system_file import CLOSE, difference, to_onnx, write_system
-from rtswap.training.trainer import CHECKPOINT, Trainer
+from rtswap.training.trainer import Trainer
 from rtswap.vision.geometry import canonical
 from rtswap.vision.topology import LIPS_INNER, OVAL
 
@@ -174,14 +174,6 @@ def crowd(people: int = 30) -> Crowd:
     return Crowd(np.stack(pictures), np.stack(masks), np.stack(points), vectors, np.arange(people))
 
 
-def arguments(**changed: object) -> argparse.Namespace:
-    given = {
-        "device": "cpu", "begin_from": None, "batch": 4, "rate": 1e-3, "threads": 1, "half": False, "seed": 0,
-        "workers": 0, "resolution": SIDE, "capacity": "lite", "faithful": False, "template": "whole",
-    }  # fmt: skip
-    return argparse.Namespace(**{**given, **changed})
-
-
 def test_samples_teach_in_turn_and_say_what() -> None:
     samples = Samples(crowd(), 3, 0)
     for number in range(len(ORDER)):
@@ -233,11 +225,11 @@ def test_the_truth_of_a_seam_keeps_the_target_around_and_leaves_the_mask_alone()
 
 def test_only_some_resolutions_fit() -> None:
     with pytest.raises(UsageError, match="no such --resolution"):
-        FsganRecipe(arguments(resolution=72), crowd())
+        FsganRecipe(one_shot_arguments("fsgan", resolution=72), crowd())
 
 
 def test_a_batch_teaches_its_network_alone_and_late_views_the_critic() -> None:
-    recipe = FsganRecipe(arguments(), crowd())
+    recipe = FsganRecipe(one_shot_arguments("fsgan"), crowd())
     samples = Samples(recipe.crowd, 4, 0)
     for number, part in ((0, "reenact"), (1, "blend"), (3, "inpaint")):
         before = {name: value.clone() for name, value in recipe.network.named_parameters()}
@@ -302,38 +294,8 @@ def test_its_file_is_added_and_swaps(tmp_path: Path, monkeypatch: pytest.MonkeyP
     forget_model_rows()
 
 
-class Stopped(Trainer):
-    """Ends after a step as if somebody had pressed Ctrl+C just after a checkpoint."""
-
-    stop = 15
-
-    def _step(self, batches: Iterator[list[Tensor]], share: float) -> None:
-        super()._step(batches, share)
-        if self.progress.step == self.stop:
-            self.save()
-            raise KeyboardInterrupt
-
-
-def test_stopped_and_continued_it_is_the_same_to_the_bit(tmp_path: Path) -> None:
-    def train(folder: str, kind: type[Trainer]) -> Trainer:
-        (tmp_path / folder).mkdir(exist_ok=True)
-        torch.manual_seed(0)
-        recipe = FsganRecipe(arguments(batch=2), crowd())
-        return kind(recipe, tmp_path / folder, minutes=21 / 60, clock=Seconds())
-
-    train("whole", Trainer).run()
-    with pytest.raises(KeyboardInterrupt):
-        train("parts", Stopped).run()
-    train("parts", Trainer).run()
-    whole, parts = (torch.load(tmp_path / name / CHECKPOINT, weights_only=True) for name in ("whole", "parts"))
-    assert whole["progress"]["step"] == parts["progress"]["step"] == 21
-    assert any("critic" in row for row in whole["progress"]["history"])
-    for part in ("network", "shadow", "critic"):
-        assert all(torch.equal(value, parts[part][name]) for name, value in whole[part].items())
-
-
 def test_a_short_training_learns_all_three(tmp_path: Path) -> None:
-    recipe = FsganRecipe(arguments(rate=3e-3, faithful=True), crowd())
+    recipe = FsganRecipe(one_shot_arguments("fsgan", rate=3e-3, faithful=True), crowd())
     Trainer(recipe, tmp_path, minutes=2, clock=Seconds()).run()
     history = json.loads((tmp_path / "history.json").read_text())
     first, *_, last = (row for row in history if "blend_psnr" in row)

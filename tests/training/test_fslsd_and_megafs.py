@@ -14,7 +14,8 @@ pytest.importorskip("torch", reason="torch is not installed: it is needed to tra
 pytest.importorskip("matplotlib", reason="matplotlib is not installed: it draws the curves of a training")
 
 import torch
-from small_crowd import arguments, small_crowd
+from small_crowd import small_crowd
+from small_recipes import one_shot_arguments
 from torch import Tensor
 from torch.nn import functional
 from training_clock import Seconds
@@ -41,9 +42,7 @@ TINY = replace(
     widths=(96, 96, 64, 32, 24),
     encoder=replace(USUAL.encoder, stem=32, stages=(48, 64, 96), head=48),
 )
-FSLSD = {"prior_layout": "small", "prior": None, "pull": 1.0, "adversarial": 0.05, "structure": 5, "steady": False}
-MEGAFS = {"prior_layout": "small", "prior": None, "pull": 1.0, "adversarial": 0.05, "kept": 2}
-CASES = [(FslsdRecipe, FSLSD), (MegafsRecipe, MEGAFS)]
+CASES = [(FslsdRecipe, {"steady": True}), (MegafsRecipe, {})]
 
 
 def faces(count: int) -> tuple[Tensor, Tensor]:
@@ -136,8 +135,7 @@ def test_the_phases_follow_one_another_once() -> None:
 @pytest.mark.parametrize(("recipe_class", "options"), CASES, ids=["fslsd", "megafs"])
 def test_each_phase_teaches_its_own_networks(recipe_class: Any, options: dict[str, Any]) -> None:
     torch.manual_seed(0)
-    more = {"steady": True} if "steady" in options else {}
-    recipe = recipe_class(arguments(**{**options, **more}), CROWD)
+    recipe = recipe_class(one_shot_arguments(recipe_class.name, **options), CROWD)
     with recipe.batches(0) as batches:
         for share, learns_prior, watched in ((0.1, True, False), (0.55, True, True), (0.95, False, True)):
             before = {name: value.clone() for name, value in recipe.network.state_dict().items()}
@@ -152,24 +150,24 @@ def test_each_phase_teaches_its_own_networks(recipe_class: Any, options: dict[st
             assert moved == (
                 {"prior"} if learns_prior else {"target", "decoder", "direction"} & moved or {"transfer"}
             )
-            assert ("unsteady" in terms) == (bool(more) and not learns_prior)
+            assert ("unsteady" in terms) == (bool(options) and not learns_prior)
 
 
 def test_a_prior_is_taken_from_the_other_systems_training(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    first = MegafsRecipe(arguments(**MEGAFS), CROWD)
+    first = MegafsRecipe(one_shot_arguments("megafs"), CROWD)
     Trainer(first, tmp_path, minutes=1, clock=Seconds()).save()
     path = str(tmp_path / CHECKPOINT)
-    second = FslsdRecipe(arguments(**{**FSLSD, "prior": path}), CROWD)
+    second = FslsdRecipe(one_shot_arguments("fslsd", prior=path), CROWD)
     for name, value in first.shadow.prior.state_dict().items():
         assert torch.equal(second.network.prior.state_dict()[name], value)
         assert torch.equal(second.shadow.prior.state_dict()[name], value)
     assert second.phases.begins(0.0)
     with pytest.raises(UsageError, match="another prior"):
-        FslsdRecipe(arguments(**{**FSLSD, "prior": path, "resolution": 128}), small_crowd(20, 128))
+        FslsdRecipe(one_shot_arguments("fslsd", prior=path, resolution=128), small_crowd(20, 128))
     (tmp_path / "none.pt").write_bytes(b"nothing")
     with pytest.raises(UsageError, match="cannot read the prior"):
-        FslsdRecipe(arguments(**{**FSLSD, "prior": str(tmp_path / "none.pt")}), CROWD)
+        FslsdRecipe(one_shot_arguments("fslsd", prior=str(tmp_path / "none.pt")), CROWD)
 
 
 @pytest.mark.parametrize("layout_and_side", [("small", 96), ("small", 512), ("full", 2048)])
@@ -185,9 +183,8 @@ def test_sides_that_do_not_fit_are_refused_in_one_line(layout_and_side: tuple[st
     ids=["fslsd", "megafs"],
 )
 def test_a_split_that_leaves_nothing_is_refused_in_one_line(recipe_class: Any, options: dict[str, int]) -> None:
-    usual = FSLSD if recipe_class is FslsdRecipe else MEGAFS
     with pytest.raises(UsageError, match="leaves no rows"):
-        recipe_class(arguments(**{**usual, **options}), CROWD)
+        recipe_class(one_shot_arguments(recipe_class.name, **options), CROWD)
 
 
 @pytest.mark.parametrize(("recipe_class", "options"), CASES, ids=["fslsd", "megafs"])
@@ -195,7 +192,7 @@ def test_a_short_training_improves_held_out_faces_and_its_file_is_read(
     recipe_class: Any, options: dict[str, Any], tmp_path: Path
 ) -> None:
     torch.manual_seed(0)
-    recipe = recipe_class(arguments(**options), CROWD)
+    recipe = recipe_class(one_shot_arguments(recipe_class.name, **options), CROWD)
     Trainer(recipe, tmp_path, minutes=30 / 60, clock=Seconds()).run()
     tried = [row for row in json.loads((tmp_path / "history.json").read_text()) if "inversion_psnr" in row]
     assert tried[-1]["inversion_psnr"] > tried[0]["inversion_psnr"] + 2

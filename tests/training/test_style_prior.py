@@ -18,6 +18,7 @@ from rtswap.training.recipes.megafs.network import Transfer
 from rtswap.training.recipes.style_prior import losses
 from rtswap.training.recipes.style_prior.critic import Critic, varied
 from rtswap.training.recipes.style_prior.encoder import Encoder
+from rtswap.training.recipes.style_prior.hierfe import RESNET50, HieRfe
 from rtswap.training.recipes.style_prior.network import GAIN, Dims, Generator, Modulated, StylePrior
 from rtswap.training.recipes.style_prior.points import heatmaps, normalised, outline
 from rtswap.training.recipes.style_prior.samples import Portraits, moved, toned
@@ -32,7 +33,8 @@ def count(network: nn.Module) -> int:
 
 def test_sizes_are_the_papers() -> None:
     """In millions: StyleGAN2-1024's generator 30.37 with its mapping, which is not built here, and critic 29.0; pSp's
-    encoder 267.1; FSLSD's encoders of landmarks 108.6 and of targets 8.65, decoder 14.9; MegaFS's transfer 66.2."""
+    encoder 267.1; FSLSD's encoders of landmarks 108.6 and of targets 8.65, decoder 14.9; MegaFS's transfer 66.2 and
+    encoder 242."""
     with torch.device("meta"):
         dims = Dims.full()
         mapping = 8 * (512 * 512 + 512)
@@ -43,6 +45,7 @@ def test_sizes_are_the_papers() -> None:
         assert round(count(TargetEncoder(dims)) / 1e6, 2) == 8.65
         assert round(count(Decoder(dims)) / 1e6, 1) == 14.9
         assert round(count(Transfer(14, 512)) / 1e6, 1) == 66.2
+        assert round(count(HieRfe(RESNET50, 1024, 512)) / 1e6) == 242
 
 
 def test_shapes_at_full_size() -> None:
@@ -63,6 +66,25 @@ def test_shapes_at_full_size() -> None:
         target = network.target(faces)
         assert [tuple(one.shape[1:3]) for one in target] == [tuple(one.shape[1:3]) for one in maps[1:]]
         assert network.decoder(maps[1:], target, faces[:, :1]).shape == faces.shape
+
+
+def test_megafs_encoder_also_makes_the_map_that_the_generator_begins_with() -> None:
+    with torch.device("meta"), torch.no_grad():
+        encoder = HieRfe(RESNET50, 1024, 512).eval()
+        sides = []
+        for stage in encoder.stages:
+            stage.register_forward_hook(lambda *given: sides.append(given[2].shape[1:3]))
+        assert encoder(torch.zeros(1, 3, 1024, 1024)).shape == (1, 18 + 16, 512)
+        assert [tuple(one) for one in sides] == [(256, 64), (512, 32), (1024, 16), (2048, 8), (2048, 4)]
+        assert [len(heads) for heads in encoder.heads] == [4, 6, 8]
+    prior = StylePrior(Dims.small(64, hierfe=True)).eval()
+    with torch.no_grad():
+        rows = prior.encode(torch.rand(2, 3, 64, 64))
+        assert rows.shape == (2, 10 + 16, 128)
+        place = rows.clone()
+        place[:, 10 + 5] += 1  # of row 1 and column 1
+        first = [prior.generator(one)[1] for one in (rows, place)]
+    assert not torch.equal(*first)
 
 
 @pytest.mark.parametrize(("resolution", "rows"), [(64, 10), (128, 12), (256, 14)])

@@ -125,7 +125,7 @@ def marked(path: Path) -> bool:
 def test_from_opening_the_page_to_a_recorded_clip(open_page: OpenPage, tmp_path: Path) -> None:
     page, client = open_page()
     page.get_by_role("button", name="ben").click()
-    expect(page.get_by_role("button", name="ben")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("button", name="ben")).to_have_attribute("aria-pressed", "true", timeout=LIVE_MS)
     begin(page)
     expect(page.locator(".face span")).to_have_text("ben")
     slider = page.get_by_role("slider", name="Likeness")
@@ -137,11 +137,15 @@ def test_from_opening_the_page_to_a_recorded_clip(open_page: OpenPage, tmp_path:
     expect(page.locator("#before")).to_be_visible()
     expect(page.locator("#live")).to_be_visible()
     page.get_by_role("slider", name="Divider").press("ArrowRight")
+    page.get_by_role("button", name="Microphone on").click()
+    assert page.evaluate("before.srcObject.getAudioTracks()[0].enabled") is False
+    page.get_by_role("button", name="Microphone off").click()
+    assert page.evaluate("heard.srcObject") is None, "an echo"
     page.get_by_role("button", name="Record").click()
     expect(page.locator("#clock")).to_contain_text("0:02", timeout=LIVE_MS)
     page.get_by_role("button", name="Stop recording").click()
     with page.expect_download() as download:
-        page.get_by_role("link", name="Save").click()
+        page.get_by_role("link", name="Download").click()
     saved = tmp_path / "saved.mp4"
     download.value.save_as(saved)
     assert marked(saved)
@@ -152,6 +156,33 @@ def test_from_opening_the_page_to_a_recorded_clip(open_page: OpenPage, tmp_path:
     page.get_by_role("button", name="Stop").first.click()
     expect(page.locator("#state")).to_have_text("Ready", timeout=LIVE_MS)
     assert download.value.path()
+
+
+def test_a_clip_is_heard_only_when_asked(open_page: OpenPage, tmp_path: Path) -> None:
+    clip = tmp_path / "spoken.mp4"
+    make_clip(clip, [np.full((90, 160, 3), 90, np.uint8)] * 30, fps=15, audio=True)
+    page, client = open_page(Config(input=InputConfig(address=str(clip))))
+    page.get_by_role("button", name="Start").click()
+    switch = page.get_by_role("button", name="Sound off")
+    expect(switch).to_be_enabled(timeout=LIVE_MS)
+    assert page.evaluate("heard.srcObject") is None
+    switch.click()
+    expect(page.get_by_role("button", name="Sound on")).to_have_attribute("aria-pressed", "true")
+    client.until(lambda _: page.evaluate("heard.currentTime") > 0.3)
+    page.get_by_role("button", name="Sound on").click()
+    assert page.evaluate("heard.srcObject") is None
+
+
+def test_a_new_window_has_a_face_of_its_own(open_page: OpenPage) -> None:
+    page, client = open_page()
+    with page.context.expect_page() as opened:
+        page.get_by_role("button", name="New window").click()
+    other = opened.value
+    other.get_by_role("button", name="carl").click()
+    expect(other.get_by_role("button", name="carl")).to_have_attribute("aria-pressed", "true", timeout=LIVE_MS)
+    id = other.url.rpartition("=")[2]
+    assert client.get(f"/api/status?session={id}")["main"] == "persona:carl"
+    assert client.get("/api/status")["main"] == "persona:ada"
 
 
 def test_two_people_get_two_faces(open_page: OpenPage, tmp_path: Path) -> None:
@@ -175,7 +206,7 @@ def test_two_people_get_two_faces(open_page: OpenPage, tmp_path: Path) -> None:
 def test_a_lost_connection_comes_back(open_page: OpenPage) -> None:
     page, client = open_page()
     begin(page)
-    connections = client.app[PEERS].connections
+    connections = client.app[PEERS].of(client.studio)
     asyncio.run_coroutine_threadsafe(connections.close(), client.loop).result(20)
     expect(page.locator("#toasts")).to_contain_text("trying again", timeout=LIVE_MS)
     seen = client.get("/api/status")["events"][-1]["number"]
@@ -218,7 +249,7 @@ def test_narrow_and_with_the_keyboard_alone(open_page: OpenPage, caller: Path) -
     page.keyboard.press("Space")
     expect(page.locator("#clock")).to_be_visible()
     page.keyboard.press("Space")
-    expect(page.get_by_role("link", name="Save")).to_be_visible(timeout=LIVE_MS)
+    expect(page.get_by_role("link", name="Download")).to_be_visible(timeout=LIVE_MS)
     tab_to("carl")
     page.keyboard.press("Enter")
     client.until(lambda s: s["main"] == "persona:carl")

@@ -93,6 +93,6 @@ def test_what_is_no_offer_is_refused_and_nothing_stays(studio: Client, monkeypat
         assert answer.status in (200, 422), (sdp, answer.data)
         assert answer.status == 200 or "offer" in answer.json()["detail"]
     end = time.monotonic() + 20
-    while studio.app[PEERS].connections.count:
+    while studio.app[PEERS].of(studio.studio).count:
         assert time.monotonic() < end, "who does not connect keeps a place"
         time.sleep(0.05)

@@ -19,7 +19,7 @@ from studio_client import Client
 
 pytest.importorskip("aiortc")
 from aiortc import RTCPeerConnection, RTCRtpSender, RTCSessionDescription
-from aiortc.mediastreams import VideoStreamTrack
+from aiortc.mediastreams import AudioStreamTrack, VideoStreamTrack
 
 from rtswap.media.live_sound import LiveSound
 from rtswap.web.access import LOOPBACK, Access
@@ -69,7 +69,7 @@ def in_studio(studio: Client, test: Callable[[Connections], Any]) -> None:
     """Run a test in the studio's event loop; nothing may be left in it once its browsers are gone."""
 
     async def whole() -> set[str]:
-        connections = studio.app[PEERS].connections
+        connections = studio.app[PEERS].of(studio.studio)
         before = len(asyncio.all_tasks())
         await test(connections)
         end = time.monotonic() + 10
@@ -111,6 +111,65 @@ def test_a_camera_comes_in_and_two_viewers_see_the_newest(studio: Client, codec:
     in_studio(studio, test)
     numbers = [number for _, number in came]
     assert len(set(numbers)) > 8
+
+
+class Flashes(VideoStreamTrack):
+    """White for a tenth of each half second."""
+
+    count = 0
+
+    async def recv(self) -> av.VideoFrame:
+        pts, time_base = await self.next_timestamp()
+        frame = av.VideoFrame.from_ndarray(
+            np.full((*SIZE[::-1], 3), 255 * (self.count % 15 < 3), np.uint8), format="bgr24"
+        )
+        frame.pts, frame.time_base = pts, time_base
+        self.count += 1
+        return frame
+
+
+class Beeps(AudioStreamTrack):
+    """Sound while ``Flashes`` are white; 20 ms at a time, when they have been."""
+
+    async def recv(self) -> av.AudioFrame:
+        frame = await super().recv()
+        loud = (frame.pts // frame.samples - 1) % 25 < 5
+        whole = av.AudioFrame.from_ndarray(
+            (8000 * loud * tone(frame.samples / frame.sample_rate, frame.sample_rate))
+            .astype(np.int16)
+            .reshape(1, -1),
+            format="s16",
+            layout="mono",
+        )
+        whole.sample_rate, whole.pts, whole.time_base = frame.sample_rate, frame.pts, frame.time_base
+        return whole
+
+
+def test_the_sound_of_a_browser_comes_in_step_with_its_pictures(studio: Client) -> None:
+    camera = studio.studio.camera
+    heard, flashes = camera.sound.listen(), list[tuple[float, bool]]()
+    camera.put = lambda frame: flashes.append((time.perf_counter(), frame.to_ndarray(format="gray").mean() > 128))
+
+    async def test(connections: Connections) -> None:
+        peer = RTCPeerConnection()
+        for track in (Flashes(), Beeps()):
+            peer.addTransceiver(track, direction="sendonly")
+        await peer.setLocalDescription(await peer.createOffer())
+        answer = await connections.answer(peer.localDescription.sdp)
+        await peer.setRemoteDescription(RTCSessionDescription(**answer))
+        await asyncio.sleep(4)
+        await peer.close()
+
+    in_studio(studio, test)
+    beeps = [(at, np.abs(frame.to_ndarray()).max() > 1000) for at, frame in heard]
+    camera.sound.leave(heard)
+    seen, loud = (
+        [at for (at, on), (_, before) in zip(found[1:], found, strict=False) if on and not before]
+        for found in (flashes, beeps)
+    )
+    apart = [min(loud, key=lambda at, when=when: abs(at - when)) - when for when in seen[1:-1]]
+    assert len(apart) >= 4
+    assert abs(np.median(apart)) < 0.06, apart
 
 
 def test_only_a_studio_of_this_machine_alone_is_reached_by_loopback(studio: Client) -> None:

@@ -1,11 +1,18 @@
 // Requests to the studio. Errors are its problem documents, as Error with one line.
 
+/** The address of something of this page's session. */
+export function at(path) {
+  const url = new URL(path, location.href), session = new URLSearchParams(location.search).get("session");
+  if (session) url.searchParams.set("session", session);
+  return url.href;
+}
+
 export async function call(method, path, body) {
   const file = body instanceof Blob;
   const headers = body === undefined ? {} : { "Content-Type": file ? "application/octet-stream" : "application/json" };
   let response;
   try {
-    response = await fetch(path, { method, headers, body: body === undefined || file ? body : JSON.stringify(body) });
+    response = await fetch(at(path), { method, headers, body: body === undefined || file ? body : JSON.stringify(body) });
   } catch {
     throw new Error("The studio does not answer. Is it still running?");
   }
@@ -19,7 +26,7 @@ export async function call(method, path, body) {
 export function upload(path, file, progress) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
-    request.open("POST", path);
+    request.open("POST", at(path));
     request.setRequestHeader("Content-Type", "application/octet-stream");
     request.responseType = "json";
     request.upload.onprogress = (event) => event.lengthComputable && progress(event.loaded / event.total);
@@ -33,7 +40,7 @@ export function upload(path, file, progress) {
 export function watch(onStatus, onLost) {
   let since = 0, delay = 500;
   const connect = () => {
-    const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/api/status?since=${since}`);
+    const socket = new WebSocket(at(`/api/status?since=${since}`).replace(/^http/, "ws"));
     socket.onmessage = (event) => {
       delay = 500;
       const status = JSON.parse(event.data);

@@ -1,6 +1,6 @@
 // The page: puts the parts together.
 
-import { call, upload, watch } from "./api.js";
+import { at, call, upload, watch } from "./api.js";
 import { Camera } from "./camera.js";
 import { openSettings } from "./settings.js";
 import { drawPeople, openShelf } from "./shelf.js";
@@ -85,20 +85,20 @@ byId("stream").onclick = async () => {
   if (url) output("stream", url);
 };
 byId("snapshot").onclick = () => attempt(async () => {
-  const response = await fetch("/api/snapshot.jpg");
+  const response = await fetch(at("/api/snapshot.jpg"));
   if (!response.ok) throw new Error((await response.json()).detail);
   const name = `rtswap-${new Date().toISOString().slice(0, 19).replace(/[:T]/g, "-")}.jpg`, url = URL.createObjectURL(await response.blob());
   el("a", { href: url, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(url), 10000);
-  tell(`Saved ${name}`, true);
+  tell(`${name} is in your downloads.`, true);
 });
 
 // before and after: the own camera is drawn by this browser; the studio sends no unswapped picture
 
 function divide() {
-  const at = comparing ? Number(byId("divider").value) : 0;
-  byId("after").style.clipPath = comparing ? `inset(0 0 0 ${at}%)` : "";
-  byId("handle").style.left = `${at}%`;
+  const share = comparing ? Number(byId("divider").value) : 0;
+  byId("after").style.clipPath = comparing ? `inset(0 0 0 ${share}%)` : "";
+  byId("handle").style.left = `${share}%`;
   byId("handle").hidden = byId("divider").hidden = before.hidden = !comparing;
 }
 byId("divider").oninput = divide;
@@ -113,13 +113,14 @@ function draw() {
   const shown = there && !own;
   if (shown && !preview.src) {
     const width = Math.round(Math.min(Math.max(stage.clientWidth * devicePixelRatio, 320), 1920));
-    preview.src = `/api/preview.mjpg?fps=24&width=${width}&t=${Date.now()}`;
+    preview.src = at(`/api/preview.mjpg?fps=24&width=${width}&t=${Date.now()}`);
   }
   if (!shown && preview.src) preview.removeAttribute("src");
   preview.hidden = !shown;
   byId("empty").hidden = there;
   if (!there && (running || busy || status.state === "starting")) byId("hint").textContent = "Starting: loading the networks and the camera.";
   else if (!there && byId("hint").textContent.startsWith("Starting")) byId("hint").textContent = "Choose a camera and a face, then press Start.";
+  if (!there) byId("next").textContent = status.outputs.some((one) => one.finished) ? "Your recordings are listed below: Download copies one." : "Nothing goes to the internet, unless you stream it.";
   const on = running || busy || status.state === "starting";
   byId("go").classList.toggle("running", on);
   byId("go").lastElementChild.textContent = on ? "Stop" : "Start";
@@ -141,6 +142,8 @@ preview.onerror = () => { if (preview.hasAttribute("src")) setTimeout(() => { pr
 const theme = (name) => { document.documentElement.dataset.theme = name; localStorage.setItem("rtswap-theme", name); };
 theme(localStorage.getItem("rtswap-theme") || (matchMedia("(prefers-color-scheme: light)").matches ? "light" : "dark"));
 byId("theme").onclick = () => theme(document.documentElement.dataset.theme === "dark" ? "light" : "dark");
+
+byId("another").onclick = () => attempt(async () => window.open(`/?session=${(await call("POST", "/api/sessions", {})).id}`, "_blank", "noopener"));
 
 watch((now) => {
   status = now;

@@ -20,12 +20,18 @@ export class Camera {
       try {
         this.stream = await navigator.mediaDevices.getUserMedia({ video, audio: true });
       } catch (error) {
-        if (error.name === "NotAllowedError") throw new Error("The browser was not allowed to use the camera.");
+        if (error.name === "NotAllowedError") throw new Error("The browser was not allowed to use the camera. Allow it beside the address of this page, then press Start again.");
+        if (!(await navigator.mediaDevices.enumerateDevices()).some((one) => one.kind === "videoinput")) throw new Error("This browser finds no camera. Connect one, or choose Open a clip in the list.");
         this.stream = await navigator.mediaDevices.getUserMedia({ video }); // no microphone
       }
       this.onOwn(this.stream);
     }
-    await this.connect();
+    try {
+      await this.connect();
+    } catch (error) {
+      this.close();
+      throw error;
+    }
   }
 
   async connect() {
@@ -77,6 +83,7 @@ export class Camera {
 export async function connect(peer) {
   await peer.setLocalDescription(await peer.createOffer());
   await gathered(peer);
+  if (!/^a=candidate/m.test(peer.localDescription.sdp)) throw new Error("This browser sends pictures only while this computer is in a network, even one without internet. Choose the computer's own camera in the list.");
   const answer = await call("POST", "/api/offer", { sdp: peer.localDescription.sdp, type: "offer" });
   await peer.setRemoteDescription({ type: answer.type, sdp: quick(answer.sdp) });
 }

@@ -4,14 +4,14 @@ import { call } from "./api.js";
 import { ask, askText, attempt, byId, el, tell } from "./ui.js";
 
 const GROUPS = [
-  ["The face", true, ["swap.strength", "swap.expression", "swap.swapper"]],
-  ["Light and detail", false, ["swap.color", "swap.detail", "swap.blend"]],
+  ["The face", true, ["swap.strength", "swap.expression"]],
+  ["Method, light and detail", false, ["swap.swapper", "swap.color", "swap.detail", "swap.blend"]],
   ["Where the swap shows", false, ["mask.parts", "mask.keep", "mask.masks"]],
   ["Who, and safety", false, ["tracking.faces", "safety.on_failure", "safety.others", "safety.empty_after"]],
   ["Badge", false, ["badge.look", "badge.language"]],
 ];
 const NAMES = {
-  "swap.strength": "likeness", "swap.color": "colours", "mask.parts": "parts to swap", "mask.keep": "parts to keep", "mask.masks": "masks",
+  "swap.strength": "likeness", "swap.swapper": "method", "swap.color": "colours", "mask.parts": "parts to swap", "mask.keep": "parts to keep", "mask.masks": "masks",
   "tracking.faces": "swap", "safety.on_failure": "a face that cannot be swapped", "safety.others": "other people", "safety.empty_after": "plain frames after nobody for",
   "badge.look": "style and place",
 };
@@ -147,10 +147,10 @@ async function openPresets() {
     draw();
   });
   byId("write").onclick = () => attempt(async () => {
-    const text = "rtswap will start with these settings from now on, here and in the terminal. A file that is there already is replaced.";
-    if ((await ask("Write rtswap.toml", [el("p", {}, text)], [["go", "Write", true], ["", "Cancel"]])) !== "go") return;
+    const text = "rtswap will start with these settings from now on, here and in the terminal. They replace those that were kept before, in the file rtswap.toml.";
+    if ((await ask("Keep these settings", [el("p", {}, text)], [["go", "Keep", true], ["", "Cancel"]])) !== "go") return;
     const { file } = await call("POST", "/api/config/file", { overwrite: true });
-    tell(`Written: ${file}`, true);
+    tell(`Kept in ${file}`, true);
   });
   draw();
 }

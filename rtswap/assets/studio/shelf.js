@@ -4,7 +4,7 @@ import { call, upload } from "./api.js";
 import { ask, attempt, byId, el } from "./ui.js";
 
 const KEY = "rtswap-thumbnails"; // of uploads, drawn here: the studio never sends a photo back
-let sources = [], statement = "", drawn = "";
+let sources = [], statement = "", drawn = "", worn = [];
 
 export async function openShelf() {
   byId("add").onclick = () => byId("photos").click();
@@ -101,6 +101,7 @@ async function keepThumbnail(id, file) {
 
 /** Frames around the people in the picture; a click chooses their face. */
 export function drawPeople(people) {
+  worn = people.map((person) => person.source);
   const layer = byId("faces"), ids = people.map((person) => person.id).join();
   if (ids !== drawn) {
     const focused = document.activeElement?.dataset?.person;
@@ -122,8 +123,8 @@ export function drawPeople(people) {
 async function choose(id, at) {
   let chosen;
   const pick = (source) => { chosen = source.id; byId("dialog").close("chosen"); };
-  const list = el("ul.shelf", {}, ...sources.filter((source) => source.consent).map((source) => el("li", {}, tile({ ...source, main: false }, () => pick(source)))));
-  const answer = await ask(`Person ${at + 1} gets the face of`, [list], [["main", "As everybody"], ["cover", "Cover this person"], ["", "Cancel"]]);
+  const list = el("ul.shelf", {}, ...sources.filter((source) => source.consent).map((source) => el("li", {}, tile({ ...source, main: source.id === worn[at] }, () => pick(source)))));
+  const answer = await ask(`Person ${at + 1} gets the face of`, [list], [["main", "Same as everybody"], ["cover", "Cover this person"], ["", "Cancel"]]);
   const source = { main: "main", cover: null, chosen }[answer];
   if (answer) await call("PUT", "/api/people", { people: [{ id, source }] });
 }

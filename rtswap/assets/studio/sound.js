@@ -4,19 +4,20 @@ import { connect } from "./camera.js";
 import { attempt, byId, tell } from "./ui.js";
 
 const button = byId("sound"), heard = byId("heard");
-let peer;
+let peer, muted = false; // muted stays so when the camera is started again
 
 /** Draw the switch: of this browser's microphone while its camera is the input, else of the loudspeaker. */
 export function showSound(status, own) {
   const [track] = own?.getAudioTracks() || [], running = status.state === "running";
-  if (!running || own) silence();
+  if (status.state === "idle" || own) silence();
+  if (track) track.enabled = !muted;
   button.disabled = !running || (own ? !track : !status.sound);
-  const on = own ? Boolean(track?.enabled) : Boolean(peer);
+  const on = own ? Boolean(track) && !muted : Boolean(peer);
   button.setAttribute("aria-pressed", String(on));
   button.textContent = own ? (track ? `Microphone ${on ? "on" : "off"}` : "No microphone") : running && !status.sound ? "No sound" : `Sound ${on ? "on" : "off"}`;
   button.title = own ? "What you say goes into recordings, streams and to those who watch. You do not hear yourself." : "Hear what those who watch hear.";
   button.onclick = () => {
-    if (own) track.enabled = !track.enabled;
+    if (own) muted = !muted;
     else if (peer) silence();
     else attempt(() => listen(status));
     showSound(status, own);

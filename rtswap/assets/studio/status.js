@@ -1,10 +1,11 @@
 // What changes by itself: state, figures, the graph of delays, outputs and events.
 
-import { byId, clock, el, size } from "./ui.js";
+import { at } from "./api.js";
+import { byId, clock, el, size, tell } from "./ui.js";
 
 const STATES = { idle: "Ready", starting: "Starting", running: "Live", stopping: "Stopping" };
 const KEPT = 120;
-const ages = [];
+const ages = [], open = new Set(); // recordings that run
 let rows = "";
 
 export function showState(status) {
@@ -14,7 +15,7 @@ export function showState(status) {
   byId("fps").textContent = live ? `${fps.toFixed(0)} fps` : "–";
   byId("age").textContent = live ? `${age.p50.toFixed(0)} ms` : "–";
   byId("count").textContent = live ? String(status.people.length) : "–";
-  byId("quality").textContent = live ? `${level ? `quality −${level}` : "full quality"}${dropped ? `, ${dropped} dropped` : ""}${status.share < 1 && status.kind === "browser" ? `, sent here at ${status.share * 100} % of its size` : ""}` : "";
+  byId("quality").textContent = live ? `${level ? `quality lowered ${level} times` : "full quality"}${dropped ? `, ${dropped} frames left out` : ""}${status.share < 1 && status.kind === "browser" ? `, sent here at ${status.share * 100} % of its size` : ""}` : "";
   byId("engine").textContent = status.engine ? `Networks run on ${status.engine}.` : "";
   if (status.state === "running") ages.push(live ? [age.p50, age.p95] : [0, 0]);
   else ages.length = 0;
@@ -54,6 +55,8 @@ function drawStages(stages) {
 }
 
 export function showOutputs(outputs, stop) {
+  for (const one of outputs) if (one.finished && open.delete(one.id)) tell(`${one.name} is in ${one.folder}. It is also listed under Recordings.`, true, 12000);
+  for (const one of outputs) if (one.kind === "record" && !one.finished) open.add(one.id);
   const recording = outputs.find((one) => one.kind === "record" && !one.finished);
   byId("clock").hidden = !recording;
   if (recording) byId("clock").lastChild.textContent = `REC ${clock(recording.seconds)} · ${size(recording.bytes)}`;
@@ -64,8 +67,8 @@ export function showOutputs(outputs, stop) {
   if (now !== rows) {
     rows = now;
     const list = [...outputs].reverse().map((one) => el("li", { "data-id": one.id }, el("div", {}, el("b", { title: one.folder ? `in ${one.folder}` : one.name }, one.name), el("span.muted.small", {}, "")),
-      one.finished ? el("a.button", { href: `/api/outputs/${one.id}/file`, download: one.file }, "Save") : el("button", { type: "button", "aria-label": `Stop ${one.name}`, onclick: () => stop(one.id) }, "Stop")));
-    byId("outputs").replaceChildren(...(list.length ? list : [el("li.none", {}, "Nothing yet. Press Record, or turn on the virtual camera for Zoom, Meet or Teams.")]));
+      one.finished ? el("a.button", { href: at(`/api/outputs/${one.id}/file`), download: one.file, title: "A copy for your downloads" }, "Download") : el("button", { type: "button", "aria-label": `Stop ${one.name}`, onclick: () => stop(one.id) }, "Stop")));
+    byId("outputs").replaceChildren(...(list.length ? list : [el("li.none", {}, "None yet. Press Record while the picture is live. For Zoom, Meet or Teams turn on the virtual camera.")]));
   }
   for (const one of outputs) {
     const line = byId("outputs").querySelector(`[data-id="${one.id}"] span`);

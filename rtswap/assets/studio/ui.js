@@ -15,10 +15,10 @@ export function el(what, set = {}, ...children) {
   return node;
 }
 
-export function tell(text, good = false) {
+export function tell(text, good = false, ms = good ? 4000 : 9000) {
   const note = el(good ? "p.good" : "p", {}, text);
   byId("toasts").append(note);
-  setTimeout(() => note.remove(), good ? 4000 : 9000);
+  setTimeout(() => note.remove(), ms);
 }
 
 /** Run something, and show what went wrong. */

@@ -43,6 +43,7 @@ def builder(parts: Mapping[str, Entry]) -> Callable[[BuildContext], SwapModel]:
             "hull" in context.mask.masks,
             context.swap.expression,
             OcclusionModel(occlusion) if occlusion is not None else None,
+            context.models.coverage,
         )
 
     return build

@@ -34,7 +34,7 @@ from rtswap.swappers.fsgan.steps import facing, moved, outline_of, reenacted, se
 from rtswap.swappers.fsgan.views import PoseMap, View
 from rtswap.swappers.mesh.neutral_expression import NeutralExpression
 from rtswap.swappers.mesh.shape import PERSONAL, SourceShape, mean_measures
-from rtswap.swappers.onnx.crops import aligned_view, border, outline, to_side
+from rtswap.swappers.onnx.crops import COVERAGE, aligned_view, border, outline, to_side
 from rtswap.vision.crops import Shrink, cut
 from rtswap.vision.geometry import inverse, keypoints_of, resizing, transform
 from rtswap.vision.pose import pose_of
@@ -54,9 +54,6 @@ SHUT, LIPS_FEATHER = 0.1, 0.02
 opening's edge."""
 CORNERS = (61, 291)
 """Of the mouth."""
-COVERAGE = 0.95
-"""Side of what is blended, as a share of the face's outline: beyond it may be background, whose light would bleed
-into the face."""
 NO_FACE_PX = 4.0
 """Extent of landmarks below which they are no face."""
 
@@ -89,6 +86,9 @@ class FsganSwapModel:
     """Share of the target's expression to follow, 0..1.5."""
     occlusion_model: OcclusionModel | None = None
     """Finds what hides the face in the photos."""
+    coverage: float = COVERAGE
+    """Side of what is blended and shown, as a share of the face's outline: beyond it may be background, whose light
+    would bleed into the face."""
 
     def bind(self, source: SourceIdentity) -> Swapper:
         """Prepare the views. Raises SourceError."""
@@ -156,7 +156,7 @@ class FsganSwapper:
         small = to_side(face.crop, side)
         target = replace(face, crop=small, landmarks=transform(resizing(side / size), face.landmarks))
         made = self.stages(target, most=1 if not quality.match_color else len(self.views)).blended
-        mask = outline(face.landmarks, size, COVERAGE) if self._model.hull else border(size)
+        mask = outline(face.landmarks, size, self._model.coverage) if self._model.hull else border(size)
         mask = np.asarray(cv2.subtract(mask, mouth_of(face.landmarks, size)), np.uint8)
         mask[[0, -1]] = mask[:, [0, -1]] = 0
         return SwappedFace(to_side(made, size), mask)
@@ -173,7 +173,7 @@ class FsganSwapper:
             time_s=target.time_s,
         )
         made, shown = self._reenacted(goal, most)
-        mask = outline_of(goal, side, COVERAGE)
+        mask = outline_of(goal, side, model.coverage)
         hole = hole_of(mask, shown)
         filled = made
         if cv2.countNonZero(hole) > LEAST_HOLE * cv2.countNonZero(mask):

@@ -6,6 +6,7 @@ Host (``swapper``) and GPU (``gpu``) share this code, so that they agree.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
@@ -22,7 +23,16 @@ from rtswap.swappers.mesh.uv_chart import SIZE, SKIRT, chart, skirted
 from rtswap.swappers.mesh.wrinkles import shares
 from rtswap.vision.geometry import box_of, clip_box, upright_view
 from rtswap.vision.raster import Map, fill, rasterize
-from rtswap.vision.topology import LIPS_INNER, OVAL, PROFILE
+from rtswap.vision.topology import (
+    LEFT_BROW,
+    LEFT_EYE,
+    LIPS_INNER,
+    LIPS_OUTER,
+    OVAL,
+    PROFILE,
+    RIGHT_BROW,
+    RIGHT_EYE,
+)
 
 MARGIN = 0.12
 """Margin around the face's box, in face sizes: room for the feather and for shapes wider than the target's."""
@@ -40,6 +50,8 @@ LIGHT_STEP = 8
 as fractions."""
 BLACK_LEVEL_S, BLACK_LEVEL_EVERY_S = 1.0, 0.1
 """Time constant of the target's black level, and the interval between measurements."""
+MIDDLE = np.array([*LEFT_BROW, *RIGHT_BROW, *LEFT_EYE, *RIGHT_EYE, *LIPS_OUTER])
+"""What the black level is measured between: as on the photo, without the hair beside the face."""
 ERODE, FEATHER = 0.005, 0.018
 """In face widths: how far inside the oval the soft edge begins, and its sigma."""
 OUTLINES = tuple(map(np.array, (OVAL, [*OVAL[:18], *PROFILE[:0:-1]], [*OVAL[18:], *PROFILE[:-1]])))
@@ -54,6 +66,10 @@ LIDS_FEATHER = 0.014
 LIDS_GROWN = 0.4
 """How much larger than its lids the area is that is the target's own around an eye that closes or smiles: what tells
 how open an eye is are its lids and the skin that they push, more than the slit itself."""
+AROUND_LIDS = 1.7
+"""How much larger than its lids the area is around an eye in which the lids' skin is compared with the swap's."""
+OWN_EYES = 0.25
+"""Share of the target's expression below which the eyes are the photo's: they hold still."""
 RIM_SHARE = 0.3
 """Share of the rim of lip by which the mouth is smaller than its ring (``lips``). The interior is enlarged to fill
 the rest: between the source's thicker lips a mouth looks less open."""
@@ -70,7 +86,7 @@ class Opening(NamedTuple):
     matrix: Matrix
     """(2, 3) pixels of the extent -> pixels of ``inside``."""
     inside: Mask
-    """(h, w) 1 in the opening."""
+    """(h, w) 1 in the opening, 2 in the eye between its lids."""
     feather: float
     """Sigma of its soft edge, in pixels."""
 
@@ -95,6 +111,8 @@ class FacePlacement:
     """Width of the target's face."""
     narrowed: tuple[float, ...]
     """How far either eye of the target closes or smiles, 0..1."""
+    own_eyes: bool
+    """True: the eyes are the photo's, not the target's."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -127,6 +145,17 @@ class FacePlacement:
         eroded = cv2.erode(inside, np.ones((3, 3), np.uint8), borderValue=0)
         return np.asarray(eroded, np.uint8), LIGHT_SIGMA * float(np.ptp(oval[:, 0]))
 
+    def around_eyes(self, size: tuple[int, int]) -> Mask:
+        """255 around the lids of both eyes, on a grid of ``size`` over the extent."""
+        points = scaled(self.destination, self.size, size)[:, :2]
+        around = np.zeros(size[::-1], np.uint8)
+        for lids in LIDS:
+            ring = points[lids]
+            middle = ring.mean(0)
+            fill(around, [middle + np.float32(AROUND_LIDS) * (ring - middle)], 255)
+        fill(around, [points[lids] for lids in LIDS], 0)
+        return around
+
     def oval(self, size: tuple[int, int]) -> tuple[Mask, float]:
         """Mask 0..255 of the face on a grid of ``size`` over the extent, and the feather's sigma in nodes: the oval,
         and in a turned face the profile that stands out beyond it. It is eroded by the feather; without the hull it
@@ -144,8 +173,8 @@ class FacePlacement:
         return np.asarray(cv2.max(masks[0], cv2.add(masks[1], masks[2])), np.uint8), sigma
 
     def openings(self, most_px: int | None = None) -> list[Opening | None]:
-        """An ``Opening`` for either eye with its lids and for the mouth, None if too small to show. Openings larger
-        than ``most_px`` are cropped.
+        """An ``Opening`` for either eye with its lids and for the mouth, None if too small to show or the photo's
+        own. Openings larger than ``most_px`` are cropped.
 
         The inside of the mouth is moved by the affine map that best fits the target's lips to the destination's, and
         an eye with its lids by the one that fits the edge of its lids: irises stay round and teeth straight. The ring
@@ -153,12 +182,14 @@ class FacePlacement:
         """
         around = self.opening_feather + LIDS_FEATHER * self.face_px
         eyes = [
-            self._opening(lids, 1 + LIDS_GROWN * narrowed, around, most_px)
-            for lids, narrowed in zip(LIDS, self.narrowed, strict=True)
+            None if self.own_eyes else self._opening(lids, 1 + LIDS_GROWN * narrowed, around, most_px, eye)
+            for lids, eye, narrowed in zip(LIDS, (LEFT_EYE, RIGHT_EYE), self.narrowed, strict=True)
         ]
         return [*eyes, self._opening(LIPS_INNER, 1.0, self.opening_feather, most_px)]
 
-    def _opening(self, ring: list[int], grown: float, feather: float, most_px: int | None) -> Opening | None:
+    def _opening(
+        self, ring: list[int], grown: float, feather: float, most_px: int | None, eye: Sequence[int] = ()
+    ) -> Opening | None:
         goal = self.destination[ring, :2]
         matrix = affine(self.landmarks[ring, :2], goal)
         middle = goal.mean(0)
@@ -172,6 +203,8 @@ class FacePlacement:
             return None
         inside = np.zeros((high - low)[::-1], np.uint8)
         fill(inside, [goal - low], 1, smooth=False)
+        if eye:
+            fill(inside, [self.destination[eye, :2] - low], 2, smooth=False)
         matrix[:, 2] -= low
         return Opening((int(low[0]), int(low[1])), matrix, inside, feather)
 
@@ -207,7 +240,8 @@ class FaceGeometry:
         folds = shares(motion.others * np.float32(min(self._expression, 1.0)), motion.smile * self._expression)
         nodes, wrinkles = _map_nodes(inner, folds, (x2 - x1, y2 - y1))
         width = float(np.ptp(landmarks[:, 0]))
-        return FacePlacement(extent, inner, landmarks, nodes, wrinkles, self._hull, width, motion.narrowed)
+        own_eyes = self._expression < OWN_EYES
+        return FacePlacement(extent, inner, landmarks, nodes, wrinkles, self._hull, width, motion.narrowed, own_eyes)
 
     def take_over(self, former: FaceGeometry) -> None:
         """Use what ``former`` has learnt of the targets."""
@@ -240,7 +274,7 @@ class BlackLevelTimes:
         """The box to measure, in pixels of the extent, and the weight of the past value, 0..1; None if not due yet or
         the box is empty."""
         since = self._measured_s.get(track_id, -math.inf)
-        box = clip_box(box_of(placed.landmarks), *placed.size)
+        box = clip_box(box_of(placed.landmarks[MIDDLE]), *placed.size)
         if 0 <= time_s - since < BLACK_LEVEL_EVERY_S or box[0] >= box[2] or box[1] >= box[3]:
             return None
         self._measured_s[track_id] = time_s

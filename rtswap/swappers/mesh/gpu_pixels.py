@@ -13,6 +13,7 @@ from rtswap.gpu.resample import Device, Tensor, bilinear, gaussian, rounded
 from rtswap.gpu.torch_import import load_torch
 from rtswap.swappers.mesh import gpu_rows as fields
 from rtswap.swappers.mesh.geometry import LIGHT_STEP, MASK_STEP
+from rtswap.swappers.mesh.gpu_openings import LidsLight, with_openings
 from rtswap.swappers.mesh.light import (
     BROWS_DEEPER,
     DEEP,
@@ -21,6 +22,9 @@ from rtswap.swappers.mesh.light import (
     HIGHLIGHTS,
     LEAST_EVEN,
     LEAST_SEAM,
+    LIDS_LEAST,
+    LIDS_LIMIT,
+    LIDS_SIGMA,
     LIPS_EVENER,
     LIPS_SHIFT,
     LUMA,
@@ -91,14 +95,18 @@ def render(
     u, v = _places(numbers, side, 1.0)
     swapped = rounded(_from_atlas(atlas, nodes, numbers, u, v)).float()
     face, *features = _shown(chart, nodes, numbers, layout.mask, MASK_STEP).split(1, 1)
+    lids = None
     if source_light is not None:
-        area = rows[:, edges[2] : edges[3]].view(count, layout.light, layout.light).float()
+        area, around = (
+            rows[:, begin:end].reshape(count, layout.light, layout.light).float()
+            for begin, end in (edges[2:4], edges[5:7])
+        )
         black_level = _followed_black_level(planes, numbers, black_levels)
         features = [_enlarged(one, numbers, u, v, MASK_STEP).round() / 255 for one in features]
-        swapped = _lit(swapped, features, planes, area, numbers, black_level, source_light, u, v)
+        swapped, lids = _lit(swapped, features, planes, area, around / 255, numbers, black_level, source_light, u, v)
     swapped = _with_wrinkles(swapped, planes, wrinkles, numbers, u, v)
     rings = rows[:, edges[4] : edges[5]].view(count, 3, layout.ring, layout.ring).float()
-    swapped = _with_openings(swapped, planes, rings, numbers, u, v)
+    swapped = with_openings(swapped, planes, rings, numbers, u, v, lids)
     oval = rows[:, edges[3] : edges[4]].view(count, layout.mask, layout.mask).float()
     mask = _feathered(oval, face[:, 0], numbers)
     mask = _enlarged(mask, numbers, u, v, MASK_STEP)[:, 0]
@@ -160,14 +168,15 @@ def _lit(
     features: list[Tensor],
     target: Tensor,
     area: Tensor,
+    around: Tensor,
     numbers: Tensor,
     black_level: Tensor,
     source: SourceLight,
     u: Tensor,
     v: Tensor,
-) -> Tensor:
+) -> tuple[Tensor, LidsLight]:
     """Put the target's light on the ratios (N, 3, S, S), as ``light.relight``. ``features``: the shares of brows and
-    of lips, (N, 1, S, S); ``area`` (N, h, w) on the light grid."""
+    of lips, (N, 1, S, S); ``area`` and ``around`` (the eyes), (N, h, w) on the light grid."""
     theirs = torch.nn.functional.avg_pool2d(target, LIGHT_STEP)
     field, skin, mean, black = _light_of(theirs, area, numbers, black_level - source.black)
     lighter = torch.log(mean / max(source.mean, 1.0))
@@ -175,8 +184,10 @@ def _lit(
     ratios = _toned(ratios, features, lighter)
     ours = torch.nn.functional.avg_pool2d(ratios, LIGHT_STEP)
     gain = field * _seam_of(field, skin, black, theirs, ours, area, numbers)
-    gain = _enlarged(gain, numbers, u, v, LIGHT_STEP)
-    return ((ratios * gain / ONE).round().clamp(0, 255) + black).round().clamp(0, 255)
+    lids = _lids_of(field, skin, black, theirs, ours * gain / ONE, around[:, None], numbers)
+    gain, lids = (_enlarged(one, numbers, u, v, LIGHT_STEP) for one in (gain, lids))
+    lit = ((ratios * gain / ONE).round().clamp(0, 255) + black).round().clamp(0, 255)
+    return lit, LidsLight(lids, black)
 
 
 def _light_of(target: Tensor, area: Tensor, numbers: Tensor, black: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -240,6 +251,19 @@ def _seam_of(
     return torch.exp(spread.clamp(-SEAM_LIMIT, SEAM_LIMIT) * near)
 
 
+def _lids_of(
+    field: Tensor, skin: Tensor, black: Tensor, target: Tensor, lit: Tensor, around: Tensor, numbers: Tensor
+) -> Tensor:
+    """``light.lids_of``, (N, 3, h, w)."""
+    sigma = (LIDS_SIGMA * numbers[:, fields.LIGHT]).clamp(min=LEAST_SEAM)
+    blur = gaussian(around.shape[-1], sigma, (3 * sigma).round().clamp(min=1))[:, None]
+    theirs, ours = (target - black).clamp(min=0) + OFFSET, lit + OFFSET
+    unlike = torch.log(_luma(ours) / _luma(field + OFFSET)) / UNLIKE
+    weights = around * skin / (1 + unlike**4)
+    low = blur @ torch.cat([torch.log(ours / theirs) * weights, weights], 1) @ blur.mT
+    return torch.exp((low[:, :3] / (low[:, 3:] + LIDS_LEAST)).clamp(-LIDS_LIMIT, LIDS_LIMIT))
+
+
 def _low_pass(image: Tensor, weights: Tensor, blur: Tensor) -> Tensor:
     """``light.low_pass`` of (N, 3, h, w) over (N, 1, h, w)."""
     low = blur @ torch.cat([image * weights, weights], 1) @ blur.mT
@@ -291,27 +315,6 @@ def _with_wrinkles(swapped: Tensor, own: Tensor, share: Tensor, numbers: Tensor,
     change = (grey / around.clamp(min=1)).clamp(LEAST, MOST) - 1
     factor = (ONE + ONE * _on_grid(share, numbers, u, v) * change).round()
     return (swapped * factor / ONE).round().clamp(0, 255)
-
-
-def _with_openings(swapped: Tensor, own: Tensor, rings: Tensor, numbers: Tensor, u: Tensor, v: Tensor) -> Tensor:
-    """Paste the target's own eyes and inside of the mouth into the openings, as on the host."""
-    count, _, side, _ = rings.shape
-    per_ring = numbers[:, fields.RING : fields.RING + 3 * fields.RING_NUMBERS].reshape(count * 3, -1)
-    blur = gaussian(side, per_ring[:, 10], per_ring[:, 11]).view(count, 3, side, side)
-    shares = (blur @ rings @ blur.mT).view(count, 3, -1)
-    x1, y1, x2, y2 = numbers[:, fields.EXTENT : fields.GRID].T[:, :, None, None]
-    for index in range(3):
-        begin = fields.RING + index * fields.RING_NUMBERS
-        a, b, c, d, e, f, left, top, wide, high = numbers[:, begin : begin + 10].T[:, :, None, None]
-        x, y = u - left, v - top
-        inside = (x >= 0) & (y >= 0) & (x < wide) & (y < high)
-        at = y.clamp(0, side - 1).long() * side + x.clamp(0, side - 1).long()
-        share = shares[:, index].gather(1, at.view(count, -1)).view(at.shape) * inside
-        there_x = torch.minimum((a * x + b * y + c).clamp(min=0), x2 - x1 - 1) + x1
-        there_y = torch.minimum((d * x + e * y + f).clamp(min=0), y2 - y1 - 1) + y1
-        moved = bilinear(own, there_x, there_y).round()
-        swapped = (swapped + share[:, None] * (moved - swapped)).round()
-    return swapped
 
 
 def _feathered(oval: Tensor, shown: Tensor, numbers: Tensor) -> Tensor:

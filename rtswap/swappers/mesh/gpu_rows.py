@@ -8,6 +8,7 @@ of the crop, so that one captured graph serves.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,13 +53,11 @@ class Layout:
         return self.side // 2
 
     @property
-    def edges(self) -> tuple[int, int, int, int, int, int]:
-        """Byte offsets that separate numbers, map (with the share of wrinkles), light, mask and rings."""
-        edges = [0]
-        parts = (4 * NUMBERS, 12 * NODES * NODES, self.light**2, self.mask**2, 3 * self.ring**2)
-        for part in parts:
-            edges.append(edges[-1] + part)
-        return edges[0], edges[1], edges[2], edges[3], edges[4], edges[5]
+    def edges(self) -> tuple[int, ...]:
+        """Byte offsets (7,) that separate numbers, map (with the share of wrinkles), light, mask, rings and the
+        surroundings of the eyes on the light's grid."""
+        parts = 4 * NUMBERS, 12 * NODES * NODES, self.light**2, self.mask**2, 3 * self.ring**2, self.light**2
+        return 0, *accumulate(parts)
 
     @property
     def size(self) -> int:
@@ -82,6 +81,8 @@ def pack(layout: Layout, placed: FacePlacement) -> tuple[Row, NDArray[np.float32
     numbers[EXTENT:LEVEL] = *extent, nodes.shape[1], nodes.shape[0]
     light = _part(row[edges[2] : edges[3]].reshape(layout.light, layout.light), extent, LIGHT_STEP)
     light[:], sigma = placed.light_area(light.shape[::-1])
+    eyes = _part(row[edges[5] : edges[6]].reshape(layout.light, layout.light), extent, LIGHT_STEP)
+    eyes[:] = placed.around_eyes(eyes.shape[::-1])
     numbers[LIGHT:MASK] = max(sigma, 1e-3), max(1, round(3 * sigma))
     mask = _part(row[edges[3] : edges[4]].reshape(layout.mask, layout.mask), extent, MASK_STEP)
     mask[:], sigma = placed.oval(mask.shape[::-1])
@@ -108,7 +109,7 @@ def _part(grid: NDArray[np.uint8], extent: Extent, step: int) -> NDArray[np.uint
 
 
 def _pack_openings(rings: NDArray[np.uint8], numbers: NDArray[np.float32], placed: FacePlacement) -> None:
-    """Write a mask with 1 in each opening, and the map that moves the target's pixels there."""
+    """Write a mask with 1 in each opening and 2 in eyes, and the map that moves the target's pixels there."""
     for index, opening in enumerate(placed.openings(rings.shape[1])):
         begin = RING + index * RING_NUMBERS
         numbers[begin + 10 : begin + 12] = 1

@@ -60,7 +60,7 @@ share at most."""
 DEEP, HAIR_TINT = -0.2, 0.1
 """Log of the ratio below which a place is hair or an opening instead of shaded skin; and the share of the tint that
 is kept there: next to skin, neutral hair is blue."""
-HIGHLIGHTS, SHADOWS = (-0.5, 0.55, 1.3), (-0.35, 0.65, 1.25)
+HIGHLIGHTS, SHADOWS = (-0.5, 0.4, 1.3), (-0.35, 0.65, 1.25)
 """Factors of the logs of ratios above 1, and below 1 down to ``DEEP``: change over the log of how much lighter the
 target is, and limits. On lighter skin gloss and shading stand out less."""
 MOST_BLACK = 0.6
@@ -76,7 +76,7 @@ BROWS_DEEPER = 1.5
 LIPS_SHIFT = -0.3, -0.42, -0.14
 """What is added to the logs of lips' ratios (B, G, R) per log beyond that: lips of light skin are darker than it, and
 red."""
-LIPS_EVENER, LEAST_EVEN = 0.5, 0.4
+LIPS_EVENER, LEAST_EVEN = 0.65, 0.4
 """By which share their logs are reduced before, per log beyond that, and to which at most: the lower lip of dark skin
 may be much lighter than the upper one."""
 GLOSS, GLOSS_SIGMA, MOST_GLOSS = 0.7, 0.2, (0.35, 0.5)
@@ -91,6 +91,19 @@ SEAM_REACH = 0.6, 0.95
 the second not at all."""
 SEAM_LIMIT = 0.6
 """Largest change of the log of light."""
+LIDS_SIGMA, LIDS_LIMIT, LIDS_LEAST = 0.4, 0.5, 0.01
+"""How the target's lids come into the swap's light: sigma as a share of the light's, the largest change of the log,
+and the share of visible skin around them at which half of it is made."""
+
+
+class Relit(NamedTuple):
+    """A swap in the target's light."""
+
+    picture: Image
+    """(H, W, 3)."""
+    lids: Field
+    """(h, w, 3) ``lids_of``, on the light's grid."""
+    black: float
 
 
 class SourceLight(NamedTuple):
@@ -220,11 +233,17 @@ def skin_light(image: Field, area: Field, sigma: float) -> tuple[Field, Field]:
 
 def low_pass(image: Field, weights: Field, sigma: float) -> Field:
     """Gaussian (h, w, 3) of ``image`` normalised over ``weights`` (h, w) 0..1, continued for 3 ``sigma`` beyond."""
+    low, seen = _weighted(image, weights, sigma)
+    return np.asarray((low + 1e-4) / (seen + 1e-6), np.float32)
+
+
+def _weighted(image: Field, weights: Field, sigma: float) -> tuple[Field, Field]:
+    """Gaussian of ``image`` times ``weights`` (h, w, 3), and of ``weights`` (h, w, 1)."""
     planes = np.empty((*weights.shape, 4), np.float32)
     np.multiply(image, weights[..., None], out=planes[..., :3])
     planes[..., 3] = weights
     low = _gaussian(planes, sigma)
-    return np.asarray((low[..., :3] + 1e-4) / (low[..., 3:] + 1e-6), np.float32)
+    return low[..., :3], low[..., 3:]
 
 
 def with_gloss(light: TargetLight, target: Field, area: Field, sigma: float, lighter: float) -> TargetLight:
@@ -252,6 +271,18 @@ def seam_of(light: TargetLight, target: Field, ratios: Field, area: Field, sigma
     return np.asarray(np.exp(np.clip(spread, -SEAM_LIMIT, SEAM_LIMIT) * near[..., None]), np.float32)
 
 
+def lids_of(light: TargetLight, target: Field, lit: Field, around: Field, sigma: float) -> Field:
+    """Factors (h, w, 3) that bring the skin of the target's lids, above the black level, to the swap's around them.
+
+    ``target`` (h, w, 3) 0..255; ``lit`` (h, w, 3) the swap above the black level; ``around`` (h, w): 1 around lids.
+    """
+    theirs, ours = (np.maximum(one, 0) + np.float32(OFFSET) for one in (target - np.float32(light.black), lit))
+    unlike = np.log((ours @ _WEIGHTS) / ((light.field + np.float32(OFFSET)) @ _WEIGHTS)) / UNLIKE
+    weights = np.asarray(around * light.skin / (1 + unlike**4), np.float32)
+    low, seen = _weighted(np.log(ours / theirs), weights, sigma)
+    return np.asarray(np.exp(np.clip(low / (seen + LIDS_LEAST), -LIDS_LIMIT, LIDS_LIMIT)), np.float32)
+
+
 def _gaussian(planes: Field, sigma: float) -> Field:
     side = 2 * max(1, round(3 * sigma)) + 1
     return np.asarray(cv2.GaussianBlur(planes, (side, side), sigma, borderType=cv2.BORDER_CONSTANT), np.float32)
@@ -265,23 +296,26 @@ def relight(
     source: SourceLight,
     black: float,
     features: Callable[[], Image] | None = None,
-) -> Image:
+    around_eyes: Field | None = None,
+) -> Relit:
     """Put the target's light on ``ratios`` (H, W, 3), a part of ``ratios_of`` as the camera sees it.
 
     ``target`` (h, w, 3) 0..255 and ``area`` (h, w), 1 on the face: the same part of the target on a grid; ``sigma``:
     of its light, in nodes; ``black``: its black level, 0..255; ``features``: makes ``brows_and_lips`` as the camera
-    sees them, of any size, and is called if they differ from skin.
+    sees them, of any size, and is called if they differ from skin; ``around_eyes`` (h, w): 1 around the lids.
     """
     light = light_of(target, area, sigma, black - source.black)
     lighter = math.log(light.mean / max(source.mean, 1.0))
-    light = with_gloss(light, target, area, sigma, lighter)
-    ratios = _toned(ratios, lighter, features)
-    seam = seam_of(light, target, block_means(ratios, area.shape[::-1]), area, max(SEAM * sigma, LEAST_SEAM))
-    gain = resized(light.field * seam, ratios.shape[1::-1])
+    light, ratios = with_gloss(light, target, area, sigma, lighter), _toned(ratios, lighter, features)
+    small = block_means(ratios, area.shape[::-1])
+    gain = light.field * seam_of(light, target, small, area, max(SEAM * sigma, LEAST_SEAM))
+    around = np.zeros_like(area) if around_eyes is None else around_eyes
+    lids = lids_of(light, target, small * gain * np.float32(1 / ONE), around, max(LIDS_SIGMA * sigma, LEAST_SEAM))
+    gain = resized(gain, ratios.shape[1::-1])
     lit = cv2.multiply(ratios, gain, dst=ratios, scale=1 / ONE, dtype=cv2.CV_8U)
     if light.black:
         lit = cv2.add(lit, np.full(4, light.black), dst=ratios)
-    return np.asarray(lit, np.uint8)
+    return Relit(np.asarray(lit, np.uint8), lids, light.black)
 
 
 def _toned(ratios: Image, lighter: float, features: Callable[[], Image] | None) -> Image:

@@ -20,21 +20,34 @@ from rtswap.core.protocols import Swapper
 from rtswap.core.types import Image, Mask, Matrix, Points, Quality, SourceIdentity, SwappedFace, Target
 from rtswap.networks.occlusion import OcclusionModel
 from rtswap.swappers.mesh.geometry import (
+    LIDS,
     LIGHT_STEP,
     MASK_STEP,
     BlackLevelTimes,
     FaceGeometry,
     FacePlacement,
+    Opening,
     grid,
     view_of,
 )
-from rtswap.swappers.mesh.light import SourceLight, black_level_of, block_means, brows_and_lips, ratios_of, relight
+from rtswap.swappers.mesh.light import (
+    Relit,
+    SourceLight,
+    black_level_of,
+    block_means,
+    brows_and_lips,
+    ratios_of,
+    relight,
+)
 from rtswap.swappers.mesh.shape import SourceShape
 from rtswap.swappers.mesh.strength import strengthened
 from rtswap.swappers.mesh.texture import Texture
 from rtswap.swappers.mesh.wrinkles import SIGMA, deepen
 from rtswap.vision.raster import Map
 from rtswap.vision.resample import blurred, looked_up, resized, warped
+
+SOFT = 3
+"""Pixels over which the light changes at the edge between an eye and its lids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,16 +138,19 @@ class MeshSwapper:
             nodes = placed.nodes
             level = self._texture.levels[self._texture.level_for(placed.texels_per_pixel)]
             swapped = looked_up(level, resized(_texels(nodes, level), placed.size))
+            lit = None
             if self._light is not None:
                 size = grid(placed.size, LIGHT_STEP)
                 area, sigma = placed.light_area(size)
                 black = self._black_level(face, target, placed)
                 theirs = block_means(target, size)
                 features = partial(self._on_grid, brows_and_lips(), nodes, grid(placed.size, MASK_STEP))
-                swapped = relight(swapped, theirs, area.astype(np.float32), sigma, self._light, black, features)
+                around = placed.around_eyes(size) * np.float32(1 / 255)
+                lit = relight(swapped, theirs, area.astype(np.float32), sigma, self._light, black, features, around)
+                swapped = lit.picture
             if placed.wrinkles is not None:
                 deepen(swapped, target, placed.wrinkles, SIGMA * placed.face_px)
-            _keep_openings(swapped, target, placed)
+            _keep_openings(swapped, target, placed, lit)
             crop[y1:y2, x1:x2], mask[y1:y2, x1:x2] = swapped, self._mask(placed)
         return SwappedFace(crop, mask)
 
@@ -188,16 +204,31 @@ class MeshSwapper:
         return mask
 
 
-def _keep_openings(swapped: Image, target: Image, placed: FacePlacement) -> None:
-    """Paste the target's own eyes and inside of the mouth into the openings, in place."""
-    for opening in placed.openings():
+def _keep_openings(swapped: Image, target: Image, placed: FacePlacement, lit: Relit | None) -> None:
+    """Paste the target's own eyes, with their lids in the swap's light, and inside of the mouth into the openings, in
+    place."""
+    for index, opening in enumerate(placed.openings()):
         if opening is None:
             continue
         (x, y), (height, width) = opening.corner, opening.inside.shape
         own = warped(target, opening.matrix, (width, height))
-        share = blurred(opening.inside.astype(np.float32), opening.feather)
+        if lit is not None and index < len(LIDS):
+            own = _with_light(own, lit, opening)
+        share = blurred(np.minimum(opening.inside, 1).astype(np.float32), opening.feather)
         region = swapped[y : y + height, x : x + width]
         region[:] = cv2.blendLinear(own, region, share, 1 - share)
+
+
+def _with_light(own: Image, lit: Relit, opening: Opening) -> Image:
+    """The target's own eye (h, w, 3) with its lids in the swap's light; what lies between them stays."""
+    (x, y), size = opening.corner, own.shape[1::-1]
+    step, first = LIGHT_STEP, (LIGHT_STEP - 1) / 2
+    factor = warped(lit.lids, np.array([[step, 0, first - x], [0, step, first - y]], np.float32), size)
+    relit = cv2.multiply(own, factor, dtype=cv2.CV_8U)
+    if lit.black:
+        relit = cv2.add(relit, lit.black * (1 - factor), dtype=cv2.CV_8U)
+    between = cv2.blur(np.asarray(opening.inside >> 1, np.float32), (SOFT, SOFT), borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(cv2.blendLinear(own, relit, between, 1 - between), np.uint8)
 
 
 def _texels(nodes: Map, level: NDArray[np.uint8]) -> Map:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from rtswap.core.errors import NotInstalled
-from rtswap.web.routes.route import Route, field_of, json_of, only
+from rtswap.web.routes.route import Route, field_of, json_of, only, studio_of
 from rtswap.web.studio import Studio
 
 if TYPE_CHECKING:
@@ -16,25 +15,32 @@ if TYPE_CHECKING:
 
 
 class Peers:
-    """The connections of one studio; aiortc is imported for the first of them."""
+    """The connections of each studio; aiortc is imported for the first of them."""
 
-    def __init__(self, studio: Studio, *, loopback: bool) -> None:
-        self._studio, self._loopback = studio, loopback
+    def __init__(self, *, loopback: bool) -> None:
+        self._loopback = loopback
+        self._of: dict[Studio, Connections] = {}
 
-    @cached_property
-    def connections(self) -> Connections:
-        """Raises NotInstalled."""
+    def of(self, studio: Studio) -> Connections:
+        """Those of one studio. Raises NotInstalled."""
         try:
             from rtswap.web.connections import Connections
         except ImportError as error:
             do = "Run: pip install 'rtswap[studio]'"
             raise NotInstalled("WebRTC needs the package aiortc", got=str(error)[:200], do=do) from None
-        return Connections(self._studio, loopback=self._loopback)
+        if studio not in self._of:
+            self._of[studio] = Connections(studio, loopback=self._loopback)
+        return self._of[studio]
+
+    async def drop(self, studio: Studio) -> None:
+        """End a studio's connections."""
+        if studio in self._of:
+            await self._of.pop(studio).close()
 
     async def close(self) -> None:
         """End all connections."""
-        if "connections" in self.__dict__:
-            await self.connections.close()
+        for studio in list(self._of):
+            await self.drop(studio)
 
 
 PEERS = web.AppKey("peers", Peers)
@@ -44,7 +50,7 @@ async def offer(request: web.Request) -> web.Response:
     """A browser wants to be camera, or to watch."""
     data = await json_of(request)
     only(data, "sdp", "type")
-    return web.json_response(await request.app[PEERS].connections.answer(field_of(data, "sdp", str)))
+    return web.json_response(await request.app[PEERS].of(studio_of(request)).answer(field_of(data, "sdp", str)))
 
 
 OFFER = {

@@ -13,8 +13,9 @@ from aiohttp.typedefs import Handler
 
 from rtswap.web.problems import Problem
 from rtswap.web.studio import Studio
+from rtswap.web.studios import MAIN, Studios
 
-STUDIO = web.AppKey("studio", Studio)
+STUDIOS = web.AppKey("studios", Studios)
 JSON_BYTES = 64_000
 READ_S = 20.0
 """Time for a body of JSON to arrive."""
@@ -40,8 +41,8 @@ class Route:
 
 
 def studio_of(request: web.Request) -> Studio:
-    """The studio that a request is for."""
-    return request.app[STUDIO]
+    """The studio that a request is for: ``?session=ID``, else the first. Raises UsageError for an unknown one."""
+    return request.app[STUDIOS].get(request.query.get("session", MAIN))
 
 
 async def json_of(request: web.Request) -> dict[str, Any]:

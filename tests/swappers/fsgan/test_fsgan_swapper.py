@@ -16,7 +16,8 @@ from rtswap.core.types import Portrait, Quality, SourceIdentity, Target, Tensor
 from rtswap.networks.catalog import Entry
 from rtswap.swappers import fsgan
 from rtswap.swappers.fsgan.steps import outline_of
-from rtswap.swappers.fsgan.swapper import COVERAGE, FsganSwapModel, FsganSwapper, mouth_of
+from rtswap.swappers.fsgan.swapper import FsganSwapModel, FsganSwapper, mouth_of
+from rtswap.swappers.onnx.crops import COVERAGE
 from rtswap.vision.geometry import resizing, transform
 from rtswap.vision.topology import LIPS_INNER
 
@@ -76,6 +77,16 @@ def test_the_view_is_led_to_the_sources_own_shape_and_pasted_inside_the_outline(
     inside = outline_of(given["points"][0], SIDE, COVERAGE) > 0
     assert (made.blended[~inside] == 90).all()
     assert np.array_equal(made.blended[inside], made.filled[inside])
+
+
+def test_a_smaller_coverage_blends_and_shows_less_of_the_face() -> None:
+    counted = []
+    for coverage in (1.0, 0.6):
+        swap_model = model(coverage=coverage)
+        swapped = bound(swap_model).swap(target(), Quality())
+        given = taken(swap_model, "blend")[0]["mask"]
+        counted.append([(one > 127).sum() for one in (given, swapped.mask)])
+    np.testing.assert_allclose(np.divide(counted[1], counted[0]), 0.36, atol=0.05)
 
 
 def test_a_head_that_is_turned_far_is_reached_in_steps() -> None:
@@ -179,10 +190,11 @@ def test_the_file_says_of_which_size_its_networks_are_and_whether_they_are_assis
         engines={"x": 1, "x-inpaint": 2, "x-blend": 3},
         mask=SimpleNamespace(masks=("hull",)),
         swap=SimpleNamespace(expression=0.7),
+        models=SimpleNamespace(coverage=0.8),
     )
     made = fsgan.builder(parts)(context)  # type: ignore[arg-type]
     assert isinstance(made, FsganSwapModel)
-    assert (made.side, made.template, made.assisted, made.expression) == (64, "whole", True, 0.7)
+    assert (made.side, made.template, made.assisted, made.expression, made.coverage) == (64, "whole", True, 0.7, 0.8)
     assert made.engines == {"reenact": 1, "inpaint": 2, "blend": 3}
     with pytest.raises(ModelError, match="does not fit together"):
         fsgan.builder({"": parts[""], "blend": parts["blend"]})(context)  # type: ignore[arg-type]

@@ -15,6 +15,7 @@ from rtswap.swappers.mesh.geometry import LIDS
 from rtswap.swappers.mesh.lips import LOWER, UPPER, at_edges
 from rtswap.swappers.mesh.neutral_expression import NeutralExpression
 from rtswap.swappers.mesh.shape import PERSONAL, SourceShape, mean_measures, to_canonical
+from rtswap.swappers.mesh.swapper import MeshSwapModel
 from rtswap.vision.geometry import canonical, transform
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, RIGHT_BROW, RIGHT_EYE
 
@@ -164,6 +165,24 @@ def test_lids_are_the_target_s(width: int) -> None:
     swapped, face = swap_face(swapper("ada"), small, mesh * np.float32(scale))
     lids = painted(np.zeros_like(face.crop), face.landmarks, LIDS[0], (1, 1, 1))[..., 0] > 0
     assert greenness(swapped.crop)[lids].mean() > 0.7 * greenness(face.crop)[lids].mean()
+
+
+@pytest.mark.parametrize("light", [True, False])
+def test_without_expression_the_eyes_are_the_photo_s(light: bool) -> None:
+    """The target blinks green lids; with an expression of 0 none of it is seen, with 1 it is."""
+    who, greenest = person("ben"), {}
+    mesh = acting("ben", lids=-0.08)
+    picture = who.portrait
+    for ring in LIDS:
+        picture = painted(picture, mesh, ring, GREEN)
+    for expression in (0.0, 1.0):
+        swapped, face = swap_face(
+            MeshSwapModel(expression=expression, light=light).bind(person("ada")), picture, mesh
+        )
+        lid = painted(np.zeros_like(face.crop), face.landmarks, LIDS[0], (1, 1, 1))[..., 0] > 0
+        greenest[expression] = float((greenness(swapped.crop)[lid] > 40).mean())
+    assert greenest[0.0] < 0.1
+    assert greenest[1.0] > 0.6
 
 
 @pytest.mark.parametrize(("source", "target"), PAIRS)

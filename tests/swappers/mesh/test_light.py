@@ -47,7 +47,7 @@ def area(size: tuple[int, int] = (8, 12)) -> np.ndarray:
 
 def lit(ratios: Image, target: np.ndarray, source: SourceLight = PLAIN, black: float = 0.0) -> np.ndarray:
     """``ratios`` in the light of ``target``, a field on the small grid."""
-    return relight(ratios.copy(), target, area(target.shape[:2]), 2.0, source, black).astype(float)
+    return relight(ratios.copy(), target, area(target.shape[:2]), 2.0, source, black).picture.astype(float)
 
 
 def middle(picture: np.ndarray) -> np.ndarray:
@@ -80,7 +80,7 @@ def test_tones_rise_and_leave_plain_skin(lighter: float) -> None:
 
 def test_on_lighter_skin_gloss_and_shading_stand_out_less() -> None:
     gloss, shade = ONE + 40, ONE - 20
-    assert tones(0.8)[gloss] < tones(0.0)[gloss]
+    assert tones(1.15)[gloss] < tones(0.9)[gloss] < tones(0.0)[gloss]
     assert tones(0.8)[shade] > tones(0.0)[shade]
 
 
@@ -92,7 +92,7 @@ def test_brows_stay_dark_and_lips_turn_red_on_much_lighter_skin() -> None:
     shares = np.zeros((H, W, 2), np.uint8)
     shares[(*brow, 0)] = shares[(*lips, 1)] = 255
     light, dark = field(140, 150, 190), SourceLight(mean=40.0, black=0.0)
-    found = relight(ratios.copy(), light, area(), 2.0, dark, 0.0, lambda: shares).astype(float)
+    found = relight(ratios.copy(), light, area(), 2.0, dark, 0.0, lambda: shares).picture.astype(float)
     skin = found[30, 45]
     assert (found[15, 45] < 0.5 * skin).all()
     blue, green, red = found[45, 45] / skin
@@ -194,7 +194,7 @@ def test_the_outline_follows_the_target_s_shading() -> None:
     target[:, :10] *= np.linspace(0.7, 1, 10, dtype=np.float32)[None, :, None]
     inside = np.zeros(size, np.float32)
     inside[3:-3, 3:-3] = 1
-    found = relight(np.full((256, 384, 3), ONE, np.uint8), target, inside, 8.0, PLAIN, 0.0)
+    found = relight(np.full((256, 384, 3), ONE, np.uint8), target, inside, 8.0, PLAIN, 0.0).picture
     step = np.abs(block_means(found, (48, 32)) - target)[8:-8, 3:5].mean()
     alone = light_of(target, inside, 8.0, 0.0).field
     assert step < 0.5 * np.abs(alone - target)[8:-8, 3:5].mean()
@@ -206,7 +206,7 @@ def test_hair_at_the_outline_does_not_darken_the_skin() -> None:
     target[:6] = 25  # a fringe
     inside = np.zeros(size, np.float32)
     inside[2:-2, 2:-2] = 1
-    found = relight(np.full((256, 384, 3), ONE, np.uint8), target, inside, 8.0, PLAIN, 0.0)
+    found = relight(np.full((256, 384, 3), ONE, np.uint8), target, inside, 8.0, PLAIN, 0.0).picture
     assert np.abs(block_means(found, (48, 32))[8:-4, 4:-4] - (150, 160, 190)).max() < 12
 
 
@@ -272,7 +272,9 @@ def test_dark_skin_keeps_its_gloss() -> None:
     plain = np.full((256, 384, 3), ONE, np.uint8)
     rise = {}
     for mean in (150.0, 40.0):
-        found = block_means(relight(plain.copy(), target, inside, 8.0, SourceLight(mean, 0.0), 0.0), size[::-1])
+        found = block_means(
+            relight(plain.copy(), target, inside, 8.0, SourceLight(mean, 0.0), 0.0).picture, size[::-1]
+        )
         rise[mean] = float(found[16, 24].mean() / found[8, 12].mean())
     assert rise[150.0] > rise[40.0] + 0.15
 
@@ -287,3 +289,20 @@ def test_lips_do_not_turn_lilac() -> None:
     inner = ratios[y + h // 3 : y + 2 * h // 3, x + w // 4 : x + 3 * w // 4].reshape(-1, 3).mean(0) / ONE
     blue, green, red = np.log(inner)
     assert blue <= (green + red) / 2 + 0.02
+
+
+def test_lids_come_into_the_light_of_the_skin_around_them() -> None:
+    """The target's eye socket is darker than its face, and of another colour; the swap's is not. The lids become as
+    light as the swap, and nothing elsewhere changes."""
+    size = (40, 60)
+    target = field(120, 140, 160, size=size).copy()
+    target[15:25, 12:28] *= np.float32([0.8, 0.7, 0.6])
+    around, lids = np.zeros(size, np.float32), np.s_[18:22, 16:24]
+    around[16:24, 14:26] = 1
+    around[lids] = 0
+    ratios = np.full((8 * size[0], 8 * size[1], 3), ONE, np.uint8)
+    lit = relight(ratios, target, np.ones(size, np.float32), 9.0, PLAIN, 0.0, around_eyes=around)
+    ours, theirs = block_means(lit.picture, size[::-1])[lids], target[lids]
+    assert np.abs(np.log(theirs / ours)).max() > 0.3
+    assert np.abs(np.log(theirs * lit.lids[lids] / ours)).max() < 0.1
+    assert lit.lids[:, 45:] == pytest.approx(1, abs=0.01)

@@ -15,7 +15,7 @@ from rtswap.core.types import Quality, SourceIdentity, Target
 from rtswap.swappers.mesh.geometry import LIGHT_STEP
 from rtswap.swappers.mesh.swapper import MeshSwapModel
 from rtswap.vision.geometry import canonical
-from rtswap.vision.topology import LEFT_EYE, LIPS_INNER, OVAL, RIGHT_EYE
+from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, OVAL, RIGHT_EYE
 
 SIZE = (640, 480)
 PAIRS = [("ada", "ben"), ("ben", "ada"), ("carl", "dan"), ("dan", "carl"), ("ben", "carl")]
@@ -262,3 +262,19 @@ def test_nose_and_mouth_of_a_turned_face_are_replaced(yaw: float) -> None:
     middle, profile = target.landmarks[:, :2].mean(0), target.landmarks[[195, 4, 0, 17, 200], :2]
     x, y = np.round(middle + 0.9 * (profile - middle)).astype(int).T
     assert (face.mask[y, x] >= 128).all()
+
+
+def test_dark_hair_beside_a_face_seen_through_haze_does_not_make_brows_black() -> None:
+    """The black level is that of the features: hair beside the face can be darker than any of them."""
+    who = person("ben")
+    hazy = np.round(who.portrait * 0.5 + 90).astype(np.uint8)
+    left, right = who.landmarks[:, 0].min(), who.landmarks[:, 0].max()
+    hair = hazy.copy()
+    for side in (left, right):
+        hair[:, round(side - 0.03 * (right - left)) : round(side + 0.03 * (right - left))] = 20
+    darkest = []
+    for picture in (hazy, hair):
+        swapped, face = swap_face(MeshSwapModel().bind(person("ada")), picture, who.landmarks)
+        brow = polygon(swapped.crop.shape, face.landmarks[LEFT_BROW])
+        darkest.append(float(np.percentile(swapped.crop[brow].mean(1), 5)))
+    assert darkest[1] > darkest[0] - 4

@@ -55,7 +55,7 @@ SHOWN = 8
 
 
 class FaceShifterRecipe(Recipe):
-    """``args`` as ``spec.OPTIONS`` describes them, and ``out``, where triplets are kept."""
+    """``args`` as ``spec.OPTIONS`` describes them, and ``out``, for triplets. The crowd: as ``spec`` asks."""
 
     name, default_rate, batch, hold, weight_decay, threads = "faceshifter", 8e-4, 16, 0.6, 0.0, 2
     most_norm, betas = 5.0, (0.5, 0.99)
@@ -243,7 +243,8 @@ class FaceShifterRecipe(Recipe):
     def graphs(self) -> dict[str, Graph]:
         """``frame`` and ``bind`` of the averaged network."""
         shadow = self.shadow.float().cpu().eval()
-        photo, face = (torch.from_numpy(self._kept.pictures[row][None].copy()) for row in (0, -1))
+        kept = self._kept.part(np.array([0, -1])).at(self.args.resolution)
+        photo, face = (torch.from_numpy(one[None]) for one in kept.pictures)
         described = {"photo": photo, "embedding": torch.from_numpy(self._kept.embeddings[:1].copy())}
         bind = BindGraph(shadow.aei)
         with torch.no_grad():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rtswap.app.options import choice, number
 from rtswap.training.spec import RESOLUTION, RecipeSpec, TrainOption
@@ -42,4 +42,19 @@ def _load() -> Callable[..., Recipe]:
     return FaceShifterRecipe
 
 
-SPECS = (RecipeSpec("faceshifter", "FaceShifter: any photo on any face", _load, OPTIONS, SIZES, kind="one-shot"),)
+def _faces_px(options: Any) -> int:
+    """Larger where ``mesh`` swaps them before they are scaled down: what was resampled twice is soft."""
+    return options.resolution * (2 if options.variant == "assisted" else 1)
+
+
+SPECS = (
+    RecipeSpec(
+        "faceshifter",
+        "FaceShifter: any photo on any face",
+        _load,
+        OPTIONS,
+        SIZES,
+        kind="one-shot",
+        faces_px=_faces_px,
+    ),
+)

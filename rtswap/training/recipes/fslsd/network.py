@@ -25,6 +25,8 @@ POINTS_106 = [*OVAL, *LEFT_EYE, *RIGHT_EYE, *LIPS_OUTER, *BROWS_68, *NOSE_68[1:]
 """As many landmarks as the original's heat maps show."""
 HIDDEN = 256
 """Width of the small direction's layers."""
+LAST = 16
+"""Channels of the decoder before the picture."""
 LEAST = 8
 """Side of the smallest maps that are joined."""
 
@@ -94,7 +96,9 @@ class Decoder(nn.Module):
         self.ups = nn.ModuleList(
             nn.Conv2d(a if k == 0 else 2 * a, b, 3, 1, 1) for k, (a, b) in enumerate(pairwise(widths))
         )
-        self.last = nn.Conv2d(2 * widths[-1], 3, 3, 1, 1)
+        self.last = nn.Sequential(
+            nn.Conv2d(2 * widths[-1], LAST, 3, 1, 1), nn.LeakyReLU(SLOPE), nn.Conv2d(LAST, 3, 3, 1, 1)
+        )
         self.apply(begin)
 
     def forward(self, swap: list[Tensor], target: list[Tensor], mask: Tensor) -> Tensor:

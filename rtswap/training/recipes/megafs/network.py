@@ -92,13 +92,22 @@ class Megafs(nn.Module):
         self.transfer = Transfer(dims.rows - kept, dims.style)
 
     def mixed(self, source: Tensor, target_rows: Tensor) -> Tensor:
-        """Rows of a swap. ``source`` (N, rows - kept, style): the last of the source's."""
-        moved = self.transfer(source, target_rows[:, self.kept :])
-        return torch.cat([target_rows[:, : self.kept].to(moved.dtype), moved], 1)
+        """Rows of a swap. ``source`` (N, rows - kept, style): those of the source that are transferred. Where the
+        generator begins is the target's."""
+        rows = target_rows[:, self.kept : self.dims.rows]
+        moved = self.transfer(source, rows)
+        first, places = (
+            part.to(moved.dtype) for part in (target_rows[:, : self.kept], target_rows[:, self.dims.rows :])
+        )
+        return torch.cat([first, moved, places], 1)
+
+    def given(self, photo_rows: Tensor) -> Tensor:
+        """What of a photo's rows is transferred."""
+        return photo_rows[:, self.kept : self.dims.rows]
 
     def forward(self, photos: Tensor, faces: Tensor) -> Tensor:
         """Swap: photos and targets (N, 3, R, R), -1..1 -> (N, 3, R, R)."""
-        source = self.prior.encode(photos)[:, self.kept :]
+        source = self.given(self.prior.encode(photos))
         picture: Tensor = self.prior.generator(self.mixed(source, self.prior.encode(faces)))[1]
         return picture
 
@@ -112,7 +121,7 @@ class BindGraph(nn.Module):
 
     def forward(self, photo: Tensor) -> Tensor:
         """Bind."""
-        return self.network.prior.encode(to_input(photo))[:, self.network.kept :]
+        return self.network.given(self.network.prior.encode(to_input(photo)))
 
 
 class FrameGraph(nn.Module):

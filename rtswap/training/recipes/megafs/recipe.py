@@ -27,7 +27,7 @@ class MegafsRecipe(StyleRecipe):
     shadow: Megafs
 
     def __init__(self, args: argparse.Namespace, crowd: Crowd) -> None:
-        dims = dims_of(args.prior_layout, args.resolution, self.name)
+        dims = dims_of(args.prior_layout, args.resolution, self.name, hierfe=args.encoder == "hierfe")
         super().__init__(Megafs(dims, check_split(args.kept, dims, "--kept")), dims, args, crowd)
 
     @property
@@ -65,7 +65,7 @@ class MegafsRecipe(StyleRecipe):
         with self.autocast():
             with torch.no_grad():
                 source, target = network.prior.encode(torch.cat([photos, faces])).float().chunk(2)
-            rows = network.mixed(source[:, network.kept :], target)
+            rows = network.mixed(network.given(source), target)
             found: Tensor = network.prior.generator(rows)[1].float()
         return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from rtswap.app.options import integer
+from rtswap.app.options import choice, integer
 from rtswap.training.recipes.style_prior.options import PRIOR, SIZES
 from rtswap.training.spec import RecipeSpec, TrainOption
 
@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 OPTIONS = (
     *PRIOR,
     TrainOption("--kept", integer("ROWS", 1, 12), None, "rows of styles that stay the target's; the paper: 4 of 18"),
+    TrainOption(
+        "--encoder",
+        choice("pyramid", "hierfe"),
+        None,
+        "of faces into rows; pyramid: as fslsd's, hierfe: the paper's, which also makes the generator's start",
+    ),
 )
 
 
@@ -30,7 +36,10 @@ SPECS = (
         "transfers the finer rows of styles",
         _load,
         OPTIONS,
-        {"small": {**SIZES["small"], "kept": 2}, "full": {**SIZES["full"], "kept": 4}},
+        {
+            "small": {**SIZES["small"], "kept": 2, "encoder": "pyramid"},
+            "full": {**SIZES["full"], "kept": 4, "encoder": "hierfe"},
+        },
         kind="one-shot",
     ),
 )

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rtswap.training.recipes.style_prior.encoder import PSP, Encoder, EncoderDims, Equalised, Reader
+from rtswap.training.recipes.style_prior.hierfe import RESNET50, START, HieRfe, HieRfeDims
 
 SLOPE, GAIN = 0.2, sqrt(2)
 """Of the leaky ReLU, and what keeps its variance: part of the demodulation."""
@@ -31,7 +32,7 @@ class Dims:
     """Width of a row."""
     widths: tuple[int, ...]
     """Channels of the maps of 4 px, 8 px, and so on."""
-    encoder: EncoderDims
+    encoder: EncoderDims | HieRfeDims
 
     @property
     def rows(self) -> int:
@@ -44,20 +45,22 @@ class Dims:
         return tuple(4 << k for k in range(len(self.widths)))
 
     @classmethod
-    def small(cls, resolution: int) -> Dims:
-        """For CPUs: 64, 128 or 256 px."""
+    def small(cls, resolution: int, *, hierfe: bool = False) -> Dims:
+        """For CPUs: 64, 128 or 256 px. ``hierfe``: with a small encoder after MegaFS's."""
         widths = (128, 128, 128, 64, 32, 16, 8)[: int(log2(resolution)) - 1]
-        rows = 2 * int(log2(resolution)) - 2
-        encoder = EncoderDims(
-            unshuffle=resolution // 32, stem=48, stages=(96, 128, 192), rows=(3, 4, rows - 7), head=96, side=4
+        rows = (3, 4, 2 * int(log2(resolution)) - 9)
+        encoder: EncoderDims | HieRfeDims = EncoderDims(
+            unshuffle=resolution // 32, stem=48, stages=(96, 128, 192), rows=rows, head=96, side=4
         )
+        if hierfe:
+            encoder = HieRfeDims(24, (12, 24, 32, 48, 48), (1, 1, 2, 1, 1), rows, 96, apart=False)
         return cls(resolution, 128, widths, encoder)
 
     @classmethod
-    def full(cls, resolution: int = 1024) -> Dims:
-        """StyleGAN2's and pSp's."""
+    def full(cls, resolution: int = 1024, *, hierfe: bool = False) -> Dims:
+        """StyleGAN2's and pSp's, or with MegaFS's encoder."""
         widths = tuple(min(512, 32768 // (4 << k)) for k in range(int(log2(resolution)) - 1))
-        return cls(resolution, 512, widths, PSP)
+        return cls(resolution, 512, widths, RESNET50 if hierfe else PSP)
 
 
 class Modulated(nn.Module):
@@ -114,7 +117,8 @@ class ToPicture(nn.Module):
 
 
 class Generator(nn.Module):
-    """Rows (N, rows, style) -> maps of every side, 4 px first, and a picture (N, 3, R, R), about -1..1."""
+    """Rows (N, rows, style) -> maps of every side, 4 px first, and a picture (N, 3, R, R), about -1..1. 16 more rows
+    are the places of the map that it begins with, instead of a constant one."""
 
     def __init__(self, dims: Dims) -> None:
         super().__init__()
@@ -126,7 +130,10 @@ class Generator(nn.Module):
 
     def forward(self, rows: Tensor) -> tuple[list[Tensor], Tensor]:
         """Generate."""
-        x = self.first(self.start.expand(rows.shape[0], -1, -1, -1), rows[:, 0])
+        start, places = self.start.expand(rows.shape[0], -1, -1, -1), rows[:, 2 * len(self.pictures) :]
+        if places.shape[1]:
+            start = places.transpose(1, 2).unflatten(2, (START, START))
+        x = self.first(start, rows[:, 0])
         maps, picture = [x], self.pictures[0](x, rows[:, 1])
         for k, (up, layer, to_picture) in enumerate(zip(self.ups, self.layers, self.pictures[1:], strict=True)):
             x = layer(up(x, rows[:, 2 * k + 1]), rows[:, 2 * k + 2])
@@ -141,14 +148,18 @@ class StylePrior(nn.Module):
     def __init__(self, dims: Dims) -> None:
         super().__init__()
         self.dims = dims
-        self.encoder = Encoder(dims.encoder, dims.style)
+        if isinstance(dims.encoder, HieRfeDims):
+            self.encoder: nn.Module = HieRfe(dims.encoder, dims.resolution, dims.style)
+        else:
+            self.encoder = Encoder(dims.encoder, dims.style)
         self.generator = Generator(dims)
-        self.mean = nn.Parameter(torch.zeros(dims.rows, dims.style))
+        places = START**2 if isinstance(dims.encoder, HieRfeDims) else 0
+        self.mean = nn.Parameter(torch.zeros(dims.rows + places, dims.style))
         """What the encoder's rows are added to."""
         self.reader = Reader(dims.resolution)
 
     def encode(self, faces: Tensor) -> Tensor:
-        """Faces (N, 3, R, R), BGR -1..1 -> rows (N, rows, style)."""
+        """Faces (N, 3, R, R), BGR -1..1 -> rows (N, rows, style), and with ``HieRfe`` the 16 of the start."""
         found: Tensor = self.encoder(faces)
         return found + self.mean
 

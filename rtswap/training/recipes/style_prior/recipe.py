@@ -152,7 +152,8 @@ class StyleRecipe(Recipe):
         bent = torch.cat([faces[:half], batch.bent[half:]])
         with self.autocast():
             first, second = prior.encode(torch.cat([toned(faces), bent])).float().chunk(2)
-            rows = torch.cat([first[:, : self.structure], second[:, self.structure :]], 1)
+            k, count = self.structure, self.dims.rows  # where the generator begins is structure, too
+            rows = torch.cat([first[:, :k], second[:, k:count], first[:, count:]], 1)
             made = prior.generator(rows)[1].float()
             read = prior.reader(torch.cat([toned(faces), made])).float()
             who = self.recogniser(made, batch.matrices, jitter=True)
@@ -210,15 +211,15 @@ class StyleRecipe(Recipe):
         return "  swap" if self.phases.swapping else "  prior"
 
 
-def dims_of(layout: str, resolution: int, name: str) -> Dims:
-    """Sizes of the prior. Raises UsageError for a resolution that does not fit."""
+def dims_of(layout: str, resolution: int, name: str, *, hierfe: bool = False) -> Dims:
+    """Sizes of the prior; ``hierfe``: with MegaFS's encoder. Raises UsageError for a resolution that does not fit."""
     least, most = (64, 256) if layout == "small" else (64, 1024)
     if resolution & (resolution - 1) or not least <= resolution <= most:
         raise UsageError(
             f"{name} has no --resolution {resolution} in this --prior-layout",
             expected=f"a power of two from {least} to {most}",
         )
-    return Dims.small(resolution) if layout == "small" else Dims.full(resolution)
+    return (Dims.small if layout == "small" else Dims.full)(resolution, hierfe=hierfe)
 
 
 def check_split(rows: int, dims: Dims, flag: str) -> int:
