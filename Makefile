@@ -78,7 +78,7 @@ fuzz: $(READY)
 
 bench: $(READY)
 	@mkdir -p benchmarks/results
-	$(BIN)/rtswap bench --out benchmarks/results/bench.json
+	$(BIN)/rtswap bench --overwrite --out benchmarks/results/bench.json
 
 docs: $(READY)
 	$(BIN)/python scripts/make_docs.py

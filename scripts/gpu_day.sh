@@ -94,13 +94,13 @@ measure() {  # timings, alone; the most important first
   local bench="$python -m rtswap bench"
   step gpu_loop 60 $python benchmarks/gpu_loop.py --json "$OUT/gpu_loop.json"
   step profile 30 $python benchmarks/gpu_profile.py
-  step bench_torch-cuda 60 $bench --engine torch-cuda --seconds 0.6 --out "$OUT/bench_torch-cuda.json"
-  step bench_refiner-256 60 $bench --engine torch-cuda --swapper refiner-256 --seconds 0.6 --out "$OUT/bench_refiner-256.json"
+  step bench_torch-cuda 60 $bench --engine torch-cuda --overwrite --seconds 0.6 --out "$OUT/bench_torch-cuda.json"
+  step bench_refiner-256 60 $bench --engine torch-cuda --swapper refiner-256 --overwrite --seconds 0.6 --out "$OUT/bench_refiner-256.json"
   if grep -q "plans of tensorrt" "$LOGS/doctor.log"; then echo "bench_tensorrt: the card is not served" >> "$OUT/summary.txt"
-  else step bench_tensorrt 60 $bench --engine tensorrt --seconds 0.6 --out "$OUT/bench_tensorrt.json"; fi
+  else step bench_tensorrt 60 $bench --engine tensorrt --overwrite --seconds 0.6 --out "$OUT/bench_tensorrt.json"; fi
   step gpu_engines 30 $python benchmarks/gpu_engines.py --seconds 0.02 --json "$OUT/gpu_engines.json"
-  step streams 60 $bench --engine torch-cuda --streams 1,4,16 --seconds 1.5 --out "$OUT/streams.json"
-  step comparison 40 $bench --engine all --seconds 0.5 --out "$OUT/comparison.json"
+  step streams 60 $bench --engine torch-cuda --streams 1,4,16 --overwrite --seconds 1.5 --out "$OUT/streams.json"
+  step comparison 40 $bench --engine all --overwrite --seconds 0.5 --out "$OUT/comparison.json"
   step gpu 40 $python benchmarks/gpu.py --out "$LOGS/gpu.json"
 }
 

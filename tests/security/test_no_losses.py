@@ -182,3 +182,11 @@ def test_nothing_is_appended_to_a_file_of_another_kind(
     for _ in range(2):
         assert main([*command, "mine.txt"]) == 0
     assert main([*command, "mine.prom"]) == 0
+
+
+@pytest.mark.parametrize("args", ["--out list.m3u8", "--streams 1 --out face.json"])
+def test_measuring_replaces_no_file(folder: Path, args: str, capsys: pytest.CaptureFixture[str]) -> None:
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert main(["bench", "-q", "--seconds", "0.1", *args.split()]) == 1
+    assert "already exists" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before

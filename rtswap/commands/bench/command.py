@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rtswap.app.config import Config
@@ -10,6 +11,7 @@ from rtswap.app.options import duration
 from rtswap.commands.command import Command, Flags, console_of, effective, seconds
 from rtswap.commands.flags import Parser, reader
 from rtswap.core.errors import UsageError
+from rtswap.core.files import refuse_existing
 
 if TYPE_CHECKING:
     from rtswap.app.console import Console, Shown
@@ -45,6 +47,7 @@ def _parser() -> Parser:
         help="how long a stream's network request may wait for other streams to share a batch [0]",
     )
     group.add_argument("--out", metavar="FILE", help="also write the result as JSON to this file")
+    group.add_argument("-y", "--overwrite", action="store_true", help="replace files that exist")
     return made.with_table(["swap", "budget", "engine", "console"], without=["engine.engine"])
 
 
@@ -66,6 +69,8 @@ def _measured(
     from rtswap.commands.bench import tables
 
     seconds, out = flags["seconds"], flags.get("out")
+    for file in () if out is None else (Path(out), *([Path(out).with_suffix(".png")] if "streams" in flags else ())):
+        refuse_existing(file, bool(flags.get("overwrite")))
     if "streams" in flags:
         from rtswap.commands.bench import streams
 
