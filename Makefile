@@ -35,7 +35,7 @@ test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python tests/helpers/offline.py $(BIN)/pytest -q -n 2 --dist loadfile
+	$(BIN)/python tests/helpers/offline.py $(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 # Six times as many staged scenes as `make test` plays, with other people in other places.
 test-scenes: $(READY)

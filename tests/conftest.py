@@ -26,6 +26,22 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 tries others every time, to find what nobody thought of."""
 
 
+LONG = (
+    "scenes/test_battery.py", "commands/evaluate/test_eval_study.py", "test_end_to_end.py",
+    "security/test_no_calls_home.py", "app/test_batch.py", "commands/extract/test_extract_run.py",
+    "commands/inspect/test_inspect.py", "app/test_swap_rules.py", "media/test_playback.py",
+    "web/test_studio_session.py",
+)  # fmt: skip
+"""Files that take ten seconds and more. They run first: at the end, one worker would wait for the other."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def is_short(item: pytest.Item) -> bool:
+        return not item.path.as_posix().endswith(LONG)
+
+    items.sort(key=is_short)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Configuration and state lie in a folder of this run. The cache of networks stays the user's: it is checked
