@@ -32,6 +32,8 @@ LEAST_SCORE, ONE_MORE, UNSURE = 0.5, 0.2, 0.15
 looked at as well. Of 237 pictures of one person 4 reach 0.5."""
 EVERYWHERE = 0.7
 """The same in the whole picture: skirts and hands of one person reach 0.63 on clips, somebody at the border 0.75."""
+OWN_HEAD = 0.2
+"""Margin of a face, in its box, within which it is its own head's hair."""
 AS_LARGE = 0.6
 """Least size there, in followed faces: a smaller head is seen beside a clear face anyway, and in portraits leaves and
 cars of 0.2 to 0.4 faces reach 0.7."""
@@ -105,14 +107,15 @@ class Neighbours:
         paint_out(picture, [one.landmarks[:, :2] / scale[:2] for one in tracks])
         heads = [Head(row[:4] * scale, float(row[4])) for row in self._model.find(picture, EVERYWHERE)]
         middles = [(head.box[:2] + head.box[2:]) / 2 for head in heads]
-        low = max(float(one.box[3] + LOW * (one.box[3] - one.box[1])) for one in tracks)
+        low = max(float((0.5 - LOW) * one.box[1] + (0.5 + LOW) * one.box[3]) for one in tracks)
+        own = [box_of(one.landmarks, OWN_HEAD) for one in tracks]
         least = AS_LARGE * min(float((one.box[2:] - one.box[:2]).max()) for one in tracks)
         return tuple(
             head
             for head, middle in zip(heads, middles, strict=True)
             if float(head.box[2] - head.box[0]) >= least
             and (middle[1] < low or head.score >= LEAST_BELOW)
-            and not any((middle >= one.box[:2]).all() and (middle <= one.box[2:]).all() for one in tracks)
+            and not any((middle >= box[:2]).all() and (middle <= box[2:]).all() for box in own)
         )
 
     def _is_due(self, track: Track, tracks: Sequence[Track], blocks: Floats, scale: tuple[float, ...]) -> bool:
