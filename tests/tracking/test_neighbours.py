@@ -13,7 +13,9 @@ from rtswap.core.types import Head, Image, Track
 from rtswap.networks.heads import HeadModel
 from rtswap.tracking.lookout import reduced
 from rtswap.tracking.neighbours import (
+    AS_LARGE,
     BLOCK,
+    EVERYWHERE,
     LEAST_BELOW,
     LEAST_SCORE,
     MOST_SKIPPED,
@@ -105,6 +107,35 @@ def test_beside_somebody_one_more_is_found_sooner() -> None:
     track = track_at(*PLACE, px=120)
     assert look(Neighbours(Scripted(faint)), SCENE, [track]) == ()
     assert len(look(Neighbours(Scripted(faint, (0.6, -0.3, 0.9, 0.8))), SCENE, [track])) == 2
+
+
+@pytest.mark.parametrize(
+    ("at", "size", "score", "there"),
+    [
+        ((-1.8, 0.0), 1.2, EVERYWHERE + 0.02, True),  # a large head that lies beside a clear one
+        ((-1.8, 0.0), 1.2, EVERYWHERE - 0.02, False),
+        ((-1.8, 0.0), AS_LARGE - 0.1, 0.95, False),  # leaves and cars: the second detector's
+        ((-0.6, 0.55), 1.1, EVERYWHERE + 0.02, False),  # long hair on a shoulder, as in the demo
+        ((-0.5, 0.0), 1.1, 0.95, False),  # the face's own head
+        ((0.0, 1.8), 1.1, LEAST_BELOW + 0.02, True),
+    ],
+)
+def test_who_counts_in_the_whole_picture(at: tuple[float, float], size: float, score: float, there: bool) -> None:
+    """``at``: from the face's middle; ``size``: both in faces."""
+    track, small = track_at(*PLACE, px=120), reduced(SCENE)
+    x1, y1, x2, y2 = box_of(track.landmarks)
+    middle, face = np.array([(x1 + x2) / 2, (y1 + y2) / 2]), max(x2 - x1, y2 - y1)
+    scale = np.tile(np.divide(SCENE.shape[1::-1], small.shape[1::-1]), 2).astype(np.float32)
+
+    class One(HeadModel):
+        def __init__(self) -> None: ...
+
+        def find(self, picture: Image, threshold: float) -> np.ndarray:
+            centre, half = middle + np.array(at) * face, size * face / 2
+            row = [*(np.array([*(centre - half), *(centre + half)]) / scale), score]
+            return np.array([row] if score > threshold else [], np.float32).reshape(-1, 5)
+
+    assert bool(Neighbours(One()).look_everywhere(small, [track], scale)) == there
 
 
 def test_one_face_a_frame_is_looked_around_in_turns() -> None:
