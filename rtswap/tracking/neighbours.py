@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.core.types import Head, Image, Points, Track
+from rtswap.core.types import Box, Head, Image, Points, Track
 from rtswap.networks.heads import HeadModel
 from rtswap.vision.geometry import box_of
 from rtswap.vision.topology import CHIN, FOREHEAD, OVAL
@@ -106,16 +106,15 @@ class Neighbours:
         picture = reduced.copy()
         paint_out(picture, [one.landmarks[:, :2] / scale[:2] for one in tracks])
         heads = [Head(row[:4] * scale, float(row[4])) for row in self._model.find(picture, EVERYWHERE)]
-        middles = [(head.box[:2] + head.box[2:]) / 2 for head in heads]
         low = max(float((0.5 - LOW) * one.box[1] + (0.5 + LOW) * one.box[3]) for one in tracks)
         own = [box_of(one.landmarks, OWN_HEAD) for one in tracks]
         least = AS_LARGE * min(float((one.box[2:] - one.box[:2]).max()) for one in tracks)
         return tuple(
             head
-            for head, middle in zip(heads, middles, strict=True)
+            for head in heads
             if float(head.box[2] - head.box[0]) >= least
-            and (middle[1] < low or head.score >= LEAST_BELOW)
-            and not any((middle >= box[:2]).all() and (middle <= box[2:]).all() for box in own)
+            and (float(head.box[1] + head.box[3]) / 2 < low or head.score >= LEAST_BELOW)
+            and not _has_middle_in(head, own)
         )
 
     def _is_due(self, track: Track, tracks: Sequence[Track], blocks: Floats, scale: tuple[float, ...]) -> bool:
@@ -155,7 +154,10 @@ class Neighbours:
             return ()
         found = self._heads_in(square)
         places = found[:, :4] * np.float32(side / SIDE) + np.tile(corner, 2)
-        return tuple(Head(place, float(score)) for place, score in zip(places, found[:, 4], strict=True))
+        heads = [Head(place, float(score)) for place, score in zip(places, found[:, 4], strict=True)]
+        # Whoever is behind another face is seen when that one is looked around.
+        others = [box_of(one.landmarks) for one in tracks if one.id != track.id]
+        return tuple(head for head in heads if not _has_middle_in(head, others))
 
     def _heads_in(self, square: Image) -> Floats:
         """(N, 5) as ``HeadModel.find``."""
@@ -165,6 +167,11 @@ class Neighbours:
         self._doubtful = bool(high.any())
         least = ONE_MORE if (high & (found[:, 4] >= LEAST_SCORE)).any() else LEAST_SCORE
         return np.asarray(found[found[:, 4] >= np.where(high, least, LEAST_BELOW)], np.float32)
+
+
+def _has_middle_in(head: Head, boxes: Sequence[Box]) -> bool:
+    middle = (head.box[:2] + head.box[2:]) / 2
+    return any(bool((middle >= box[:2]).all() and (middle <= box[2:]).all()) for box in boxes)
 
 
 def around(image: Image, corner: Points, sides: Points) -> Image | None:

@@ -138,6 +138,13 @@ def test_who_counts_in_the_whole_picture(at: tuple[float, float], size: float, s
     assert bool(Neighbours(One()).look_everywhere(small, [track], scale)) == there
 
 
+@pytest.mark.parametrize(("away", "there"), [(0.7, False), (-0.7, True)])
+def test_another_swapped_face_is_not_somebody_else(away: float, there: bool) -> None:
+    """It is painted out as well, and may still look like a head."""
+    tracks = [track_at(*PLACE, px=120), track_at(PLACE[0] + 84, PLACE[1], px=120, id=2)]
+    assert bool(look(Neighbours(Scripted((away, 0.0, 1.0, 0.9))), SCENE, tracks)) == there
+
+
 def test_one_face_a_frame_is_looked_around_in_turns() -> None:
     tracks = [track_at(300 * n, 300, px=90, id=n) for n in (1, 2, 3)]
     model = Scripted((0.6, -0.3, 0.9, 0.9))
