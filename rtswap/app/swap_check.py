@@ -45,7 +45,7 @@ class SwapCheck:
             if swapped is None:
                 return
             before = self._recogniser.embed(face.portrait, face.landmarks)
-            shown = swapped, in_colours_of(face, swapped)
+            shown = swapped, _in_colours_of(face, swapped)
             likeness = min(
                 likeness, max(float(before @ self._recogniser.embed(image, face.landmarks)) for image in shown)
             )
@@ -71,7 +71,7 @@ class SwapCheck:
         return models.recogniser or FaceRecogniser(models.open(("recognition",))["recognition"])
 
 
-def in_colours_of(face: SourceIdentity, picture: Image) -> Image:
+def _in_colours_of(face: SourceIdentity, picture: Image) -> Image:
     """``picture`` with the face's own mean and deviation of each channel inside its outline (as Reinhard et al. 2001,
     but in BGR): a copy that is only tinted is a copy."""
     inside = np.zeros(picture.shape[:2], np.uint8)

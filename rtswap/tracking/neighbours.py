@@ -29,11 +29,11 @@ ENOUGH = 0.75
 ten times as much."""
 LEAST_SCORE, ONE_MORE, UNSURE = 0.5, 0.2, 0.15
 """Score from which somebody is there; from which one more is, beside somebody; and from which the next frame is
-looked at as well. Of 237 pictures of one person 4 reach 0.5."""
+looked at as well. Of 237 pictures of one person 3 reach 0.5."""
 EVERYWHERE = 0.7
 """The same in the whole picture: skirts and hands of one person reach 0.63 on clips, somebody at the border 0.75."""
 OWN_HEAD = 0.2
-"""Margin of a face, in its box, within which it is its own head's hair."""
+"""Margin of a face, in its box, within which a head in the whole picture is the face's own."""
 AS_LARGE = 0.6
 """Least size there, in followed faces: a smaller head is seen beside a clear face anyway, and in portraits leaves and
 cars of 0.2 to 0.4 faces reach 0.7."""
@@ -52,8 +52,6 @@ LEAST_CHANGE = 1.6
 """The same in levels, at least."""
 MOST_SKIPPED = 7
 """Frames after which a face is looked around though nothing changed."""
-
-
 Floats = NDArray[np.float32]
 
 
@@ -83,8 +81,8 @@ class Neighbours:
         self._known = {}
 
     def look(self, image: Image, tracks: Sequence[Track], reduced: Image, blocks: Floats) -> tuple[Head, ...]:
-        """The other heads around ``tracks`` that have been found so far. ``reduced``: the
-        same picture with fewer pixels, and its ``blocks`` of one grey value each. Raises EngineError, ModelError."""
+        """The other heads around ``tracks`` that have been found so far. ``reduced``: the same picture with fewer
+        pixels, and its ``blocks`` of one grey value each. Raises EngineError, ModelError."""
         by_id = {track.id: track for track in tracks}
         self._known = {id_: seen for id_, seen in self._known.items() if id_ in by_id}
         turns = [*(id_ for id_ in by_id if id_ not in self._known), *self._known]
