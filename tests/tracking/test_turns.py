@@ -60,8 +60,8 @@ def test_it_is_found_followed_and_meshed_however_it_is_tilted(name: str, degrees
 
 @pytest.mark.parametrize("name", ["ravi", "dan", "ines"])
 def test_the_first_mesh_is_where_later_ones_are(name: str) -> None:
-    """Off by a fourteenth of the distance between the eyes, a single picture was swapped askew: the mesh was that of a
-    quarter turn's five keypoints."""
+    """Off by a fourteenth of the distance between the eyes, a single picture was swapped askew: the mesh was that of
+    a quarter turn's five keypoints."""
     models, picture = face_models(), person(name).portrait
     (track,) = FaceTracker(models.detector, models.landmarks).update(Frame(picture, 0, 0.0), Quality())
     settled = track.landmarks
