@@ -160,7 +160,7 @@ def _moves(who: list[str], rng: np.random.Generator) -> Iterator[Scene]:
 def _near_and_far(who: list[str]) -> Iterator[Scene]:
     """A clear face does not keep others from being seen: far ones, and a picture that is held before it."""
     large = (960, 540)
-    for number, (px, yaw) in enumerate([(17, 0), (20, -20), (20, 0), (24, -45)]):
+    for number, (px, yaw) in enumerate([(18, 0), (20, -20), (20, 0), (24, -45)]):
         near, far = Pose(who[number], (0.3, 0.45), 100), Pose(who[number + 6], (0.7, 0.6), px, yaw=yaw)
         for faces in ("one", "all"):
             yield _scene("far behind a clear one", [Shot((far, near), number)] * 4, faces, size=large)
