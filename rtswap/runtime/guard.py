@@ -30,8 +30,8 @@ STRAY_S = 0.4
 COVERED_FROM = 0.76
 """Score from which a head is covered at once. Lower ones only keep covers."""
 MIXED_UP_S = 3.0
-"""How long others are covered after a head lay over a swapped face, even if they are to be shown: the swap may have
-gone over to them, and the recogniser needs so long to see it."""
+"""After a head lay over a swapped face, others are covered until nobody else was seen for so long, even if they are
+to be shown: the swap may have gone over to them, and the recogniser does not always see it."""
 GROWTH_PER_S = 0.6
 """Growth of a lost face's cover on each side, in boxes per second."""
 SAME_PLACE = 0.3
@@ -94,7 +94,7 @@ class Guard:
         self._own: list[_Stray] = []
         """The heads of those who were swapped a moment ago."""
         self._touched_at = -np.inf
-        """When a stray last lay over a swapped face."""
+        """When a stray last lay over a swapped face, or was still in view since one did."""
         self._blind_since: float | None = None
         self._blind = True
         self._lost = False
@@ -223,7 +223,8 @@ class Guard:
 
     def _strays_to_cover(self, now: float, swapped: Sequence[Track], *, missing: bool) -> list[Box]:
         """Not those that are out of sight where somebody is swapped now: that was the head."""
-        if any(_overlap(stray.head.box, track.box) > 0 for stray in self._strays for track in swapped):
+        touching = any(_overlap(stray.head.box, track.box) > 0 for stray in self._strays for track in swapped)
+        if touching or (self._strays and now - self._touched_at <= MIXED_UP_S):
             self._touched_at = now
         if self._others_shown and swapped and not missing and now - self._touched_at > MIXED_UP_S:
             return []
