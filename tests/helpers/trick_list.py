@@ -165,7 +165,7 @@ def _near_and_far(who: list[str]) -> Iterator[Scene]:
         for faces in ("one", "all"):
             yield _scene("far behind a clear one", [Shot((far, near), number)] * 4, faces, size=large)
     for number in range(3):
-        walk = [(Pose(who[number], (0.6, 0.5), 17 * 1.2**n), Pose(who[8], (0.25, 0.4), 90)) for n in range(COUNT)]
+        walk = [(Pose(who[number], (0.6, 0.5), 16 * 1.2**n), Pose(who[8], (0.25, 0.4), 90)) for n in range(COUNT)]
         yield _scene("walks up behind a clear one", [Shot(poses, number) for poses in walk], size=large)
     for number, px in enumerate((45, 50, 55)):
         near = Pose(who[number], (0.5, 0.45), 125)
