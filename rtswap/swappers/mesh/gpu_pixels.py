@@ -1,10 +1,13 @@
 """Render the swapper ``mesh`` as one function of tensors. No shape, branch or loop depends on a value, so it can be
 captured into a CUDA graph, once per number of faces and crop side.
 
-The formulas are those of ``swapper`` and ``light``, which explain them; the numbers come from ``gpu_rows``.
+The formulas are those of ``swapper``, ``light`` and ``tones``, which explain them; the numbers come from
+``gpu_rows``.
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
@@ -15,31 +18,38 @@ from rtswap.swappers.mesh import gpu_rows as fields
 from rtswap.swappers.mesh.geometry import LIGHT_STEP, MASK_STEP
 from rtswap.swappers.mesh.gpu_openings import LidsLight, with_openings
 from rtswap.swappers.mesh.light import (
-    BROWS_DEEPER,
-    DEEP,
+    GLEAM,
     GLOSS,
     GLOSS_SIGMA,
-    HIGHLIGHTS,
-    LEAST_EVEN,
     LEAST_SEAM,
     LIDS_LEAST,
     LIDS_LIMIT,
     LIDS_SIGMA,
-    LIPS_EVENER,
-    LIPS_SHIFT,
     LUMA,
     MOST_BLACK,
     MOST_GLOSS,
-    MUCH_LIGHTER,
     OFFSET,
-    ONE,
+    PURPLE,
     SEAM,
     SEAM_LIMIT,
     SEAM_REACH,
-    SHADOWS,
     UNLIKE,
     SourceLight,
     brows_and_lips,
+)
+from rtswap.swappers.mesh.tones import (
+    BROWS_DEEPER,
+    DEEP,
+    EVENED,
+    EVENER,
+    HIGHLIGHTS,
+    LEAST_EVEN,
+    LIPS_EVENER,
+    LIPS_SHIFT,
+    MUCH_LIGHTER,
+    ONE,
+    REDDER,
+    SHADOWS,
 )
 from rtswap.swappers.mesh.wrinkles import LEAST, MOST, STEP
 
@@ -209,23 +219,34 @@ def _with_gloss(
     field: Tensor, black: Tensor, target: Tensor, area: Tensor, numbers: Tensor, lighter: Tensor
 ) -> Tensor:
     """``light.with_gloss``: the field (N, 3, h, w) with the target's gloss."""
-    share = (-GLOSS * lighter).clamp(0, MOST_GLOSS[0])[:, None, None, None]
-    theirs = (target - black).clamp(min=0) + OFFSET
-    shine = torch.log(_luma(theirs) / _luma(field + OFFSET)) * area[:, None]
+    share = (-GLOSS * lighter).clamp(0, MOST_GLOSS)[:, None, None, None]
+    theirs = (target - black).clamp(min=0)
+    logs = torch.log((theirs + OFFSET) / (field + OFFSET))
+    purple = (logs[:, :1] + logs[:, 2:]) / 2 - logs[:, 1:2]
+    skin = area[:, None] / (1 + (_luma(logs) / GLEAM) ** 4 + (purple / PURPLE) ** 4)
     sigma = GLOSS_SIGMA * numbers[:, fields.LIGHT]
     blur = gaussian(area.shape[-1], sigma, (3 * sigma).round().clamp(min=1))[:, None]
-    return field * torch.exp(share * (blur @ shine @ blur.mT).clamp(0, MOST_GLOSS[1]))
+    above = torch.minimum((theirs - field).clamp(min=0), (math.exp(GLEAM) - 1) * field)
+    shine = blur @ (above * skin) @ blur.mT
+    broad = gaussian(area.shape[-1], *numbers[:, fields.LIGHT : fields.MASK].unbind(1))[:, None]
+    shine = shine - _low_pass(shine, area[:, None], broad)
+    return torch.where(share > 0, (field + share * shine).clamp(min=1), field)
 
 
 def _toned(ratios: Tensor, features: list[Tensor], lighter: Tensor) -> Tensor:
-    """``light.tones`` and ``light.feature_tones`` of each face's ratios; ``lighter`` (N,)."""
+    """``tones.tones`` and ``tones.feature_tones`` of each face's ratios; ``lighter`` (N,)."""
     logs = torch.log(ratios.clamp(min=1) / ONE)
     above, below = (
         (1 + per * lighter).clamp(low, high)[:, None, None, None] for per, low, high in (HIGHLIGHTS, SHADOWS)
     )
     excess = (lighter - MUCH_LIGHTER).clamp(min=0)[:, None, None, None]
-    shift = torch.stack([torch.full_like(lighter, per) for per in LIPS_SHIFT], 1)[..., None, None]
-    shown = _of_ratios(above * logs.clamp(min=0) + below * logs.clamp(DEEP, 0) + (logs - DEEP).clamp(max=0))
+    shift, redder = (
+        torch.stack([torch.full_like(lighter, per) for per in of], 1)[..., None, None] for of in (LIPS_SHIFT, REDDER)
+    )
+    most = excess.clamp(max=1)
+    dark = below * logs.clamp(DEEP, 0) + (logs - DEEP).clamp(max=0)
+    dark = dark * (1 - most * EVENER / (1 + (dark / EVENED) ** 2))
+    shown = _of_ratios(above * logs.clamp(min=0) + dark + most * redder * dark.clamp(min=-EVENED))
     brows = _of_ratios(logs.clamp(min=0) + logs.clamp(max=0) * (1 + BROWS_DEEPER * excess))
     lips = _of_ratios(logs * (1 - LIPS_EVENER * excess).clamp(min=LEAST_EVEN) + shift * excess)
     for other, share in zip((brows, lips), features, strict=True):

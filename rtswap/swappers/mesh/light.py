@@ -22,18 +22,18 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from rtswap.core.types import Image, Mask
+from rtswap.swappers.mesh.tones import DEEP, ONE, toned
 from rtswap.swappers.mesh.uv_chart import COARSE, SIZE, Field, coarse_positions, inwards, rings_mask
 from rtswap.vision.resample import blurred, resized
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_OUTER, RIGHT_BROW, RIGHT_EYE
 
+HAIR_TINT = 0.1
+"""Share of the tint that is kept in hair: next to skin, neutral hair is blue."""
 LUMA = 0.15, 0.45, 0.4
 """Weights of B, G and R: more red than in BT.601, so that a blush, which is dark in green alone, stays light."""
 _WEIGHTS = np.array(LUMA, np.float32)
-ONE = 128
-"""The ratio 1 in 8 bits."""
 OFFSET = 4.0
 """Levels added before a ratio is taken, so that sensor noise in black does not count."""
 AROUND = 17.0
@@ -57,31 +57,17 @@ is kept."""
 SKIN_TINT, LEAST_TINT = 0.32, 0.6
 """Log of red over blue of average skin: where skin has more colour, so have all tints, and they are reduced to this
 share at most."""
-DEEP, HAIR_TINT = -0.2, 0.1
-"""Log of the ratio below which a place is hair or an opening instead of shaded skin; and the share of the tint that
-is kept there: next to skin, neutral hair is blue."""
-HIGHLIGHTS, SHADOWS = (-0.5, 0.4, 1.3), (-0.35, 0.65, 1.25)
-"""Factors of the logs of ratios above 1, and below 1 down to ``DEEP``: change over the log of how much lighter the
-target is, and limits. On lighter skin gloss and shading stand out less."""
 MOST_BLACK = 0.6
 """Upper bound on the black level, as a share of the face's mean in its darkest channel."""
 UNLIKE = 0.5
 """Difference in log light from the surroundings where a place of the target half counts as skin: hair, eyes and
 background differ more."""
-MUCH_LIGHTER = 0.35
-"""Log of how much lighter the target's skin must be for brows and lips to be shown otherwise than skin. Their own
-colour is what it is, on whatever skin: as ratios to dark skin, they would be pale on light skin."""
-BROWS_DEEPER = 1.5
-"""How much larger the log of a brow's ratio is, per log of how much lighter the target is beyond that."""
-LIPS_SHIFT = -0.3, -0.42, -0.14
-"""What is added to the logs of lips' ratios (B, G, R) per log beyond that: lips of light skin are darker than it, and
-red."""
-LIPS_EVENER, LEAST_EVEN = 0.65, 0.4
-"""By which share their logs are reduced before, per log beyond that, and to which at most: the lower lip of dark skin
-may be much lighter than the upper one."""
-GLOSS, GLOSS_SIGMA, MOST_GLOSS = 0.7, 0.2, (0.35, 0.5)
+GLOSS, GLOSS_SIGMA, MOST_GLOSS = 0.75, 0.25, 0.5
 """Share of the target's gloss that is kept, per log of how much darker the target is than the photo; sigma of gloss
-as a share of the light's; largest share, and largest log of gloss. Dark skin without it looks powdered."""
+as a share of the light's; and largest share. Dark skin without it looks powdered."""
+GLEAM, PURPLE = 1.0, 0.1
+"""Log lightness, and log of red and blue over green, at which half counts as gloss: eyes and teeth are lighter, lips
+purple."""
 SEAM = 0.32
 """Sigma of the target's shading that the outline follows, as a share of the light's."""
 LEAST_SEAM = 0.5
@@ -145,39 +131,11 @@ def ratios_of(texture: Image, face: Mask) -> tuple[Image, SourceLight]:
     return np.asarray(np.clip(np.round(ratios), 0, 255), np.uint8), found
 
 
-def tones(lighter: float) -> NDArray[np.uint8]:
-    """Table (256,) from ratios to those shown on a target that is ``lighter`` than the photo by this log."""
-    above, below = (np.float32(min(max(1 + per * lighter, low), high)) for per, low, high in (HIGHLIGHTS, SHADOWS))
-    bright, shaded, deep = _logs_of_ratios()
-    shown = above * bright + below * shaded + deep
-    return np.asarray(np.clip(np.round(ONE * np.exp(shown)), 0, 255), np.uint8)
-
-
-def feature_tones(lighter: float) -> tuple[NDArray[np.uint8], NDArray[np.uint8]] | None:
-    """The same tables for brows (256,) and for lips (256, 3); None if they are shown like skin."""
-    excess = np.float32(lighter - MUCH_LIGHTER)
-    if excess <= 0:
-        return None
-    logs = np.log(np.maximum(np.arange(256, dtype=np.float32), 1) / ONE)
-    brows = np.where(logs < 0, logs * (1 + np.float32(BROWS_DEEPER) * excess), logs)
-    lips = logs[:, None] * max(LEAST_EVEN, 1 - LIPS_EVENER * excess) + np.array(LIPS_SHIFT, np.float32) * excess
-    return tuple(  # type: ignore[return-value]
-        np.asarray(np.clip(np.round(ONE * np.exp(one)), 0, 255), np.uint8) for one in (brows, lips)
-    )
-
-
 @cache
 def brows_and_lips() -> Image:
     """255 on the brows, and 255 on the lips (128, 128, 2), on the chart."""
     brows, lips = (blurred(rings_mask(rings, 2.0), 1.5) for rings in ((LEFT_BROW, RIGHT_BROW), (LIPS_OUTER,)))
     return np.asarray(np.round(255 * np.stack([brows, lips], 2)), np.uint8)
-
-
-@cache
-def _logs_of_ratios() -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """Logs (256,) of the ratios in 8 bits: what of them lies above 1, down to ``DEEP``, and below."""
-    logs = np.log(np.maximum(np.arange(256, dtype=np.float32), 1) / ONE)
-    return np.maximum(logs, 0), np.clip(logs, DEEP, 0), np.minimum(logs - DEEP, 0)
 
 
 def _shadows(light: Field, skin: Field) -> Field:
@@ -249,13 +207,17 @@ def _weighted(image: Field, weights: Field, sigma: float) -> tuple[Field, Field]
 def with_gloss(light: TargetLight, target: Field, area: Field, sigma: float, lighter: float) -> TargetLight:
     """The light with the target's gloss, where the target is darker than the photo. ``target``, ``area``, ``sigma``
     as for ``light_of``; ``lighter``: log of how much lighter the target is."""
-    share = min(max(-GLOSS * lighter, 0.0), MOST_GLOSS[0])
+    share = np.float32(min(max(-GLOSS * lighter, 0.0), MOST_GLOSS))
     if not share:
         return light
-    theirs = np.maximum(target - np.float32(light.black), 0) + np.float32(OFFSET)
-    shine = np.log((theirs @ _WEIGHTS) / ((light.field + np.float32(OFFSET)) @ _WEIGHTS)) * area
-    gloss = np.clip(_gaussian(np.asarray(shine, np.float32), GLOSS_SIGMA * sigma), 0, MOST_GLOSS[1])
-    return light._replace(field=light.field * np.exp(share * gloss)[..., None])
+    theirs = np.maximum(target - np.float32(light.black), 0)
+    logs = np.log((theirs + OFFSET) / (light.field + OFFSET))
+    purple = (logs[..., 0] + logs[..., 2]) / 2 - logs[..., 1]
+    skin = np.asarray(area / (1 + (logs @ _WEIGHTS / GLEAM) ** 4 + (purple / PURPLE) ** 4), np.float32)
+    above = np.clip(theirs - light.field, 0, (math.exp(GLEAM) - 1) * light.field)
+    shine = _gaussian(above * skin[..., None], GLOSS_SIGMA * sigma)
+    shine = shine - low_pass(shine, area, sigma)
+    return light._replace(field=np.maximum(light.field + share * shine, 1))
 
 
 def seam_of(light: TargetLight, target: Field, ratios: Field, area: Field, sigma: float) -> Field:
@@ -306,7 +268,7 @@ def relight(
     """
     light = light_of(target, area, sigma, black - source.black)
     lighter = math.log(light.mean / max(source.mean, 1.0))
-    light, ratios = with_gloss(light, target, area, sigma, lighter), _toned(ratios, lighter, features)
+    light, ratios = with_gloss(light, target, area, sigma, lighter), toned(ratios, lighter, features)
     small = block_means(ratios, area.shape[::-1])
     gain = light.field * seam_of(light, target, small, area, max(SEAM * sigma, LEAST_SEAM))
     around = np.zeros_like(area) if around_eyes is None else around_eyes
@@ -316,18 +278,6 @@ def relight(
     if light.black:
         lit = cv2.add(lit, np.full(4, light.black), dst=ratios)
     return Relit(np.asarray(lit, np.uint8), lids, light.black)
-
-
-def _toned(ratios: Image, lighter: float, features: Callable[[], Image] | None) -> Image:
-    shown = np.asarray(cv2.LUT(ratios, tones(lighter)), np.uint8)
-    tables = feature_tones(lighter)
-    if tables is None or features is None:
-        return shown
-    for table, share in zip(tables, cv2.split(resized(features(), ratios.shape[1::-1])), strict=True):
-        other = np.asarray(cv2.LUT(ratios, table if table.ndim == 1 else table[None]), np.uint8)
-        weight = share.astype(np.float32) / 255
-        shown = np.asarray(cv2.blendLinear(other, shown, weight, 1 - weight), np.uint8)
-    return shown
 
 
 def block_means(image: Image, size: tuple[int, int]) -> Field:

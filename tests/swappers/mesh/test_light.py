@@ -13,19 +13,17 @@ from rtswap.core.types import Image, SourceIdentity
 from rtswap.swappers.mesh.light import (
     BRIGHTEST,
     LIPS_TINT,
-    ONE,
     SourceLight,
     black_level_of,
     block_means,
     brows_and_lips,
-    feature_tones,
     light_of,
     low_pass,
     ratios_of,
     relight,
     skin_light,
-    tones,
 )
+from rtswap.swappers.mesh.tones import ONE, feature_tones, tones
 from rtswap.swappers.mesh.uv_chart import COARSE, SIZE, inwards, rings_mask, to_chart
 from rtswap.vision.topology import LIPS_OUTER
 
@@ -74,14 +72,45 @@ def test_by_the_formula() -> None:
 @pytest.mark.parametrize("lighter", [-1.5, -0.5, 0.0, 0.5, 1.5])
 def test_tones_rise_and_leave_plain_skin(lighter: float) -> None:
     table = tones(lighter).astype(int)
-    assert (np.diff(table) >= 0).all()
-    assert table[ONE] == ONE
+    assert (np.diff(table, axis=0) >= 0).all()
+    assert np.all(table[ONE] == ONE)
 
 
 def test_on_lighter_skin_gloss_and_shading_stand_out_less() -> None:
     gloss, shade = ONE + 40, ONE - 20
-    assert tones(1.15)[gloss] < tones(0.9)[gloss] < tones(0.0)[gloss]
-    assert tones(0.8)[shade] > tones(0.0)[shade]
+    assert (tones(1.15)[gloss] < tones(0.9)[gloss]).all()
+    assert (tones(0.9)[gloss] < tones(0.0)[gloss]).all()
+    assert np.all(tones(0.8)[shade] > tones(0.0)[shade])
+
+
+def test_shades_of_much_lighter_skin_are_red_and_few() -> None:
+    """As grey as on the dark skin of the photo, they were dirt around mouth and nose."""
+    shade = round(0.7 * ONE)
+    blue, green, red = tones(1.1)[shade].astype(int)
+    assert ONE > red > green > blue > shade - 5
+    assert tones(0.3).ndim == 1, "on skin of about the same tone all stays as it was"
+
+
+def test_dark_skin_keeps_its_gloss_but_not_the_target_s_lips_and_teeth() -> None:
+    """Three spots on a dark target: gloss, a purple lip and a tooth."""
+    skin, spots = np.array((30, 40, 60)), ((55, 62, 80), (58, 50, 90), (230, 235, 240))
+    target = field(*skin, size=(24, 40))
+    for n, spot in enumerate(spots):
+        target[10:14, 6 + 12 * n : 10 + 12 * n] = spot
+    plain = np.full((192, 320, 3), ONE, np.uint8)
+
+    def rises(mean: float) -> list[float]:
+        source = SourceLight(mean=mean, black=0.0)
+        found = relight(plain.copy(), target, area((24, 40)), 5.0, source, 0.0).picture
+        small = block_means(found, (40, 24)).mean(2)
+        columns = (slice(7 + 12 * n, 9 + 12 * n) for n in range(3))
+        return [float(small[11:13, across].mean() - small[18:20, across].mean()) for across in columns]
+
+    gloss, lip, tooth = rises(140.0)
+    assert gloss > 0.3 * (np.mean(spots[0]) - skin.mean())
+    assert lip < 0.5 * gloss
+    assert tooth < 0.6 * gloss, "a tooth is 15 times as much lighter"
+    assert rises(45.0)[0] < 0.5 * gloss
 
 
 def test_brows_stay_dark_and_lips_turn_red_on_much_lighter_skin() -> None:

@@ -130,6 +130,15 @@ def test_a_smile_held_for_a_minute_stays_a_smile() -> None:
     assert motion.rest[1] < smile[1] - 0.15
 
 
+@pytest.mark.parametrize(("wider", "narrowed"), [(-0.1, 0.0), (0.0, 0.0), (0.2, 1.0)])
+def test_a_single_picture_shows_whether_its_face_smiles(wider: float, narrowed: float) -> None:
+    """Its own rest is unknown, so no picture had the folds and eyes of a smile."""
+    neutral = NeutralExpression(mean_measures(), PERSONAL)
+    measured = mean_measures() + np.array([0, 0.7 * wider, 0.3 * wider, 0, 0], np.float32)
+    motion = neutral.update(measured, np.zeros((468, 3), np.float32), np.ones((468, 1), np.float32), 0.0)
+    assert motion.narrowed == (narrowed, narrowed)
+
+
 @pytest.mark.parametrize("fps", [8, 30, 120])
 def test_time_counts_and_not_frames(fps: float) -> None:
     neutral = NeutralExpression(mean_measures(), PERSONAL)

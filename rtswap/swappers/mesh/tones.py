@@ -1,0 +1,94 @@
+"""Show the ratios of one skin on another: tables of 256 values, by how much lighter the target is than the photo.
+
+On lighter skin gloss and shading stand out less, and shades are red instead of grey; brows and lips have a colour of
+their own, whatever the skin around them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rtswap.core.types import Image
+from rtswap.vision.resample import resized
+
+ONE = 128
+"""The ratio 1 in 8 bits."""
+DEEP = -0.2
+"""Log of the ratio below which a place is hair or an opening instead of shaded skin."""
+HIGHLIGHTS, SHADOWS = (-0.5, 0.4, 1.3), (-0.35, 0.65, 1.25)
+"""Factors of the logs of ratios above 1, and below 1 down to ``DEEP``: change over the log of how much lighter the
+target is, and limits. On lighter skin gloss and shading stand out less."""
+MUCH_LIGHTER = 0.35
+"""Log of how much lighter the target's skin must be for brows and lips to be shown otherwise than skin. Their own
+colour is what it is, on whatever skin: as ratios to dark skin, they would be pale on light skin."""
+BROWS_DEEPER = 1.5
+"""How much larger the log of a brow's ratio is, per log of how much lighter the target is beyond that."""
+LIPS_SHIFT = -0.3, -0.42, -0.14
+"""What is added to the logs of lips' ratios (B, G, R) per log beyond that: lips of light skin are darker than it, and
+red."""
+LIPS_EVENER, LEAST_EVEN = 0.65, 0.4
+"""By which share their logs are reduced before, per log beyond that, and to which at most: the lower lip of dark skin
+may be much lighter than the upper one."""
+EVENER, EVENED, REDDER = 0.6, 0.5, (0.35, 0.1, -0.35)
+"""Skin's shades on much lighter skin, per log beyond that: by which share those lighter than ``EVENED`` (a log) are
+reduced, and what is added to the logs (B, G, R) of one. Dark skin varies more, and darker places of light skin are
+red: as they are, they would be grey dirt around mouth and nose."""
+
+
+def toned(ratios: Image, lighter: float, features: Callable[[], Image] | None) -> Image:
+    """``ratios`` (H, W, 3) as they are shown on a target that is ``lighter`` by this log. ``features``: as for
+    ``light.relight``."""
+    shown = _looked_up(ratios, tones(lighter))
+    tables = feature_tones(lighter)
+    if tables is None or features is None:
+        return shown
+    for table, share in zip(tables, cv2.split(resized(features(), ratios.shape[1::-1])), strict=True):
+        other = _looked_up(ratios, table)
+        weight = share.astype(np.float32) / 255
+        shown = np.asarray(cv2.blendLinear(other, shown, weight, 1 - weight), np.uint8)
+    return shown
+
+
+def tones(lighter: float) -> NDArray[np.uint8]:
+    """Table from ratios to those shown on a target that is ``lighter`` than the photo by this log: (256,), or
+    (256, 3) if channels differ, which takes twice the time."""
+    above, below = (np.float32(min(max(1 + per * lighter, low), high)) for per, low, high in (HIGHLIGHTS, SHADOWS))
+    bright, shaded, deep = _logs_of_ratios()
+    shown, dark = above * bright, below * shaded + deep
+    excess = np.float32(min(lighter - MUCH_LIGHTER, 1.0))
+    if excess <= 0:
+        return _in_bytes(shown + dark)
+    dark = dark * (1 - excess * EVENER / (1 + (dark / np.float32(EVENED)) ** 2))
+    tint = excess * np.array(REDDER, np.float32) * np.maximum(dark, -np.float32(EVENED))[:, None]
+    return _in_bytes((shown + dark)[:, None] + tint)
+
+
+def feature_tones(lighter: float) -> tuple[NDArray[np.uint8], NDArray[np.uint8]] | None:
+    """The same tables for brows (256,) and for lips (256, 3); None if they are shown like skin."""
+    excess = np.float32(lighter - MUCH_LIGHTER)
+    if excess <= 0:
+        return None
+    logs = np.log(np.maximum(np.arange(256, dtype=np.float32), 1) / ONE)
+    brows = np.where(logs < 0, logs * (1 + np.float32(BROWS_DEEPER) * excess), logs)
+    lips = logs[:, None] * max(LEAST_EVEN, 1 - LIPS_EVENER * excess) + np.array(LIPS_SHIFT, np.float32) * excess
+    return _in_bytes(brows), _in_bytes(lips)
+
+
+def _in_bytes(logs: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return np.asarray(np.clip(np.round(ONE * np.exp(logs)), 0, 255), np.uint8)
+
+
+def _looked_up(ratios: Image, table: NDArray[np.uint8]) -> Image:
+    return np.asarray(cv2.LUT(ratios, table if table.ndim == 1 else table[None]), np.uint8)
+
+
+@cache
+def _logs_of_ratios() -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Logs (256,) of the ratios in 8 bits: what of them lies above 1, down to ``DEEP``, and below."""
+    logs = np.log(np.maximum(np.arange(256, dtype=np.float32), 1) / ONE)
+    return np.maximum(logs, 0), np.clip(logs, DEEP, 0), np.minimum(logs - DEEP, 0)
