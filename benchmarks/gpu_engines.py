@@ -49,7 +49,9 @@ def engines_for(device: str) -> dict[str, Make]:
     """Name -> function that starts the engine from (file, network, cache)."""
 
     def torch(precision: str) -> Make:
-        return lambda path, name, cache: TorchEngine(path, device=device, precision=precision)
+        return lambda path, name, cache: TorchEngine(
+            path, device=device, precision=precision, keep=profile_of(name).keep
+        )
 
     def tensorrt(precision: str) -> Make:
         return lambda path, name, cache: TensorRtEngine(path, network=name, precision=precision, cache_dir=cache)

@@ -14,6 +14,7 @@ import argparse
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from onnx import TensorProto, helper, numpy_helper, shape_inference
 
 from rtswap.app.config import Config
 from rtswap.app.console import Console
-from rtswap.app.networks import FaceModels, open_models
+from rtswap.app.networks import FaceModels, Networks, bind_models
 from rtswap.app.program import Program
 from rtswap.core.protocols import Engine
 from rtswap.core.types import Frame, Quality, SourceIdentity, Tensor
@@ -54,6 +55,8 @@ UNITS = {
     "embedding": "length of the vector",
     "made": "levels of 255",
     "style": "gains and offsets",
+    **dict.fromkeys(("fine", "middle", "coarse"), "score, cells"),
+    "detail": "levels of 255",
 }
 Inputs = Mapping[str, Tensor]
 
@@ -75,16 +78,17 @@ class Recorder:
 
 def record() -> dict[str, list[Inputs]]:
     """Return network -> its inputs while four personas are swapped."""
-    kept: list[Inputs] = []
+    kept: dict[str, list[Inputs]] = {name: [] for name in profiles()}
     for swapper in SIZES:  # together they use every network
         config = Config()
         config = replace(
             config,
-            swap=replace(config.swap, swapper=swapper),
+            swap=replace(config.swap, swapper=swapper, detail="restore"),
             tracking=replace(config.tracking, follow="person"),
             mask=replace(config.mask, masks=(*config.mask.masks, "occlusion")),
         )
-        models = open_models(config, on_event=lambda text: None, wrap=lambda engine: Recorder(engine, kept))
+        networks = Networks(config, on_event=lambda text: None)
+        models = bind_models(networks, config, partial(_recorder, networks, kept))
         portraits = {name: (persona(name), _landmarks(models, name)) for name in PEOPLE}
         for source, target in zip(PEOPLE, PEOPLE[1:] + PEOPLE[:1], strict=True):
             who = SourceIdentity(*portraits[source], name=source)
@@ -92,28 +96,18 @@ def record() -> dict[str, list[Inputs]]:
             head = AnimatedHead(*portraits[target], 220)
             for index, image in enumerate(clip([head], (640, 480), fps=6, frames=FRAMES)):
                 pipeline.process(Frame(image, index, index / 6), Quality())
-    found: dict[str, list[Inputs]] = {name: [] for name in profiles()}
-    for inputs in kept:
-        found[_network_of(inputs)].append(inputs)
-    found["dlib"] = [{"image": np.stack([_square(persona(name), 150) for name in PEOPLE])}]
-    return {name: _spread(inputs) for name, inputs in found.items()}
+    kept["dlib"] = [{"image": np.stack([_square(persona(name), 150) for name in PEOPLE])}]
+    return {name: _spread(inputs) for name, inputs in kept.items()}
+
+
+def _recorder(networks: Networks, kept: Mapping[str, list[Inputs]], name: str) -> Recorder:
+    return Recorder(networks.open((name,))[name], kept[name])
 
 
 def _landmarks(models: FaceModels, name: str) -> Any:
     picture = persona(name)
     mesh = models.landmarks.find(picture, [models.detector.detect(picture)[0].keypoints])[0].points
     return find_landmarks(models.landmarks, picture, mesh)
-
-
-def _network_of(inputs: Inputs) -> str:
-    for known, name in (("guides", "occlusion"), ("photo", "refiner-source")):
-        if known in inputs:
-            return name
-    if "composite" in inputs:
-        return next(name for name, size in SIZES.items() if inputs["composite"].shape[1] == size)
-    if "crops" in inputs:
-        return {128: "landmarks", 96: "recognition"}[inputs["crops"].shape[1]]
-    return {24: "rnet", 48: "onet"}.get(inputs["image"].shape[1], "pnet")
 
 
 def _square(picture: Tensor, side: int) -> Tensor:

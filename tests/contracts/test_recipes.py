@@ -42,7 +42,7 @@ class Case(NamedTuple):
 
 def person(level: int, blank: bool, side: int) -> Person:
     made = made_up(level, side=side)
-    return Person(*(0 * part if blank else part for part in vars(made).values()))
+    return Person(*(0 * part if blank and part is not None else part for part in vars(made).values()))
 
 
 def deepfacelab(recipe: Callable[..., Recipe], **more: object) -> Callable[[bool], Recipe]:

@@ -14,6 +14,7 @@ from network_inputs import waves
 from onnx import helper, numpy_helper
 
 from rtswap.core.errors import EngineError, ModelError
+from rtswap.engines.build.profiles import profile_of
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
 from rtswap.engines.torch.buffers import Slots
 from rtswap.engines.torch.engine import TorchEngine
@@ -211,7 +212,7 @@ def test_a_shipped_network_gives_what_onnxruntime_gives(name: str, precision: st
     need_torch()
     path = network_file(name)
     inputs = waves(path, 2, 50)
-    engine = TorchEngine(path, threads=1, device="cpu", precision=precision)
+    engine = TorchEngine(path, threads=1, device="cpu", precision=precision, keep=profile_of(name).keep)
     truth = OnnxRuntimeEngine(path, threads=1).run(inputs)
     found = engine.run(inputs)
     assert found.keys() == truth.keys()
@@ -242,7 +243,7 @@ def test_run_copies_nothing_between_device_and_host(name: str, precision: str) -
             return found
 
     path = network_file(name)
-    program = Program(torch, path.read_bytes(), device="meta", precision=precision)
+    program = Program(torch, path.read_bytes(), device="meta", precision=precision, keep=profile_of(name).keep)
     inputs = {
         key: torch.empty(value.shape, dtype=torch.uint8, device="meta") for key, value in waves(path, 2, 50).items()
     }
@@ -297,7 +298,7 @@ def test_slots_keep_the_most_recent_shapes() -> None:
 def test_on_the_gpu(name: str, precision: str) -> None:
     need_cuda()
     path = network_file(name)
-    engine = TorchEngine(path, precision=precision)
+    engine = TorchEngine(path, precision=precision, keep=profile_of(name).keep)
     reference = OnnxRuntimeEngine(path, threads=2)
     for batch in (1, 4, 1):
         inputs = waves(path, batch, 50)

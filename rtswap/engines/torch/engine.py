@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,11 +25,17 @@ class TorchEngine:
     """One network. ``model`` is a path or the file's bytes. Raises ModelError for an invalid ONNX file.
 
     ``device``: ``cuda``, or ``cpu`` to check its arithmetic without a GPU. ``precision``: ``fp32`` (without TF32),
-    ``fp16`` or ``bf16``.
+    ``fp16`` or ``bf16``, in which nodes whose first output is in ``keep`` stay in float32 (``Profile.keep``).
     """
 
     def __init__(
-        self, model: Path | str | bytes, *, threads: int = 2, device: str = "cuda", precision: str = "fp32"
+        self,
+        model: Path | str | bytes,
+        *,
+        threads: int = 2,
+        device: str = "cuda",
+        precision: str = "fp32",
+        keep: Collection[str] = (),
     ) -> None:
         check_threads(threads)
         content = read_model_file(model)
@@ -43,9 +49,8 @@ class TorchEngine:
         else:
             torch.set_num_threads(threads)
         try:
-            self._program = Program(
-                torch, content, device=gpu_card.DEVICE if self._cuda else "cpu", precision=precision
-            )
+            where = gpu_card.DEVICE if self._cuda else "cpu"
+            self._program = Program(torch, content, device=where, precision=precision, keep=keep)
         except (ModelError, *TORCH_ERRORS) as error:
             raise cannot_run(model, "torch", error) from error
         self.inputs = self._program.inputs

@@ -6,7 +6,7 @@ generated from untrusted graphs are harder to check than a table of functions.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,10 +44,12 @@ class Step:
 
 
 class Program:
-    """A network that torch can run on ``device``. Raises ModelError for an invalid file or an unsupported
-    operator."""
+    """A network that torch can run on ``device``; ``precision`` and ``keep`` as in ``lower_precision``. Raises
+    ModelError for an invalid file or an unsupported operator."""
 
-    def __init__(self, torch: Any, content: bytes, *, device: str, precision: str = "fp32") -> None:
+    def __init__(
+        self, torch: Any, content: bytes, *, device: str, precision: str = "fp32", keep: Collection[str] = ()
+    ) -> None:
         self._torch, self.device = torch, device
         model = _load(content)
         unknown = {node.op_type for node in model.graph.node} - OPS.keys() - {"Constant"}
@@ -55,7 +57,8 @@ class Program:
             raise ModelError(
                 "the torch engine does not support an operator of the network", got=", ".join(sorted(unknown))
             )
-        graph = lower_precision(model if precision == "fp32" else cast_pixels_first(model), precision).graph
+        ready = model if precision == "fp32" else cast_pixels_first(model)
+        graph = lower_precision(ready, precision, keep).graph
         on_host = {
             name
             for node in graph.node
