@@ -26,6 +26,7 @@ import numpy as np
 from rtswap.core.types import Image, Mask
 from rtswap.swappers.mesh.tones import DEEP, ONE, toned
 from rtswap.swappers.mesh.uv_chart import COARSE, SIZE, Field, coarse_positions, inwards, rings_mask
+from rtswap.vision.geometry import canonical
 from rtswap.vision.resample import blurred, resized
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_OUTER, RIGHT_BROW, RIGHT_EYE
 
@@ -45,9 +46,14 @@ LIPS_BROAD, LIPS_SIGMA = 0.1, 9.0
 whole lip; its creases are kept."""
 DARKEST, LIPS_DARKEST = 3.0, 0.7
 """Log lightness below the surroundings which shadows approach."""
-SHADE, SHADE_SIGMA, EDGE = 0.4, 4.0, 0.3
+SHADE, SHADE_SIGMA, EDGE = 0.28, 4.0, 0.3
 """Log lightness which broad shades on skin approach, sigma in coarse texels of what counts as broad, and log
 lightness of an edge between shades."""
+FOLD, FOLD_SIGMA, STUBBLE = 0.13, 8.0, 0.75
+"""Log lightness which wrinkles approach, sigma in texels of their surroundings, and the share of this in the area of
+a beard. In a photo's hard light they are so deep that on another face they look etched."""
+NOSTRILS, NOSTRILS_REACH = (20, 60, 250, 290), 0.09
+"""Points around the nostrils, and inter-ocular distances from them within which darkness is no wrinkle."""
 EVEN = 0.12
 """Mean difference in log lightness between the halves of a face in even light: where it is larger, shades are
 reduced in proportion."""
@@ -113,6 +119,7 @@ def ratios_of(texture: Image, face: Mask) -> tuple[Image, SourceLight]:
     light = (logs @ _WEIGHTS)[..., None]
     tint = (logs - light) * np.float32(np.clip(SKIN_TINT / max(np.log(mean[2] / mean[0]), 1e-3), LEAST_TINT, 1))
     light = light - resized(_shadows(block_means(light, (COARSE, COARSE)), skin), (SIZE, SIZE))[..., None]
+    light = light - _folds(light[..., 0])[..., None]
     lips = resized(blurred(rings_mask((LIPS_OUTER,), 2.0), 1.5), (SIZE, SIZE))[..., None]
     broad = blurred(light[..., 0], LIPS_SIGMA)[..., None]
     light = light + lips * np.where(broad > 0, LIPS_BROAD * np.tanh(broad / LIPS_BROAD) - broad, 0)
@@ -149,13 +156,32 @@ def _shadows(light: Field, skin: Field) -> Field:
     return np.asarray((broad - most * np.tanh(broad / most)) * (1 - _kept_areas()), np.float32)
 
 
+def _folds(light: Field) -> Field:
+    """What wrinkles exceed those of a smooth face by, in log lightness ``light`` (512, 512)."""
+    detail = light - blurred(light, FOLD_SIGMA)
+    where = coarse_positions()
+    nose = canonical().mesh[list(NOSTRILS), :2]
+    nostrils = np.linalg.norm(where[:, :, None] - nose, axis=3).min(2) < NOSTRILS_REACH
+    kept = np.maximum(_rings(), np.maximum(nostrils, (1 - STUBBLE) * _beard()))
+    share = 1 - resized(blurred(np.asarray(kept, np.float32), 1.5), (SIZE, SIZE))
+    return np.asarray((detail - FOLD * np.tanh(detail / FOLD)) * share, np.float32)
+
+
 @cache
 def _kept_areas() -> Field:
     """1 on eyes, brows, lips and beard (128, 128), which may be far darker than their surroundings."""
+    return blurred(np.maximum(_rings(), _beard()), 2.0)
+
+
+def _rings() -> Field:
+    """1 on eyes, brows and lips (128, 128)."""
+    return rings_mask((LEFT_BROW, RIGHT_BROW, LEFT_EYE, RIGHT_EYE, LIPS_OUTER), 2.0)
+
+
+def _beard() -> Field:
+    """1 where a beard may be (128, 128)."""
     where = coarse_positions()
-    beard = (np.abs(where[..., 0]) < 0.6) & (where[..., 1] > 0.35)
-    rings = rings_mask((LEFT_BROW, RIGHT_BROW, LEFT_EYE, RIGHT_EYE, LIPS_OUTER), 2.0)
-    return blurred(np.maximum(rings, beard.astype(np.float32)), 2.0)
+    return np.asarray((np.abs(where[..., 0]) < 0.6) & (where[..., 1] > 0.35), np.float32)
 
 
 class TargetLight(NamedTuple):

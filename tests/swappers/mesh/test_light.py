@@ -24,7 +24,7 @@ from rtswap.swappers.mesh.light import (
     skin_light,
 )
 from rtswap.swappers.mesh.tones import ONE, feature_tones, tones
-from rtswap.swappers.mesh.uv_chart import COARSE, SIZE, inwards, rings_mask, to_chart
+from rtswap.swappers.mesh.uv_chart import COARSE, SIZE, chart, inwards, rings_mask, to_chart
 from rtswap.vision.topology import LIPS_OUTER
 
 H, W = 64, 96
@@ -141,6 +141,21 @@ def test_a_lip_far_lighter_than_its_skin_keeps_its_creases() -> None:
     shown = ratios[inside].astype(float).mean(1) / ONE
     assert shown.std() / shown.mean() > 0.06
     assert 0.95 < shown.mean() < 1.25
+
+
+def test_deep_wrinkles_are_softened_and_pores_and_nostrils_stay() -> None:
+    """Lines of a third of the skin's light looked etched on another face; a nostril may be as dark as it is."""
+    plain = np.full((SIZE, SIZE, 3), (90, 120, 160), np.float32)
+    cheek, pores = np.s_[300:304, 120:170], np.s_[200:240, 120:170]
+    x, y = np.round(chart().points[20, :2]).astype(int)
+    nostril = np.s_[y - 4 : y + 4, x - 4 : x + 4]
+    plain[cheek] *= 0.35
+    plain[pores] *= np.where(np.arange(40) // 2 % 2, 0.96, 1.04)[:, None, None]
+    plain[nostril] *= 0.35
+    shown = ratios_of(plain.astype(np.uint8), WHOLE)[0].astype(float).mean(2) / ONE
+    assert shown[cheek].mean() > 0.65
+    assert shown[nostril].mean() < 0.6
+    assert shown[pores].std() > 0.03
 
 
 @pytest.mark.parametrize("target", [(0, 0, 0), (255, 255, 255), (255, 0, 0), (0, 0, 255)])
