@@ -49,7 +49,7 @@ from rtswap.runtime.pipeline import Pipeline, Policy
 from rtswap.runtime.session import Session
 from rtswap.source import load_source
 from rtswap.swappers import built_in_swappers, swapper_spec
-from rtswap.tracking.lookout import AREA, PHOTO_AREA, Sentinel
+from rtswap.tracking.lookout import Sentinel
 from rtswap.tracking.smoothing import Smoothing
 from rtswap.tracking.tracker import FaceTracker
 from rtswap.vision.images import read_photo
@@ -276,7 +276,7 @@ class Program:
         def make_tracker() -> Tracker:
             return self.tracker(photos=photos, everybody=mapping.assigned)
 
-        lookout = Sentinel(self.models.heads, self.models.neighbours, area=PHOTO_AREA if photos else AREA)
+        lookout = Sentinel(self.models.heads, self.models.neighbours, photos=photos)
         return Pipeline(
             make_tracker(),
             self.renderer(live=live),

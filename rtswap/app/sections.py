@@ -162,8 +162,8 @@ class SwapConfig:
         "match",
         choice("match", "restore", "none"),
         "--detail",
-        help="match the target's sharpness and grain; restore: also what a swapper of low resolution lacks, by a "
-        "network",
+        help="match the target's sharpness, skin texture and grain; restore: also what a swapper of low resolution "
+        "lacks, by a network",
     )
     blend: str = option(
         "alpha", choice("alpha", "poisson"), "--blend", help="how to blend the edge; poisson is slow, for files"

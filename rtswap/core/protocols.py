@@ -76,6 +76,15 @@ class Output(Protocol):
         ...
 
 
+@runtime_checkable
+class RecordingOutput(Protocol):
+    """An ``Output`` whose file shows by its name whether it is complete."""
+
+    def mark_incomplete(self) -> None:
+        """The session failed, so the file does not get its final name. Call it before ``close``."""
+        ...
+
+
 class Engine(Protocol):
     """Runs one network on tensors."""
 

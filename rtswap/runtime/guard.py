@@ -37,6 +37,8 @@ apart, reach 0.26."""
 SAME_HEAD = 0.15, 0.4, 1.7
 """A head is that of a track if its middle lies in the track's box, grown by so much of it on each side, and if it is
 so many times as large, at least and at most."""
+CLEAR_HEAD = 0.6
+"""The same at least for heads that are covered at once: a smaller one is a picture that is held before the face."""
 LONGEST_STEP_S = 1.0
 """Gap between two frames after which all positions are unknown."""
 
@@ -268,6 +270,7 @@ def _own_heads(heads: Sequence[Head], tracks: Sequence[Track]) -> list[Head]:
 def _is_of(head: Head, track: Track) -> bool:
     """Whether the swap of a track accounts for a head."""
     margin, least, most = SAME_HEAD
+    least = CLEAR_HEAD if head.score >= COVERED_FROM else least
     box = _grown(track.box, margin)
     ratio = float((head.box[2:] - head.box[:2]).max() / max(float((track.box[2:] - track.box[:2]).max()), 1.0))
     return least <= ratio <= most and _holds(box, head.box)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from rtswap.core.errors import OutputError
-from rtswap.core.protocols import Output
+from rtswap.core.protocols import Output, RecordingOutput
 from rtswap.core.types import MarkedImage
 from rtswap.runtime.mailbox import Closed, Mailbox
 
@@ -73,9 +73,12 @@ class Sender:
         self._told = self._told or slow
         return slow
 
-    def finish(self, timeout_s: float) -> None:
-        """Send waiting frames, then close the output. An output that hangs in ``send`` is abandoned."""
+    def finish(self, timeout_s: float, *, complete: bool = True) -> None:
+        """Send waiting frames, then close the output. An output that hangs in ``send`` is abandoned. ``complete``
+        False: the session failed, and recordings say so by their name."""
         self.box.close()
+        if not complete and isinstance(self.output, RecordingOutput):
+            self.output.mark_incomplete()
         while self._thread is None and not self.ended:
             self.serve_once(0.0)
         if self._thread is not None:

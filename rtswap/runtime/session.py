@@ -302,6 +302,7 @@ class Session:
             self._window.finish(JOIN_S)
 
     def _close_parts(self, threads: Sequence[threading.Thread]) -> None:
+        complete = self._failure is None
         self.stop()
         for thread in threads:
             thread.join(0 if self._overdue() else JOIN_S)
@@ -313,4 +314,4 @@ class Session:
             sender.box.close()
         for sender in senders:
             if sender is not self._window:
-                sender.finish(JOIN_S)
+                sender.finish(JOIN_S, complete=complete)

@@ -13,8 +13,9 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from rtswap.compositing.checks_gpu import counted  # noqa: E402
 from rtswap.compositing.finishes import detail_gpu, occlusion_gpu, restore_gpu  # noqa: E402
-from rtswap.compositing.finishes.detail import Correction  # noqa: E402
+from rtswap.compositing.finishes.detail import Correction, Focus  # noqa: E402
 from rtswap.compositing.finishes.grain import Overlay  # noqa: E402
+from rtswap.compositing.finishes.texture import FOLLOWED  # noqa: E402
 from rtswap.core.types import BatchedTarget  # noqa: E402
 from rtswap.disclosure.badge import Badge  # noqa: E402
 from rtswap.disclosure.gpu import GpuBadge, GpuWatermark  # noqa: E402
@@ -41,11 +42,12 @@ def looks(rng: np.random.Generator, device: str) -> list[Any]:
 
 
 def details(rng: np.random.Generator, device: str) -> list[Any]:
-    look = Correction(float(rng.uniform(1.3, 4)), 0.0, Overlay(0, 4.0))
-    taps = detail_gpu.taps_of((look.softening - 1) / 4)
+    tables = rng.integers(0, 256, (len(FOLLOWED), 256), np.uint8)
+    look = Correction(Focus(float(rng.uniform(1.3, 4)), 0.0), tables, Overlay(0, 4.0))
+    taps = detail_gpu.taps_of((look.focus.softening - 1) / 4)
     drawn = detail_gpu._drawn(face(), SIDE, look, taps, (int(rng.integers(999)), 5))
     noise = torch.linspace(-9, 9, 3 * 640 * 640, device=device).view(1, 3, 640, 640)
-    return [pixels(rng, device, SIDE, SIDE, 3), torch.from_numpy(drawn).to(device), noise, 0, True]
+    return [pixels(rng, device, SIDE, SIDE, 3), torch.from_numpy(drawn).to(device), noise, 0, True, True]
 
 
 def answers(rng: np.random.Generator, device: str) -> list[Any]:

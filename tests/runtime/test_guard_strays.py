@@ -67,6 +67,14 @@ def test_a_head_of_another_size_in_the_place_of_a_swap_is_another(px: float) -> 
     assert hides(guard.judge(STEP, SIZE, [track], {}, seen(head(300, px=px))), head(300, px=px))
 
 
+def test_a_picture_held_before_a_swapped_face_is_another_head_if_it_is_clear() -> None:
+    """Mouths and hands before a face are of this size too, but faint."""
+    guard, track = with_one()
+    assert guard.judge(STEP, SIZE, [track], {}, seen(head(300), head(320, px=50, score=COVERED_FROM - 0.01))) == []
+    held = head(320, px=50, score=COVERED_FROM)
+    assert hides(guard.judge(2 * STEP, SIZE, [track], {}, seen(head(300), held)), held)
+
+
 def test_detected_faces_without_a_track_are_covered_too() -> None:
     guard, track = with_one()
     other = head(900)

@@ -13,7 +13,17 @@ from face_stream import track_at
 from rtswap.core.errors import ModelError
 from rtswap.core.types import Image
 from rtswap.networks.heads import CELLS, MAPS, HeadModel, decode
-from rtswap.tracking.lookout import AREA, MOST_SKIPPED, UNSURE, Sentinel, is_clear, reduced
+from rtswap.tracking.lookout import (
+    AREA,
+    CONFIRMED,
+    FAINT,
+    MOST_CLOSE_UPS,
+    MOST_SKIPPED,
+    UNSURE,
+    Sentinel,
+    is_clear,
+    reduced,
+)
 from rtswap.tracking.neighbours import SIDE
 
 
@@ -46,7 +56,7 @@ class Marked:
 
 
 def sentinel(model: HeadModel) -> Sentinel:
-    return Sentinel(model, model)
+    return Sentinel(model, HeadModel(Marked()))
 
 
 def scene(seed: int, size: tuple[int, int] = (640, 360)) -> Image:
@@ -73,33 +83,77 @@ def test_heads_come_in_pixels_of_the_frame() -> None:
 
 
 class FromAfar(HeadModel):
-    """Finds a small head in the whole picture, faintly, and one of this score and place in a close-up."""
+    """Finds small heads in the whole picture, faintly, and one of this score and place in a close-up."""
 
-    def __init__(self, score: float, middle: float = SIDE / 2) -> None:
-        self._score, self._middle = score, middle
+    def __init__(self, score: float, middle: float = SIDE / 2, afar: float = FAINT + 0.05) -> None:
+        self._score, self._middle, self._afar = score, middle, afar
+        self.heads = [(40, 60)]
         self.close_ups = 0
 
     def find(self, picture: Image, threshold: float) -> np.ndarray:
         if picture.shape[:2] != (SIDE, SIDE):
-            return np.array([[40, 60, 56, 76, UNSURE[0] + 0.05]], np.float32)
-        self.close_ups += 1
-        found = np.array([[self._middle - 25, 40, self._middle + 25, 90, self._score]], np.float32)
+            found = np.array([[x, y, x + 16, y + 16, self._afar] for x, y in self.heads], np.float32)
+        else:
+            self.close_ups += 1
+            found = np.array([[self._middle - 25, 40, self._middle + 25, 90, self._score]], np.float32)
         return found[found[:, 4] > threshold]
 
 
-def test_a_faint_head_is_looked_at_more_closely() -> None:
+def test_a_faint_head_is_looked_at_more_closely_by_both_networks() -> None:
     image = scene(1, (1280, 720))
-    (head,) = sentinel(FromAfar(0.95)).look(image).heads
-    assert head.score == pytest.approx(0.95)
-    for model in (FromAfar(UNSURE[1] - 0.1), FromAfar(0.95, middle=SIDE - 20)):
-        (head,) = sentinel(model).look(image).heads
-        assert head.score == pytest.approx(UNSURE[0] + 0.05)
-        assert model.close_ups == 1
+    (head,) = Sentinel(FromAfar(0.9), FromAfar(0.98)).look(image).heads
+    assert head.score == pytest.approx(0.94)
+    fainter = FromAfar(0.95, afar=UNSURE[0] + 0.05)
+    (head,) = Sentinel(fainter, fainter).look(image).heads
+    assert head.score == pytest.approx(0.95), "also one that is too faint to be told"
+    refusing = [(0.99, 2 * CONFIRMED - 1.04), (2 * CONFIRMED - 1.04, 0.99), (CONFIRMED - 0.01, CONFIRMED - 0.01)]
+    models = [(FromAfar(one), FromAfar(other)) for one, other in refusing]
+    for model, beside in [*models, (FromAfar(0.95, middle=SIDE - 20),) * 2]:
+        (head,) = Sentinel(model, beside).look(image).heads
+        assert head.score == pytest.approx(FAINT + 0.05)
+        assert beside.close_ups >= 1
 
 
-def test_heads_of_those_who_are_swapped_need_no_closer_look() -> None:
+def test_new_heads_are_looked_at_first_then_one_in_turn() -> None:
+    model = FromAfar(0.0)
+    watch = Sentinel(model, model)
+    model.heads = [(40, 60), (80, 60), (120, 60), (160, 60)]
+    images = [scene(1, (1280, 720)) // divisor for divisor in (1, 2, 1, 2)]
+    counts = []
+    for number, image in enumerate(images):
+        if number == 2:
+            model.heads.append((200, 100))
+            model.close_ups = 0
+        before = model.close_ups
+        watch.look(image)
+        counts.append(model.close_ups - before)
+    assert counts[0] == MOST_CLOSE_UPS
+    assert counts[1] >= 1, "the fourth"
+    assert counts[2] >= 1, "the new one"
+    assert counts[3] == 1, "all are known: one in turn"
+
+
+def test_heads_of_those_who_are_swapped_need_no_closer_look_but_small_ones_before_them() -> None:
     image, model = scene(1, (1280, 720)), FromAfar(0.95)
-    sentinel(model).look(image, [np.array([150, 230, 260, 340], np.float32)])
+    Sentinel(model, model).look(image, [np.array([150, 210, 250, 310], np.float32)])
+    assert model.close_ups == 0
+    Sentinel(model, model).look(image, [np.array([100, 150, 310, 400], np.float32)])
+    assert model.close_ups == 2
+
+
+def test_where_nobody_is_swapped_both_networks_are_asked_about_the_whole_picture() -> None:
+    image, faint, sure = scene(1, (1280, 720)), FromAfar(0.0, afar=0.6), FromAfar(0.0, afar=0.96)
+    (head,) = Sentinel(faint, sure).look(image).heads
+    assert head.score == pytest.approx(0.78)
+    (head,) = Sentinel(faint, sure).look(image, [np.array([800, 400, 900, 500], np.float32)]).heads
+    assert head.score == pytest.approx(0.6)
+
+
+def test_of_single_pictures_more_pixels_are_seen_and_less_is_doubted() -> None:
+    """Buttons on shirts score 0.3 there."""
+    image, model = scene(1, (1280, 720)), FromAfar(0.95, afar=0.4)
+    watch = Sentinel(model, model, photos=True)
+    assert [head.score for head in watch.look(image).heads] == pytest.approx([0.4])
     assert model.close_ups == 0
 
 

@@ -1,4 +1,4 @@
-"""Match sharpness and grain on a GPU: ``detail``.
+"""Match sharpness, texture and grain on a GPU: ``detail``.
 
 From time to time a patch of both images is downloaded with the frame, and the host measures it as without a GPU. A
 face is therefore matched from its second frame on; measurements change over tenths of seconds. One captured graph
@@ -12,9 +12,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.compositing.finishes.detail import EVERY_S, Correction, MatchDetail, TrackDetail, window_for
+from rtswap.compositing.finishes.detail import EVERY_S, Correction, MatchDetail, TrackDetail, face_window
 from rtswap.compositing.finishes.grain import SIDE, SPREAD, pattern
 from rtswap.compositing.finishes.openings import shares_of
+from rtswap.compositing.finishes.texture import BLOCK, FOLLOWED, PER_LEVEL, ZERO
 from rtswap.core.protocols import OnDownload
 from rtswap.core.types import BatchedTarget, Image, Quality, SwappedBatch, SwappedFace, Target, TargetBatch
 from rtswap.gpu.graphs import Captured
@@ -23,12 +24,14 @@ from rtswap.gpu.torch_import import load_torch
 
 torch = load_torch()
 
-NOTHING = Correction(0.0, 0.0, None)
 REACH = 2
 """Radius of the blur in pixels."""
 NUMBERS = 16
 """Number of floats: width and height of the face's crop; taps of the blur (5); weights of the image and of its blur;
-x, y in the grain's pattern, and its share."""
+x, y in the grain's pattern, and its share. The texture's tables follow."""
+TABLES = 256 * len(FOLLOWED)
+PLANE = 4 * NUMBERS + TABLES
+"""Bytes before what follows both."""
 
 
 class GpuMatchDetail(MatchDetail):
@@ -51,7 +54,7 @@ class GpuMatchDetail(MatchDetail):
                 if due and (quality.match_color or track.measured_s == -math.inf):
                     self._ask(track, row, face, swapped, targets, on_download)
                 where = track.offsets.integers(0, 1 << 16, 2)
-                if track.look != NOTHING:
+                if track.look.needed:
                     self._give(swapped.crops[row], face, track.look, (int(where[0]), int(where[1])))
         return swapped
 
@@ -64,12 +67,9 @@ class GpuMatchDetail(MatchDetail):
         targets: TargetBatch,
         on_download: OnDownload,
     ) -> None:
-        """Request the download of a patch: the green of both images, and the mask."""
-        width, height = face.size
-        nothing = np.broadcast_to(np.zeros((), np.uint8), (height, width))
-        here = Target(face.track_id, nothing, face.landmarks, face.visibility, face.time_s)
-        window = window_for(here, nothing)
-        if window is None:
+        """Request the download of the face: the green of both images, and the mask."""
+        window = face_window(face.landmarks, face.size[::-1])
+        if window[0].stop == window[0].start or window[1].stop == window[1].start:
             track.measured_s = face.time_s
             return
         green = (crops[row][window][..., 1] for crops in (targets.crops, swapped.crops))
@@ -86,12 +86,13 @@ class GpuMatchDetail(MatchDetail):
         """Apply the correction to the face in ``square`` (S, S, 3), in place."""
         device = square.device
         self._work = self._work or Captured(given, 2, on_gpu=device.type == "cuda")
-        variance = look.softening or (1.0 if look.sharpening > 0 else 0.0)
+        variance = look.focus.softening or (1.0 if look.focus.sharpening > 0 else 0.0)
         halved = variance >= 1.2
         taps = taps_of((variance - 1) / 4 if halved else variance)
         drawn = uploaded(_drawn(face, square.shape[0], look, taps, where), device)
         size = 0 if look.overlay is None else look.overlay.size
-        square.copy_(self._work(square, drawn, self._pattern(size, device), size, halved))
+        toned = look.texture is not None
+        square.copy_(self._work(square, drawn, self._pattern(size, device), size, halved, toned))
 
     def _pattern(self, size: int, device: Device) -> Tensor:
         """The grain pattern (1, 3, SIDE, SIDE), float around 0."""
@@ -104,14 +105,16 @@ class GpuMatchDetail(MatchDetail):
 def _drawn(
     face: BatchedTarget, side: int, look: Correction, taps: NDArray[np.float64], where: tuple[int, int]
 ) -> NDArray[np.uint8]:
-    """Pack the inputs of one face: NUMBERS floats, then (S, S) 255 where eyes and the inside of the mouth stay
-    unchanged.
+    """Pack the inputs of one face: NUMBERS floats, TABLES bytes, then (S, S) 255 where eyes and the inside of the
+    mouth stay unchanged.
 
     The grain comes from another place of the pattern than without a GPU, where it depends on the mask's box.
     """
-    row = np.zeros(4 * NUMBERS + side * side, np.uint8)
-    numbers, plane = row[: 4 * NUMBERS].view(np.float32), row[4 * NUMBERS :].reshape(side, side)
-    counts = (0.0, 1.0) if look.softening > 0 else (1 + look.sharpening, -look.sharpening)
+    row = np.zeros(PLANE + side * side, np.uint8)
+    numbers, plane = row[: 4 * NUMBERS].view(np.float32), row[PLANE:].reshape(side, side)
+    if look.texture is not None:
+        row[4 * NUMBERS : PLANE] = look.texture.ravel()
+    counts = (0.0, 1.0) if look.focus.softening > 0 else (1 + look.focus.sharpening, -look.focus.sharpening)
     span = [-(-side // SIDE) * SIDE + SIDE if side > SIDE else SIDE] * 2
     x, y = (place % (whole - length + 1) for place, whole, length in zip(where, span, face.size, strict=True))
     share = 0.0 if look.overlay is None else look.overlay.spread / SPREAD
@@ -122,9 +125,10 @@ def _drawn(
     return row
 
 
-def given(square: Tensor, drawn: Tensor, noise: Tensor, size: int, halved: bool) -> Tensor:
+def given(square: Tensor, drawn: Tensor, noise: Tensor, size: int, halved: bool, toned: bool) -> Tensor:
     """Soften or sharpen ``square`` (S, S, 3) and add grain, as ``drawn`` specifies; ``noise`` is the pattern of
-    ``size``. ``halved``: blur at half the size. Pixels outside the crop do not change."""
+    ``size``. ``halved``: blur at half the size; ``toned``: reduce the texture. Pixels outside the crop do not
+    change."""
     side = square.shape[0]
     numbers = drawn[: 4 * NUMBERS].view(torch.float32)
     width, height, x, y = numbers[0], numbers[1], numbers[9], numbers[10]
@@ -134,10 +138,15 @@ def given(square: Tensor, drawn: Tensor, noise: Tensor, size: int, halved: bool)
     planes = crop.permute(2, 0, 1)[None].float()
     blurred = _softened(planes, numbers[2:7], halved)
     planes = (planes * numbers[7] + blurred * numbers[8]).round().clamp(0, 255)
+    if toned:
+        tables = drawn[4 * NUMBERS : PLANE].view(len(FOLLOWED), 256).float() - ZERO
+        whole = side // BLOCK * BLOCK
+        part = planes[..., :whole, :whole]
+        planes[..., :whole, :whole] = (part + _change(part, tables) / PER_LEVEL).round().clamp(0, 255)
     lines, columns = ((place + corner).long() % SIDE for corner in (y, x))
     planes = planes + noise.index_select(2, lines).index_select(3, columns) * numbers[11]
     made = rounded(planes)[0].permute(1, 2, 0)
-    share = drawn[4 * NUMBERS :].view(side, side, 1).float() / 255
+    share = drawn[PLANE:].view(side, side, 1).float() / 255
     made = rounded(square * share + made * (1 - share))
     within = ((place < width) & (place[:, None] < height))[..., None]
     return torch.where(within, made, square)
@@ -149,6 +158,20 @@ def _softened(planes: Tensor, taps: Tensor, halved: bool) -> Tensor:
         return _blurred(planes, taps)
     half = _blurred(torch.nn.functional.avg_pool2d(planes, 2).round(), taps)
     return torch.nn.functional.interpolate(half, planes.shape[2:], mode="bilinear").round()
+
+
+def _change(planes: Tensor, tables: Tensor) -> Tensor:
+    """``texture._change`` of (1, C, H, W) float integers, around 0; ``tables`` around 0."""
+    low = torch.nn.functional.avg_pool2d(planes, 2).round()
+    details = PER_LEVEL * (planes - _doubled(low).round()) + ZERO
+    change = tables[0][details.clamp(0, 255).long()]
+    if len(tables) > 1:
+        change = (change + _doubled(_change(low, tables[1:])).round()).clamp(-ZERO, 255 - ZERO)
+    return change
+
+
+def _doubled(planes: Tensor) -> Tensor:
+    return torch.nn.functional.interpolate(planes, scale_factor=2.0, mode="bilinear")
 
 
 def _blurred(planes: Tensor, taps: Tensor) -> Tensor:

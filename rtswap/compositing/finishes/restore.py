@@ -85,7 +85,7 @@ class RestoreDetail:
             return swapped
         height, width = swapped.mask.shape
         change = warped(self._model.lacking(swapped.crop, matrix), inverse(matrix), (width, height), zero=True)
-        window = window_for(target, swapped.mask) if due else None
+        window = window_for(bounded(target.landmarks), swapped.mask.shape) if due else None
         if window is not None:
             shown = shown_in(swapped.mask[window], window, target.landmarks)
             theirs, ours = (crop[window][..., 1].astype(np.float32) for crop in (target.crop, swapped.crop))

@@ -11,9 +11,10 @@ from typing import NamedTuple
 import numpy as np
 
 from rtswap.compositing.finishes.detail import window_for
+from rtswap.compositing.finishes.openings import bounded
 from rtswap.compositing.finishes.restore import Shares, shown_in
 from rtswap.core.protocols import Engine, OnDownload
-from rtswap.core.types import BatchedTarget, Image, Matrix, Quality, SwappedBatch, Target, TargetBatch
+from rtswap.core.types import BatchedTarget, Image, Matrix, Quality, SwappedBatch, TargetBatch
 from rtswap.gpu.batched_run import run_batched, run_of
 from rtswap.gpu.crops import CUT, halved, seen
 from rtswap.gpu.graphs import Captured
@@ -88,8 +89,7 @@ class GpuRestoreDetail:
         """Request the download of a patch: the green of the target, of the face, and of the restored face; the
         mask."""
         face = one.face
-        nothing = np.broadcast_to(np.zeros((), np.uint8), face.size[::-1])
-        window = window_for(Target(face.track_id, nothing, face.landmarks, face.visibility, face.time_s), nothing)
+        window = window_for(bounded(face.landmarks), face.size[::-1])
         if window is None:
             return
 

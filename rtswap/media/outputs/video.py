@@ -1,8 +1,8 @@
 """Video file output that stays playable after Ctrl-C, a crash, kill -9 or a full disk.
 
 Frames are written to ``NAME.partial.mp4``, in independently playable fragments of a second. On a clean end the file
-becomes an ordinary MP4 and is renamed to ``NAME.mp4``, so ``NAME.mp4`` is always complete; a crash leaves the partial
-file.
+becomes an ordinary MP4 and is renamed to ``NAME.mp4``, so ``NAME.mp4`` is always complete; a crash and a session that
+fails leave the partial file.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class VideoWriter:
         self._tracks: Tracks | LiveTrack | None = None
         self._zero_s: float | None = None
         self._count = 0
-        self._failed = self._closed = False
+        self._failed = self._closed = self._incomplete = False
         self._lock = threading.Lock()
 
     @property
@@ -94,9 +94,13 @@ class VideoWriter:
                 self._failed = True
                 raise self._broken(error) from None
 
+    def mark_incomplete(self) -> None:
+        """See ``protocols.RecordingOutput``."""
+        self._incomplete = True
+
     def close(self) -> None:
-        """Finish the file and rename it to its final name. A failed recording keeps its partial name; one without
-        frames is deleted."""
+        """Finish the file and rename it to its final name. A failed or incomplete recording keeps its partial name;
+        one without frames is deleted."""
         with self._lock:
             if self._closed:
                 return
@@ -166,6 +170,8 @@ class VideoWriter:
                 self._container.close()
         if self._container is None:
             self.partial_path.unlink(missing_ok=True)
+        elif self._incomplete:
+            self._on_event(f"{self._path} is not complete: what was recorded is in {self.partial_path}")
         elif not self._failed:
             self._publish()
 
