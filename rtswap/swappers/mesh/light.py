@@ -47,10 +47,10 @@ LIPS_BROAD, LIPS_SIGMA = 0.1, 9.0
 whole lip; its creases are kept."""
 DARKEST, LIPS_DARKEST = 3.0, 0.7
 """Log lightness below the surroundings which shadows approach."""
-SHADE, SHADE_SIGMA, EDGE = 0.28, 4.0, 0.3
+SHADE, SHADE_SIGMA, EDGE = 0.4, 4.0, 0.3
 """Log lightness which broad shades on skin approach, sigma in coarse texels of what counts as broad, and log
 lightness of an edge between shades."""
-FOLD, FOLD_SIGMA, STUBBLE = 0.13, 8.0, 0.75
+FOLD, FOLD_SIGMA, STUBBLE = 0.2, 8.0, 0.75
 """Log lightness which wrinkles approach, sigma in texels of their surroundings, and the share of this in the area of
 a beard. In a photo's hard light they are so deep that on another face they look etched."""
 NOSTRILS, NOSTRILS_REACH = (20, 60, 250, 290), 0.09

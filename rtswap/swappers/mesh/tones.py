@@ -23,7 +23,7 @@ DEEP = -0.2
 HIGHLIGHTS, SHADOWS = (-0.5, 0.4, 1.3), (-0.35, 0.65, 1.25)
 """Factors of the logs of ratios above 1, and below 1 down to ``DEEP``: change over the log of how much lighter the
 target is, and limits. On lighter skin gloss and shading stand out less."""
-MUCH_LIGHTER, LIGHTER = 0.35, 0.1
+MUCH_LIGHTER, LIGHTER = 0.35, 0.2
 """Logs of how much lighter the target's skin must be for brows and shades, and for lips, to be shown otherwise than
 skin. Their own colour is what it is, on whatever skin: as ratios to dark skin, they would be pale on light skin."""
 BROWS_DEEPER = 1.5

@@ -109,12 +109,12 @@ def test_brows_stay_dark_and_lips_turn_red_on_much_lighter_skin() -> None:
 
 
 def test_lips_turn_red_on_slightly_lighter_skin_and_what_is_no_lip_stays() -> None:
-    """They began to only on much lighter skin: on skin half as light again they were beige."""
+    """Only on much lighter skin they did: on skin half as light again they were beige."""
     ratios, shares = np.full((H, W, 3), ONE, np.uint8), np.zeros((H, W, 2), np.uint8)
     shares[40:50, 30:60, 1] = 255
-    found = relight(ratios, field(110, 120, 150), area(), 2.0, SourceLight(98.0, 0.0), 0.0, lambda: shares).picture
+    found = relight(ratios, field(110, 120, 150), area(), 2.0, SourceLight(92.0, 0.0), 0.0, lambda: shares).picture
     blue, green, red = found[45, 45] / found[30, 45].astype(float)
-    assert green < min(blue, 0.93) < red
+    assert green < min(blue, 0.95) < red
     assert np.ptp(found[30:38, 30:60].reshape(-1, 3), axis=0).max() <= 1
 
 
