@@ -44,6 +44,7 @@ from rtswap.swappers.mesh.tones import (
     EVENER,
     HIGHLIGHTS,
     LEAST_EVEN,
+    LIGHTER,
     LIPS_EVENER,
     LIPS_SHIFT,
     MUCH_LIGHTER,
@@ -239,7 +240,7 @@ def _toned(ratios: Tensor, features: list[Tensor], lighter: Tensor) -> Tensor:
     above, below = (
         (1 + per * lighter).clamp(low, high)[:, None, None, None] for per, low, high in (HIGHLIGHTS, SHADOWS)
     )
-    excess = (lighter - MUCH_LIGHTER).clamp(min=0)[:, None, None, None]
+    excess, of_lips = ((lighter - least).clamp(min=0)[:, None, None, None] for least in (MUCH_LIGHTER, LIGHTER))
     shift, redder = (
         torch.stack([torch.full_like(lighter, per) for per in of], 1)[..., None, None] for of in (LIPS_SHIFT, REDDER)
     )
@@ -248,9 +249,9 @@ def _toned(ratios: Tensor, features: list[Tensor], lighter: Tensor) -> Tensor:
     dark = dark * (1 - most * EVENER / (1 + (dark / EVENED) ** 2))
     shown = _of_ratios(above * logs.clamp(min=0) + dark + most * redder * dark.clamp(min=-EVENED))
     brows = _of_ratios(logs.clamp(min=0) + logs.clamp(max=0) * (1 + BROWS_DEEPER * excess))
-    lips = _of_ratios(logs * (1 - LIPS_EVENER * excess).clamp(min=LEAST_EVEN) + shift * excess)
-    for other, share in zip((brows, lips), features, strict=True):
-        shown = (shown + share * (excess > 0) * (other - shown)).round()
+    lips = _of_ratios(logs * (1 - LIPS_EVENER * of_lips).clamp(min=LEAST_EVEN) + shift * of_lips)
+    for other, share, more in zip((brows, lips), features, (excess, of_lips), strict=True):
+        shown = (shown + share * (more > 0) * (other - shown)).round()
     return shown
 
 

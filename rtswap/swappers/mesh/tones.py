@@ -23,9 +23,9 @@ DEEP = -0.2
 HIGHLIGHTS, SHADOWS = (-0.5, 0.4, 1.3), (-0.35, 0.65, 1.25)
 """Factors of the logs of ratios above 1, and below 1 down to ``DEEP``: change over the log of how much lighter the
 target is, and limits. On lighter skin gloss and shading stand out less."""
-MUCH_LIGHTER = 0.35
-"""Log of how much lighter the target's skin must be for brows and lips to be shown otherwise than skin. Their own
-colour is what it is, on whatever skin: as ratios to dark skin, they would be pale on light skin."""
+MUCH_LIGHTER, LIGHTER = 0.35, 0.2
+"""Logs of how much lighter the target's skin must be for brows and shades, and for lips, to be shown otherwise than
+skin. Their own colour is what it is, on whatever skin: as ratios to dark skin, they would be pale on light skin."""
 BROWS_DEEPER = 1.5
 """How much larger the log of a brow's ratio is, per log of how much lighter the target is beyond that."""
 LIPS_SHIFT = -0.3, -0.42, -0.14
@@ -47,10 +47,14 @@ def toned(ratios: Image, lighter: float, features: Callable[[], Image] | None) -
     tables = feature_tones(lighter)
     if tables is None or features is None:
         return shown
-    for table, share in zip(tables, cv2.split(resized(features(), ratios.shape[1::-1])), strict=True):
-        other = _looked_up(ratios, table)
-        weight = share.astype(np.float32) / 255
-        shown = np.asarray(cv2.blendLinear(other, shown, weight, 1 - weight), np.uint8)
+    for table, plane in zip(tables, cv2.split(features()), strict=True):
+        if table is None:
+            continue
+        share = resized(plane, ratios.shape[1::-1])
+        x, y, width, height = cv2.boundingRect(share)
+        part = np.s_[y : y + height, x : x + width]
+        weight = share[part].astype(np.float32) / 255
+        shown[part] = cv2.blendLinear(_looked_up(ratios[part], table), shown[part], weight, 1 - weight)
     return shown
 
 
@@ -68,15 +72,15 @@ def tones(lighter: float) -> NDArray[np.uint8]:
     return _in_bytes((shown + dark)[:, None] + tint)
 
 
-def feature_tones(lighter: float) -> tuple[NDArray[np.uint8], NDArray[np.uint8]] | None:
-    """The same tables for brows (256,) and for lips (256, 3); None if they are shown like skin."""
-    excess = np.float32(lighter - MUCH_LIGHTER)
-    if excess <= 0:
+def feature_tones(lighter: float) -> tuple[NDArray[np.uint8] | None, NDArray[np.uint8]] | None:
+    """The same tables for brows (256,) and for lips (256, 3); None for what is shown like skin."""
+    excess, of_lips = (np.float32(max(lighter - least, 0.0)) for least in (MUCH_LIGHTER, LIGHTER))
+    if not of_lips:
         return None
     logs = np.log(np.maximum(np.arange(256, dtype=np.float32), 1) / ONE)
     brows = np.where(logs < 0, logs * (1 + np.float32(BROWS_DEEPER) * excess), logs)
-    lips = logs[:, None] * max(LEAST_EVEN, 1 - LIPS_EVENER * excess) + np.array(LIPS_SHIFT, np.float32) * excess
-    return _in_bytes(brows), _in_bytes(lips)
+    lips = logs[:, None] * max(LEAST_EVEN, 1 - LIPS_EVENER * of_lips) + np.array(LIPS_SHIFT, np.float32) * of_lips
+    return _in_bytes(brows) if excess else None, _in_bytes(lips)
 
 
 def _in_bytes(logs: NDArray[np.float32]) -> NDArray[np.uint8]:

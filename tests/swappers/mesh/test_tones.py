@@ -1,0 +1,30 @@
+"""How the ratios of one skin are shown on a lighter or darker one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rtswap.swappers.mesh.tones import ONE, tones
+
+
+@pytest.mark.parametrize("lighter", [-1.5, -0.5, 0.0, 0.5, 1.5])
+def test_tones_rise_and_leave_plain_skin(lighter: float) -> None:
+    table = tones(lighter).astype(int)
+    assert (np.diff(table, axis=0) >= 0).all()
+    assert np.all(table[ONE] == ONE)
+
+
+def test_on_lighter_skin_gloss_and_shading_stand_out_less() -> None:
+    gloss, shade = ONE + 40, ONE - 20
+    assert (tones(1.15)[gloss] < tones(0.9)[gloss]).all()
+    assert (tones(0.9)[gloss] < tones(0.0)[gloss]).all()
+    assert np.all(tones(0.8)[shade] > tones(0.0)[shade])
+
+
+def test_shades_of_much_lighter_skin_are_red_and_few() -> None:
+    """As grey as on the dark skin of the photo, they were dirt around mouth and nose."""
+    shade = round(0.7 * ONE)
+    blue, green, red = tones(1.1)[shade].astype(int)
+    assert ONE > red > green > blue > shade - 5
+    assert tones(0.3).ndim == 1, "on skin of about the same tone all stays as it was"
