@@ -29,6 +29,9 @@ STRAY_S = 0.4
 """How long a stray stays covered after it was last seen: the second detector may miss it in a frame."""
 COVERED_FROM = 0.76
 """Score from which a head is covered at once. Lower ones only keep covers."""
+MIXED_UP_S = 3.0
+"""After a head lay over a swapped face, others are covered until nobody else was seen for so long, even if they are
+to be shown: the swap may have gone over to them, and the recogniser does not always see it."""
 GROWTH_PER_S = 0.6
 """Growth of a lost face's cover on each side, in boxes per second."""
 SAME_PLACE = 0.3
@@ -90,6 +93,8 @@ class Guard:
         self._strays: list[_Stray] = []
         self._own: list[_Stray] = []
         """The heads of those who were swapped a moment ago."""
+        self._touched_at = -np.inf
+        """When a stray last lay over a swapped face, or was still in view since one did."""
         self._blind_since: float | None = None
         self._blind = True
         self._lost = False
@@ -218,7 +223,10 @@ class Guard:
 
     def _strays_to_cover(self, now: float, swapped: Sequence[Track], *, missing: bool) -> list[Box]:
         """Not those that are out of sight where somebody is swapped now: that was the head."""
-        if self._others_shown and swapped and not missing:
+        touching = any(_overlap(stray.head.box, track.box) > 0 for stray in self._strays for track in swapped)
+        if touching or (self._strays and now - self._touched_at <= MIXED_UP_S):
+            self._touched_at = now
+        if self._others_shown and swapped and not missing and now - self._touched_at > MIXED_UP_S:
             return []
         return [
             _grown(stray.head.box, STRAY_MARGIN)

@@ -26,13 +26,13 @@ CERTAIN = 0.6
 UNSURE = 0.2, 0.85
 """Scores between which a head is looked at more closely, in all pixels of the frame: faces of 15 px in 960 score 0.3
 to 0.5 before."""
-PHOTO_UNSURE = 0.45
-"""The lower one in single pictures, of which more pixels are seen anyway: buttons on shirts score less."""
 CLOSE_UP = 2.5
 """Side of what is looked at then, in heads."""
-CONFIRMED = 0.9
-"""Mean of the two networks' scores then that confirms a head: those faces reach 0.9 to 0.99. Of 197 pictures of one
-person it covers places in 5, the first network alone, from 0.85 and above 0.45, in 6."""
+CONFIRMED = 0.87
+"""Mean of the two networks' scores then that confirms a head: those faces reach 0.87 to 0.99. Of 197 pictures of one
+person it covers places in 6, as the first network alone did from 0.85 and above 0.45."""
+PHOTO_UNSURE, PHOTO_CONFIRMED = 0.45, 0.9
+"""The same in single pictures, of which more pixels are seen anyway: buttons on shirts score less."""
 OWN_SIZE = 0.6
 """Least size of a face's own head, in faces: what is smaller may be a picture that is held before it."""
 MOST_CLOSE_UPS = 3
@@ -65,6 +65,7 @@ class Sentinel:
 
     def __init__(self, model: HeadModel, beside: HeadModel, *, photos: bool = False) -> None:
         self._model, self._beside, self._photos = model, beside, photos
+        self._low, self._confirmed = (PHOTO_UNSURE, PHOTO_CONFIRMED) if photos else (UNSURE[0], CONFIRMED)
         self._neighbours = Neighbours(beside)
         self.reset()
 
@@ -132,12 +133,11 @@ class Sentinel:
     def _look_closely(self, image: Image, scale: Floats, settled: Sequence[Box]) -> None:
         """Raise the scores of heads that a closer look confirms, of those that are not of ``settled`` faces: new ones
         first."""
-        low, high = PHOTO_UNSURE if self._photos else UNSURE[0], UNSURE[1]
         boxes = self._found[:, :4] * scale
         unsure = [
             row
             for row, score in enumerate(self._found[:, 4])
-            if low <= score < high and not any(_may_be_of(boxes[row], face) for face in settled)
+            if self._low <= score < UNSURE[1] and not any(_may_be_of(boxes[row], face) for face in settled)
         ]
         same = iou([boxes[row] for row in unsure], self._examined) > SAME_HEAD
         turns = {row: int(known.argmax()) if known.any() else -1 for row, known in zip(unsure, same, strict=True)}
@@ -145,7 +145,7 @@ class Sentinel:
         count = MOST_CLOSE_UPS if -1 in turns.values() else 1
         for row in queue[:count]:
             score = self._closer_score(image, boxes[row])
-            if score >= CONFIRMED:
+            if score >= self._confirmed:
                 self._found[row, 4] = max(self._found[row, 4], score)
         waiting = [row for row in queue[count:] if turns[row] >= 0]
         self._examined = [boxes[row] for row in (*waiting, *queue[:count])]
@@ -158,7 +158,7 @@ class Sentinel:
         if square is None:
             return 0.0
         first = _score_in_middle(self._beside, square)
-        return (first + _score_in_middle(self._model, square)) / 2 if first >= 2 * CONFIRMED - 1 else 0.0
+        return (first + _score_in_middle(self._model, square)) / 2 if first >= 2 * self._confirmed - 1 else 0.0
 
     def _has_changed(self, blocks: Floats, spread: float, known: Sequence[Box]) -> bool:
         if self._looked is None or self._looked.shape != blocks.shape:
@@ -181,7 +181,7 @@ def _may_be_of(head: Box, face: Box) -> bool:
 def _score_in_middle(model: HeadModel, square: Image) -> float:
     """Score of a head in the middle of a square of ``CLOSE_UP`` heads, 0 if there is none. Raises EngineError and
     ModelError."""
-    found = model.find(square, 2 * CONFIRMED - 1)
+    found = model.find(square, FAINT)
     off = np.hypot(*((found[:, :2] + found[:, 2:4]) / 2 - AROUND / 2).T) * (CLOSE_UP / AROUND)
     size = (found[:, 2] - found[:, 0]) * (CLOSE_UP / AROUND)
     return float(found[(off < 0.5) & (size > 0.5) & (size < 2), 4].max(initial=0))

@@ -34,6 +34,7 @@ def _all(rng: np.random.Generator, first: int) -> Iterator[Scene]:
     yield from _bars_and_light(who)
     yield from _codecs(who)
     yield from _moves(who, rng)
+    yield from _near_and_far(who)
 
 
 def _scene(kind: str, shots: Sequence[Shot], faces: str = "one", **rest: object) -> Scene:
@@ -154,6 +155,22 @@ def _moves(who: list[str], rng: np.random.Generator) -> Iterator[Scene]:
         there, other = Pose(who[7], (0.5, 0.5), 80), Pose(who[8], corner, 90)
         comes = [Shot((there, other) if n > 4 else (there,)) for n in range(COUNT)]
         yield _scene("comes into the corner", comes)
+
+
+def _near_and_far(who: list[str]) -> Iterator[Scene]:
+    """A clear face does not keep others from being seen: far ones, and a picture that is held before it."""
+    large = (960, 540)
+    for number, (px, yaw) in enumerate([(18, 0), (20, -20), (20, 0), (24, -45)]):
+        near, far = Pose(who[number], (0.3, 0.45), 100), Pose(who[number + 6], (0.7, 0.6), px, yaw=yaw)
+        for faces in ("one", "all"):
+            yield _scene("far behind a clear one", [Shot((far, near), number)] * 4, faces, size=large)
+    for number in range(3):
+        walk = [(Pose(who[number], (0.6, 0.5), 16 * 1.2**n), Pose(who[8], (0.25, 0.4), 90)) for n in range(COUNT)]
+        yield _scene("walks up behind a clear one", [Shot(poses, number) for poses in walk], size=large)
+    for number, px in enumerate((45, 50, 55)):
+        near = Pose(who[number], (0.5, 0.45), 125)
+        held = [Pose(who[number], (0.3 + 0.015 * n, 1.15 - 0.05 * n), px) for n in range(14)]
+        yield _scene("a picture before the face", [Shot((near, picture), number) for picture in held], "all")
 
 
 def _as_it_is(image: Image, index: int) -> Image:

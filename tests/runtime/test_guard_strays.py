@@ -10,7 +10,7 @@ import pytest
 from face_stream import track_at
 
 from rtswap.core.types import Box, Head, Sighting, Track
-from rtswap.runtime.guard import COVERED_FROM, STRAY_S, Guard, Reason
+from rtswap.runtime.guard import COVERED_FROM, MIXED_UP_S, STRAY_S, Guard, Reason
 
 SIZE = (1280, 720)
 STEP = 1 / 30
@@ -131,6 +131,18 @@ def test_a_lost_face_stays_covered_while_it_is_too_dark_to_be_sure() -> None:
     guard, _ = with_one()
     for frame in range(1, 300):
         assert hides(guard.judge(frame * STEP, SIZE, [], {}, seen(sure=False)), head(300))
+
+
+def test_others_who_crossed_the_swapped_face_are_not_shown_until_they_have_gone() -> None:
+    """The swap may have gone over to them."""
+    guard, track = with_one(others_shown=True)
+    assert guard.judge(STEP, SIZE, [track], {}, seen(head(300), head(430))) == []
+    for frame in range(2, 3 * round(MIXED_UP_S / STEP)):
+        other = head(380) if frame == 2 else head(430)
+        assert hides(guard.judge(frame * STEP, SIZE, [track], {}, seen(head(300), other)), other)
+    for number in range(1, 2 + round((MIXED_UP_S + STRAY_S) / STEP)):
+        guard.judge((frame + number) * STEP, SIZE, [track], {}, seen(head(300)))
+    assert guard.judge((frame + number + 1) * STEP, SIZE, [track], {}, seen(head(300), head(430))) == []
 
 
 def test_others_are_shown_only_while_the_followed_person_is_swapped() -> None:
