@@ -16,6 +16,7 @@ from rtswap.core.errors import OutputError, UsageError, reason
 from rtswap.core.types import Image
 from rtswap.media.fitting import Fitter
 from rtswap.media.palettes import PalettePictures
+from rtswap.media.scheduling import scheduling_kept
 
 TICKS = 60_000
 """Per second. MPEG-4 allows no finer clock, and frames at 24, 25, 30, 50 and 60 fps last a whole number of ticks."""
@@ -111,6 +112,8 @@ class VideoEncoder:
             context.bit_rate = max(400_000, round(stream.width * stream.height * fps * 0.15))
         if bitrate is not None:
             context.bit_rate = bitrate
+        with scheduling_kept():
+            context.open()
         self._stream = stream
         self._least_step = 1 if steady else LEAST_STEP
         self._last_pts = -self._least_step

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import av
@@ -11,6 +12,7 @@ from media_files import SUFFIXES, mark_picture, read_back
 
 from rtswap.core.types import Image, MarkedImage
 from rtswap.media.outputs.video import VideoWriter
+from rtswap.media.scheduling import real_time_threads
 
 
 def show(image: Image, index: int, *, time_s: float | None = None, captured_at: float = 0.0) -> MarkedImage:
@@ -60,6 +62,19 @@ def test_codecs(tmp_path: Path, codec: str) -> None:
         writer.send(mark_picture(index, (128, 96)))
     writer.close()
     assert read_back(tmp_path / "o.mp4")[0] == list(range(15))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="scheduling is looked up in /proc")
+@pytest.mark.parametrize("codec", ["h264", "hevc", "av1", "vp9"])
+def test_an_encoder_leaves_the_scheduling_as_it_was(tmp_path: Path, codec: str) -> None:
+    """SVT-AV1, run by root, made this process real-time for good: a test run then hung the machine."""
+    before = real_time_threads()
+    writer = VideoWriter(tmp_path / "o.mkv", fps=25, codec=codec)
+    for index in range(2):
+        writer.send(mark_picture(index, (128, 96)))
+    assert real_time_threads() == before
+    writer.close()
+    assert real_time_threads() == before
 
 
 @pytest.mark.parametrize("live", [False, True])
