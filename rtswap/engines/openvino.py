@@ -62,7 +62,7 @@ class OpenVinoEngine:
             settings["CACHE_DIR"] = str(cache_dir)
         try:
             model_read = _core().read_model(content)
-            self._compiled = _core().compile_model(model_read, "CPU", settings)
+            self._compiled = _compile(model_read, settings)
             self._request = self._compiled.create_infer_request()
         except _FAULTS as error:
             raise cannot_run(model, "OpenVINO", error) from error
@@ -74,7 +74,7 @@ class OpenVinoEngine:
             shapes = tuple(usual[spec.name] for spec in self.inputs)
             try:
                 model_read.reshape(dict(enumerate(shapes)))
-                self._request_for_usual = _core().compile_model(model_read, "CPU", settings).create_infer_request()
+                self._request_for_usual = _compile(model_read, settings).create_infer_request()
             except _FAULTS:
                 pass  # the network for all shapes does as well, slower
             else:
@@ -102,6 +102,15 @@ def _core() -> Any:
     """Return the process-wide Core. Each Core sets an alternate signal stack for the main thread; destroying several
     in creation order leaves a freed stack installed, so that the next Ctrl-C crashes (2026.4.1)."""
     return ov.Core()
+
+
+def _compile(model: Any, settings: Mapping[str, Any]) -> Any:
+    """Compile a network; without the cache if that fails, since two processes that begin to fill it at the same time
+    get in each other's way (2026.4.1: "cannot set permissions")."""
+    try:
+        return _core().compile_model(model, "CPU", dict(settings))
+    except _FAULTS:
+        return _core().compile_model(model, "CPU", {key: one for key, one in settings.items() if key != "CACHE_DIR"})
 
 
 def _can_hold(folder: Path) -> bool:

@@ -299,6 +299,24 @@ def test_openvino_gets_over_a_damaged_cache(tmp_path: Path) -> None:
     np.testing.assert_allclose(outputs["mean"], expected(image)["mean"], rtol=1e-4, atol=2e-3)
 
 
+def test_openvino_works_while_another_fills_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two that begin on a fresh machine at once: one removes the file of which the other sets the permissions."""
+    Core = pytest.importorskip("openvino", reason="OpenVINO is not installed").Core
+    compile_model = Core.compile_model
+
+    def in_the_way(core: Any, model: Any, device: str, settings: dict[str, Any]) -> Any:
+        if "CACHE_DIR" in settings:
+            raise RuntimeError("filesystem error: cannot set permissions: No such file or directory")
+        return compile_model(core, model, device, settings)
+
+    monkeypatch.setattr(Core, "compile_model", in_the_way)
+    image = picture(1, 8, 8, 3)
+    outputs = openvino(small_network(), cache_dir=tmp_path).run({"image": image})
+    np.testing.assert_allclose(outputs["mean"], expected(image)["mean"], rtol=1e-4, atol=2e-3)
+
+
 def test_openvino_works_without_a_place_for_its_cache(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     image = picture(1, 8, 8, 3)
