@@ -24,7 +24,7 @@ BRIDGE = [193, 168, 417, 465, 412, 197, 188, 245]
 """The nose between the eyes, where glasses rest."""
 GLASSES = [71, 105, 9, 334, 301, 447, 347, 277, 6, 47, 118, 227]
 """From the brows to below the eyes: where the frames of glasses lie."""
-NOSTRILS = [48, 64, 98, 2, 327, 294, 278, 4]
+NOSE_BASE = [48, 64, 98, 2, 327, 294, 278, 4]
 """Around the lower third of the nose."""
 NOSE_TIP = 1
 CHIN = 152

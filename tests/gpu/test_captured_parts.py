@@ -15,7 +15,7 @@ from rtswap.compositing.checks_gpu import counted  # noqa: E402
 from rtswap.compositing.finishes import detail_gpu, occlusion_gpu, restore_gpu  # noqa: E402
 from rtswap.compositing.finishes.detail import Correction, Focus  # noqa: E402
 from rtswap.compositing.finishes.grain import Overlay  # noqa: E402
-from rtswap.compositing.finishes.texture import FOLLOWED  # noqa: E402
+from rtswap.compositing.finishes.skin_texture import FOLLOWED  # noqa: E402
 from rtswap.core.types import BatchedTarget  # noqa: E402
 from rtswap.disclosure.badge import Badge  # noqa: E402
 from rtswap.disclosure.gpu import GpuBadge, GpuWatermark  # noqa: E402

@@ -10,21 +10,19 @@ import cv2
 import numpy as np
 
 from rtswap.compositing.finishes.grain import Overlay, lay_over, overlay_for
-from rtswap.compositing.finishes.openings import bounded, bounding_box, openings_of, skin_weights
+from rtswap.compositing.finishes.openings import bounding_box, openings_of
 from rtswap.compositing.finishes.sharpness import Grain, edge_sigma, fine_detail, grain_of, softened
+from rtswap.compositing.finishes.skin_texture import Tables, smoothed, tables_for, texture_of
 from rtswap.compositing.finishes.temporal import TemporalAverage
-from rtswap.compositing.finishes.texture import BLOCK, Tables, skin_only, tables_for, texture_of, toned
+from rtswap.compositing.finishes.windows import Places, in_blocks, places_for
 from rtswap.core.parts import BuildContext, FinishSpec
 from rtswap.core.protocols import GpuFinish
-from rtswap.core.types import Image, Mask, Points, Quality, SwappedFace, Target
+from rtswap.core.types import Image, Quality, SwappedFace, Target
 from rtswap.vision.resample import Picture
-from rtswap.vision.topology import CHIN, LIPS_OUTER
 
 EVERY_S = 0.1
 """Seconds between two measurements of one of the two images. Sharpness changes slowly."""
 CONSTANT_S = 0.7
-PATCH_PX = 16000
-"""Approximate number of pixels to measure: nose, mouth and the skin around them."""
 SAME = 0.25
 """Difference of edge variances, pixels squared, below which two images count as equally sharp."""
 SOFTENING = 4.0
@@ -97,17 +95,18 @@ class MatchDetail:
         due = not 0 <= target.time_s - track.measured_s < EVERY_S
         if due and (quality.match_color or track.measured_s == -math.inf):
             self._measure(track, swapped, target)
-        rows, columns = in_blocks(bounding_box(swapped.mask), swapped.mask.shape)
+        shown = bounding_box(swapped.mask)
         where = track.offsets.integers(0, 1 << 16, 2)
         look = track.look
-        if rows.stop <= rows.start or columns.stop <= columns.start or not look.needed:
+        region = swapped.crop[shown]
+        if not region.size or not look.needed:
             return swapped
         openings = openings_of(swapped.crop, target.landmarks)
-        region = swapped.crop[rows, columns]
         if any(look.focus):
             region[:] = focused(region, look.focus)
-        if look.texture is not None:
-            region[:] = toned(region, look.texture)
+        blocks = swapped.crop[in_blocks(shown, swapped.mask.shape)]
+        if look.texture is not None and blocks.size:
+            blocks[:] = smoothed(blocks, look.texture)
         if look.overlay is not None:
             lay_over(region, look.overlay, (int(where[0]), int(where[1])))
         for opening in openings:
@@ -155,7 +154,7 @@ class MatchDetail:
             self._texture[who].follow(key, texture, time_s)
         if who == 1:
             tables = self._tables(key)
-            made = green if tables is None else toned(green, tables)
+            made = green if tables is None else smoothed(green, tables)
             grain = grain_of(made[places.window].astype(np.float32), shown) or grain
         self._grain[who].follow(key, np.array([grain.fine**2, grain.coarse**2], np.float32), time_s)
 
@@ -212,68 +211,6 @@ def focused(picture: Picture, focus: Focus) -> Picture:
         share = focus.sharpening
         return cast(Picture, cv2.addWeighted(picture, 1 + share, softened(picture, 1.0), -share, 0))
     return picture
-
-
-Window = tuple[slice, slice]
-"""Rows and columns."""
-
-
-class Places(NamedTuple):
-    """Where to measure a face."""
-
-    face: Window
-    """Of the crop: whole blocks of ``toned``. The others are within it."""
-    skin: Mask
-    window: Window
-    """For sharpness and grain."""
-    shown: Mask
-    """What is visible of the window."""
-
-
-def places_for(target: Target, mask: Mask) -> Places | None:
-    """Where to measure, if the swapped face shows where ``mask`` (H, W) is 255; None if there is hardly anything."""
-    face = face_window(target.landmarks, mask.shape)
-    shown, corner = mask[face], (face[1].start, face[0].start)
-    landmarks = bounded(target.landmarks) - np.array(corner, np.float32)
-    window = window_for(landmarks, shown.shape)
-    if window is None:
-        return None
-    at = landmarks - np.array((window[1].start, window[0].start), np.float32)
-    return Places(face, skin_only(shown, landmarks), window, skin_weights(shown[window], at, 1))
-
-
-def face_window(landmarks: Points, size: tuple[int, ...]) -> Window:
-    """The whole blocks of a crop of ``size`` (H, W) that the face reaches; may be empty."""
-    points = bounded(landmarks)
-    left, top = np.clip(np.floor(points.min(0)), 0, size[1::-1]).astype(int).tolist()
-    right, bottom = np.clip(np.ceil(points.max(0)), 0, size[1::-1]).astype(int).tolist()
-    return in_blocks((slice(top, bottom), slice(left, right)), size)
-
-
-def in_blocks(box: Window, size: tuple[int, ...]) -> Window:
-    """Widen ``box`` to whole blocks of ``toned``, as far as ``size`` (H, W) reaches."""
-    rows, columns = (
-        slice(low := one.start // BLOCK * BLOCK, max(low, min(-(-one.stop // BLOCK), side // BLOCK) * BLOCK))
-        for one, side in zip(box, size, strict=False)
-    )
-    return rows, columns
-
-
-def window_for(landmarks: Points, size: tuple[int, ...]) -> Window | None:
-    """Rows and columns of a picture of ``size`` (H, W) to measure for sharpness and grain, an even number of each:
-    nose, mouth and the skin beside them. None if there is hardly anything."""
-    mouth = landmarks[LIPS_OUTER]
-    middle = (mouth.mean(0) + landmarks[1]) / 2
-    reach = max(float(np.linalg.norm(landmarks[CHIN] - landmarks[1])), float(np.ptp(mouth[:, 0])))
-    half = np.array([0.85, 0.75]) * reach
-    half *= min(1.0, math.sqrt(PATCH_PX / max(1.0, 4 * half[0] * half[1])))
-    height, width = size
-    low = np.clip(np.floor(middle - half), 0, (width, height)).astype(int)
-    high = np.clip(np.ceil(middle + half), 0, (width, height)).astype(int)
-    across, down = ((high - low) // 2 * 2).tolist()
-    if min(across, down) < 16:
-        return None
-    return slice(int(low[1]), int(low[1]) + down), slice(int(low[0]), int(low[0]) + across)
 
 
 def _build_gpu(_: BuildContext) -> GpuFinish:

@@ -12,10 +12,11 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.compositing.finishes.detail import EVERY_S, Correction, MatchDetail, TrackDetail, face_window
+from rtswap.compositing.finishes.detail import EVERY_S, Correction, MatchDetail, TrackDetail
 from rtswap.compositing.finishes.grain import SIDE, SPREAD, pattern
 from rtswap.compositing.finishes.openings import shares_of
-from rtswap.compositing.finishes.texture import BLOCK, FOLLOWED, PER_LEVEL, ZERO
+from rtswap.compositing.finishes.skin_texture import BLOCK, FOLLOWED, PER_LEVEL, ZERO
+from rtswap.compositing.finishes.windows import face_window
 from rtswap.core.protocols import OnDownload
 from rtswap.core.types import BatchedTarget, Image, Quality, SwappedBatch, SwappedFace, Target, TargetBatch
 from rtswap.gpu.graphs import Captured
@@ -91,8 +92,8 @@ class GpuMatchDetail(MatchDetail):
         taps = taps_of((variance - 1) / 4 if halved else variance)
         drawn = uploaded(_drawn(face, square.shape[0], look, taps, where), device)
         size = 0 if look.overlay is None else look.overlay.size
-        toned = look.texture is not None
-        square.copy_(self._work(square, drawn, self._pattern(size, device), size, halved, toned))
+        smoothed = look.texture is not None
+        square.copy_(self._work(square, drawn, self._pattern(size, device), size, halved, smoothed))
 
     def _pattern(self, size: int, device: Device) -> Tensor:
         """The grain pattern (1, 3, SIDE, SIDE), float around 0."""
@@ -125,9 +126,9 @@ def _drawn(
     return row
 
 
-def given(square: Tensor, drawn: Tensor, noise: Tensor, size: int, halved: bool, toned: bool) -> Tensor:
+def given(square: Tensor, drawn: Tensor, noise: Tensor, size: int, halved: bool, smoothed: bool) -> Tensor:
     """Soften or sharpen ``square`` (S, S, 3) and add grain, as ``drawn`` specifies; ``noise`` is the pattern of
-    ``size``. ``halved``: blur at half the size; ``toned``: reduce the texture. Pixels outside the crop do not
+    ``size``. ``halved``: blur at half the size; ``smoothed``: reduce the texture. Pixels outside the crop do not
     change."""
     side = square.shape[0]
     numbers = drawn[: 4 * NUMBERS].view(torch.float32)
@@ -138,7 +139,7 @@ def given(square: Tensor, drawn: Tensor, noise: Tensor, size: int, halved: bool,
     planes = crop.permute(2, 0, 1)[None].float()
     blurred = _softened(planes, numbers[2:7], halved)
     planes = (planes * numbers[7] + blurred * numbers[8]).round().clamp(0, 255)
-    if toned:
+    if smoothed:
         tables = drawn[4 * NUMBERS : PLANE].view(len(FOLLOWED), 256).float() - ZERO
         whole = side // BLOCK * BLOCK
         part = planes[..., :whole, :whole]
@@ -161,7 +162,7 @@ def _softened(planes: Tensor, taps: Tensor, halved: bool) -> Tensor:
 
 
 def _change(planes: Tensor, tables: Tensor) -> Tensor:
-    """``texture._change`` of (1, C, H, W) float integers, around 0; ``tables`` around 0."""
+    """``skin_texture._change`` of (1, C, H, W) float integers, around 0; ``tables`` around 0."""
     low = torch.nn.functional.avg_pool2d(planes, 2).round()
     details = PER_LEVEL * (planes - _doubled(low).round()) + ZERO
     change = tables[0][details.clamp(0, 255).long()]

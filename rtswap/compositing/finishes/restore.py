@@ -12,10 +12,11 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from rtswap.compositing.finishes.detail import CONSTANT_S, EVERY_S, window_for
+from rtswap.compositing.finishes.detail import CONSTANT_S, EVERY_S
 from rtswap.compositing.finishes.openings import bounded, skin_weights
 from rtswap.compositing.finishes.sharpness import Plane, fine_detail, grain_of
 from rtswap.compositing.finishes.temporal import TemporalAverage
+from rtswap.compositing.finishes.windows import window_for
 from rtswap.core.parts import BuildContext, FinishSpec
 from rtswap.core.protocols import GpuFinish
 from rtswap.core.types import Mask, Points, Quality, SwappedFace, Target

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rtswap.compositing.finishes.detail import window_for
 from rtswap.compositing.finishes.openings import bounded
 from rtswap.compositing.finishes.restore import Shares, shown_in
+from rtswap.compositing.finishes.windows import window_for
 from rtswap.core.protocols import Engine, OnDownload
 from rtswap.core.types import BatchedTarget, Image, Matrix, Quality, SwappedBatch, TargetBatch
 from rtswap.gpu.batched_run import run_batched, run_of

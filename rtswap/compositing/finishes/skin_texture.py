@@ -19,7 +19,7 @@ from rtswap.compositing.finishes.sharpness import Plane
 from rtswap.core.types import Mask, Points
 from rtswap.vision.raster import fill
 from rtswap.vision.resample import Picture, resized
-from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_OUTER, NOSTRILS, RIGHT_BROW, RIGHT_EYE
+from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_OUTER, NOSE_BASE, RIGHT_BROW, RIGHT_EYE
 
 FOLLOWED = 0.9, 0.8, 0.7
 """Share of the way to the target's texture, in logarithms, at full, half and quarter size: what is broader belongs
@@ -43,7 +43,7 @@ FEATURES = (
     (LEFT_BROW, 1.35),
     (RIGHT_BROW, 1.35),
     (LIPS_OUTER, 1.3),
-    (NOSTRILS, 1.4),
+    (NOSE_BASE, 1.4),
 )
 """What is no skin, and how far around it nothing is measured, as a multiple of its own size."""
 ZERO, PER_LEVEL = 128, 2.0
@@ -109,7 +109,7 @@ def tables_for(theirs: NDArray[np.float32], ours: NDArray[np.float32]) -> Tables
     return np.asarray(np.clip(tables, 0, 255), np.uint8)
 
 
-def toned(picture: Picture, tables: Tables) -> Picture:
+def smoothed(picture: Picture, tables: Tables) -> Picture:
     """Reduce the texture of ``picture`` (H, W) or (H, W, 3), uint8, sides multiples of ``BLOCK``."""
     change = _change(np.asarray(picture), tables)
     return cast(Picture, cv2.addWeighted(picture, 1.0, change, 1 / PER_LEVEL, -ZERO / PER_LEVEL))

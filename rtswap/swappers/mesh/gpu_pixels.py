@@ -37,7 +37,7 @@ from rtswap.swappers.mesh.light import (
     SourceLight,
     brows_and_lips,
 )
-from rtswap.swappers.mesh.tones import (
+from rtswap.swappers.mesh.skin_tones import (
     BROWS_DEEPER,
     DEEP,
     EVENED,
@@ -235,7 +235,7 @@ def _with_gloss(
 
 
 def _toned(ratios: Tensor, features: list[Tensor], lighter: Tensor) -> Tensor:
-    """``tones.tones`` and ``tones.feature_tones`` of each face's ratios; ``lighter`` (N,)."""
+    """``skin_tones.tones`` and ``skin_tones.feature_tones`` of each face's ratios; ``lighter`` (N,)."""
     logs = torch.log(ratios.clamp(min=1) / ONE)
     above, below = (
         (1 + per * lighter).clamp(low, high)[:, None, None, None] for per, low, high in (HIGHLIGHTS, SHADOWS)

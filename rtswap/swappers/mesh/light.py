@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import Image, Mask
-from rtswap.swappers.mesh.tones import DEEP, ONE, toned
+from rtswap.swappers.mesh.skin_tones import DEEP, ONE, toned
 from rtswap.swappers.mesh.uv_chart import COARSE, SIZE, Field, coarse_positions, inwards, rings_mask
 from rtswap.vision.geometry import canonical
 from rtswap.vision.resample import blurred, resized

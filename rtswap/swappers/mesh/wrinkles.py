@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from rtswap.core.types import Image
 from rtswap.swappers.mesh.neutral_expression import SMILING
-from rtswap.swappers.mesh.tones import ONE
+from rtswap.swappers.mesh.skin_tones import ONE
 from rtswap.vision.geometry import canonical
 from rtswap.vision.resample import blurred, resized
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, RIGHT_BROW, RIGHT_EYE

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from people import ReadyMesh, person, swap_face
 
-from rtswap.compositing.finishes.detail import MatchDetail, in_blocks
+from rtswap.compositing.finishes.detail import MatchDetail
 from rtswap.compositing.finishes.openings import bounded
-from rtswap.compositing.finishes.texture import BLOCK, FOLLOWED, skin_only, tables_for, texture_of, toned
+from rtswap.compositing.finishes.skin_texture import BLOCK, FOLLOWED, skin_only, smoothed, tables_for, texture_of
+from rtswap.compositing.finishes.windows import in_blocks
 from rtswap.core.types import Image, Mask, Quality, Target
 
 ALL = np.full((160, 160), 255, np.uint8)
@@ -35,7 +36,7 @@ def test_our_texture_becomes_theirs() -> None:
     theirs, ours = skin(2.0), skin(8.0, 1)
     tables = tables_for(texture(theirs), texture(ours))
     assert tables is not None
-    made = toned(ours, tables)
+    made = smoothed(ours, tables)
     quarters = len(FOLLOWED), -1
     left, wanted, had = (texture(one).reshape(quarters) for one in (made, theirs, ours))
     for octave, followed in enumerate(FOLLOWED):
@@ -50,7 +51,7 @@ def test_edges_stay() -> None:
     ours[40:44, 20:140], ours[80:120, 60:64] = 30, 230
     tables = tables_for(texture(skin(0.5)), texture(ours))
     assert tables is not None
-    made = toned(ours, tables)
+    made = smoothed(ours, tables)
     assert np.abs(made[40:44, 24:136].astype(int) - 30).mean() < 4
     assert np.abs(made[84:116, 60:64].astype(int) - 230).mean() < 4
 
@@ -116,6 +117,6 @@ def test_the_gpu_does_the_same() -> None:
     planes = torch.from_numpy(ours).permute(2, 0, 1)[None].float()
     change = detail_gpu._change(planes, torch.from_numpy(tables).float() - 128) / 2
     made = (planes + change).round().clamp(0, 255)[0].permute(1, 2, 0).numpy()
-    away = np.abs(made - toned(ours, tables))
+    away = np.abs(made - smoothed(ours, tables))
     assert away.max() <= 3  # of three roundings
     assert away.mean() < 0.1

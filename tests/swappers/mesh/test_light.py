@@ -23,7 +23,7 @@ from rtswap.swappers.mesh.light import (
     relight,
     skin_light,
 )
-from rtswap.swappers.mesh.tones import ONE, feature_tones
+from rtswap.swappers.mesh.skin_tones import ONE, feature_tones
 from rtswap.swappers.mesh.uv_chart import COARSE, SIZE, chart, inwards, rings_mask, to_chart
 from rtswap.vision.topology import LIPS_OUTER
 

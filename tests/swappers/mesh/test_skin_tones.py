@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rtswap.swappers.mesh.tones import ONE, tones
+from rtswap.swappers.mesh.skin_tones import ONE, tones
 
 
 @pytest.mark.parametrize("lighter", [-1.5, -0.5, 0.0, 0.5, 1.5])
