@@ -299,9 +299,7 @@ def test_openvino_gets_over_a_damaged_cache(tmp_path: Path) -> None:
     np.testing.assert_allclose(outputs["mean"], expected(image)["mean"], rtol=1e-4, atol=2e-3)
 
 
-def test_openvino_works_while_another_fills_the_cache(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_openvino_works_while_another_fills_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two that begin on a fresh machine at once: one removes the file of which the other sets the permissions."""
     Core = pytest.importorskip("openvino", reason="OpenVINO is not installed").Core
     compile_model = Core.compile_model

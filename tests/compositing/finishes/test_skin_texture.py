@@ -119,4 +119,4 @@ def test_the_gpu_does_the_same() -> None:
     made = (planes + change).round().clamp(0, 255)[0].permute(1, 2, 0).numpy()
     away = np.abs(made - smoothed(ours, tables))
     assert away.max() <= 3  # of three roundings
-    assert away.mean() < 0.1
+    assert away.mean() < 0.5
