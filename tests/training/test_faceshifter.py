@@ -24,8 +24,9 @@ from rtswap.core.errors import UsageError
 from rtswap.networks.landmarks import place
 from rtswap.training.crowd import Crowd
 from rtswap.training.recipes.faceshifter import losses
+from rtswap.training.recipes.faceshifter.critic import Critic
 from rtswap.training.recipes.faceshifter.hear import Hear, cluttered, lost
-from rtswap.training.recipes.faceshifter.network import PAPER, Aad, Aei, Bound, Critic, Dims
+from rtswap.training.recipes.faceshifter.network import PAPER, Aad, Aei, Bound, Dims
 from rtswap.training.recipes.faceshifter.recipe import FaceShifterRecipe, dims_of
 from rtswap.training.recipes.faceshifter.samples import Portraits, seen_by_recogniser
 from rtswap.training.recipes.faceshifter.spec import SPECS

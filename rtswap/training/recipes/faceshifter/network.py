@@ -22,6 +22,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from rtswap.training.recipes.faceshifter.softened import Softened
+
 SLOPE = 0.1
 IDENTITY = 128
 """Length of an embedding of the recogniser."""
@@ -54,6 +56,10 @@ class Dims:
     norm: Literal["batch", "instance"] = "batch"
     bias: bool = False
     """Of the convolutions."""
+    softened: bool = False
+    """Whether the attribute encoder sees the face itself blurred."""
+    template: str = "whole"
+    """By which faces are aligned."""
 
     @property
     def maps(self) -> list[int]:
@@ -265,6 +271,7 @@ class Aei(nn.Module):
     def __init__(self, dims: Dims) -> None:
         super().__init__()
         self.dims = dims
+        self.softened = Softened(dims.template, dims.resolution) if dims.softened else nn.Identity()
         self.encoder = AttributeEncoder(dims)
         self.photo = PhotoEncoder(dims) if dims.photo else None
         self.generator = Generator(dims)
@@ -279,6 +286,7 @@ class Aei(nn.Module):
 
     def attributes(self, faces: Tensor, warped: Tensor | None = None) -> list[Tensor]:
         """Maps of pictures (N, 3, R, R) and, assisted, of those of the source's face in place of the target's."""
+        faces = self.softened(faces)
         return self.encoder(faces if warped is None else torch.cat([faces, warped], 1))
 
     def made(self, attributes: list[Tensor], bound: Bound, warped: Tensor | None = None) -> Tensor:
@@ -315,34 +323,3 @@ class FaceShifter(nn.Module):
         self.aei, self.hear = aei, hear
         self.register_buffer("mending", torch.zeros((), dtype=torch.int64))
         """1 as soon as AEI-Net has learnt and HEAR-Net learns."""
-
-
-class Patches(nn.Sequential):
-    """Pictures (N, 3, R, R) -> how real each patch looks (N, 1, r, r). ``sizes``: channels of layers that halve the
-    side; ``deep``: of one more that does not, 0: none."""
-
-    def __init__(self, sizes: tuple[int, ...], deep: int) -> None:
-        layers: list[nn.Module] = []
-        for number, (a, b) in enumerate(pairwise((3, *sizes, *([deep] if deep else [])))):
-            layers.append(nn.Conv2d(a, b, 4, 2 if number < len(sizes) else 1, 2))
-            if deep and number:
-                layers.append(nn.InstanceNorm2d(b))
-            layers.append(nn.LeakyReLU(0.2))
-        super().__init__(*layers, nn.Conv2d(deep or sizes[-1], 1, 4, 1, 2))
-
-
-class Critic(nn.Module):
-    """Looks at pictures (N, 3, R, R) at ``scales``, each half as large as the one before."""
-
-    def __init__(self, sizes: tuple[int, ...], deep: int, scales: int) -> None:
-        super().__init__()
-        self.scales = nn.ModuleList(Patches(sizes, deep) for _ in range(scales))
-
-    def forward(self, pictures: Tensor) -> list[Tensor]:
-        """Scores of the patches at each scale."""
-        found = []
-        for number, patches in enumerate(self.scales):
-            if number:
-                pictures = functional.avg_pool2d(pictures, 3, 2, 1, count_include_pad=False)
-            found.append(patches(pictures))
-        return found

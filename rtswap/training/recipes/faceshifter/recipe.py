@@ -34,9 +34,10 @@ from rtswap.training.losses import decibels, edges
 from rtswap.training.pictures import write_sheet
 from rtswap.training.recipe import Moment, Recipe, Terms, descend, weighted
 from rtswap.training.recipes.faceshifter import losses
+from rtswap.training.recipes.faceshifter.critic import Critic
 from rtswap.training.recipes.faceshifter.graphs import BindGraph, FrameGraph
 from rtswap.training.recipes.faceshifter.hear import Embedder, Hear, MendedFrameGraph, cluttered, lost
-from rtswap.training.recipes.faceshifter.network import PAPER, Aei, Critic, Dims, FaceShifter
+from rtswap.training.recipes.faceshifter.network import PAPER, Aei, Dims, FaceShifter
 from rtswap.training.recipes.faceshifter.samples import TRIED, Batch, Portraits, assisted_batch, taught_batch, tried
 from rtswap.training.system_file import Graph
 from rtswap.training.triplets import supply
@@ -76,7 +77,8 @@ class FaceShifterRecipe(Recipe):
     def __init__(self, args: argparse.Namespace, crowd: Crowd) -> None:
         self.assisted = args.variant == "assisted"
         self.taught = not self.assisted and args.teacher == "mesh"
-        self.dims = dims_of(args.layout, args.resolution, assisted=self.assisted)
+        dims = dims_of(args.layout, args.resolution, assisted=self.assisted)
+        self.dims = replace(dims, softened=self.taught, template=args.template)
         if self.assisted and args.hear:
             raise UsageError(
                 "--hear mends what a faithful generator loses", do="Leave it out, or --variant assisted."
