@@ -46,7 +46,9 @@ def read_model_file(model: Path | str | bytes) -> bytes:
         )
     if reason := why_refused(content):
         raise ModelError(
-            f"{name} is not a self-contained ONNX file", expected="weights and operators inside the file", got=reason
+            f"{name} is not a complete, self-contained ONNX file",
+            expected="a whole file with its weights and operators inside",
+            got=reason,
         )
     return content
 
