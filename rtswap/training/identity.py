@@ -26,12 +26,10 @@ logarithm."""
 TONE, CURVE, NOISE, BLUR_PX = 0.12, 0.15, 4.0, 2.0
 """Sigmas of the logarithms of each colour and of the gamma that it gives the face, of its noise in levels, and of its
 blur, of which each face gets a random share."""
-REFERENCE = (2.0, 0.5, 0.1, 0.0)
+REFERENCE = (0.6, 0.6, 0.2, 0.0)
 """Weights of the recogniser's stages where a reference is known. Of six pictures that were optimised against it the
 first stage made dlib's cosine to the source .75 and to the target .06, the second .49 and .18, the third .26 and
 .43."""
-VECTOR = 0.2
-"""How much the identity vector counts beside a reference: the more, the less dlib sees the source."""
 STAGES = (0.1, 0.3, 0.1, 0.01)
 """Weights of the recogniser's stages, the largest maps first."""
 CELLS = 32
@@ -71,8 +69,7 @@ class IdentityLoss(nn.Module):
     view of it paints them. So each face is seen anew at each step: placed, toned, greyed, blurred and with noise at
     random (expectation over transformations, Athalye et al. 2018). Where a *reference* is known, a picture of what
     should come out, say the truth of a turned triplet or the swap of ``mesh``, features of all stages must be those
-    of the reference in the same view: unlike one vector, they cannot be had without its eyes, nose and mouth. The
-    vector then counts little: it is what is easily fooled.
+    of the reference in the same view: unlike one vector, they cannot be had without its eyes, nose and mouth.
     """
 
     def __init__(self, recogniser: Recogniser) -> None:
@@ -93,7 +90,7 @@ class IdentityLoss(nn.Module):
             return off
         with torch.no_grad():
             goals = network.stages(self.recogniser.exposed(view.of(reference)))
-        return VECTOR * off + features_apart(stages, goals, REFERENCE)
+        return off + features_apart(stages, goals, REFERENCE)
 
 
 class View(NamedTuple):

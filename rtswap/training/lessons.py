@@ -19,10 +19,15 @@ from rtswap.training.crowd import Crowd
 from rtswap.training.triplets import Triplets, supply
 from rtswap.training.warp import Variation, draw_maps, placed
 from rtswap.vision.resample import looked_up
+from rtswap.vision.topology import LEFT_EYE, NOSE_TIP, RIGHT_EYE
 
 FACE = Variation(turn=6.0, zoom=0.06, shift=0.02, warp=0.0)
 PHOTO = Variation(turn=8.0, zoom=0.08, shift=0.03, warp=0.0)
 """How both are placed anew each time; both or neither are mirrored."""
+
+DRAWN = 3
+"""Of so many triplets the one is learnt whose photo is turned most as its target is: what a photo shows at a place
+then tells what belongs there."""
 
 
 class Lessons(NamedTuple):
@@ -59,8 +64,20 @@ def numbered_triplets(
         yield drawn
 
 
+def turned_alike(rows: Triplets) -> Triplets:
+    """Of each ``DRAWN`` rows the one whose faces are turned most alike, by where the nose stands between the eyes."""
+
+    def turn(points: NDArray[np.float32]) -> NDArray[np.float32]:
+        left, right, nose = (points[:, ring, 0].mean(1) for ring in (LEFT_EYE, RIGHT_EYE, [NOSE_TIP]))
+        return np.asarray((nose - (left + right) / 2) / np.abs(right - left).clip(1))
+
+    off = np.abs(turn(rows.photo_points) - turn(rows.target_points)).reshape(-1, DRAWN)
+    return rows.part(off.argmin(1) + DRAWN * np.arange(len(off)))
+
+
 def lessons(rows: Triplets, rng: np.random.Generator) -> Lessons:
-    """``rows``, each placed anew."""
+    """Of each ``DRAWN`` rows one, placed anew."""
+    rows = turned_alike(rows)
     samples = [_lesson(rows, k, rng) for k in range(len(rows))]
     return Lessons(*(np.stack(part) for part in zip(*samples, strict=True)))
 

@@ -15,6 +15,7 @@ pytest.importorskip("torch", reason="torch is not installed: it is needed to tra
 
 import torch
 from facesets import make_record
+from people import place_mesh
 from small_crowd import MadeTriplets, small_crowd
 from small_recipes import one_shot_arguments
 from torch import Tensor
@@ -23,7 +24,7 @@ from training_clock import Seconds
 from rtswap.core.errors import UsageError
 from rtswap.networks.landmarks import place
 from rtswap.training.crowd import Crowd
-from rtswap.training.lessons import lessons
+from rtswap.training.lessons import DRAWN, lessons, turned_alike
 from rtswap.training.recipes.faceshifter import losses
 from rtswap.training.recipes.faceshifter.critic import Critic
 from rtswap.training.recipes.faceshifter.hear import Hear, cluttered, lost
@@ -243,16 +244,27 @@ def test_what_the_photo_shows_at_a_place_reaches_that_place() -> None:
 
 def test_lessons_fit_together_and_are_the_same_each_time() -> None:
     people = small_crowd(8, 64)
-    rows = MadeTriplets(people).batch(np.random.default_rng(1), 2, 2)
+    rows = MadeTriplets(people).batch(np.random.default_rng(1), 2 * DRAWN, 2 * DRAWN)
+    chosen = turned_alike(rows)
     one, again, other = (lessons(rows, np.random.default_rng(seed)) for seed in (3, 3, 4))
     assert all(np.array_equal(a, b) for a, b in zip(one, again, strict=True))
     assert not np.array_equal(one.faces, other.faces)
-    assert np.array_equal(one.source, rows.source)
+    assert np.array_equal(one.source, chosen.source)
+    assert chosen.known.tolist() == [True, True, False, False]
     for k, points in enumerate(one.points):
         at = tuple(np.round(points[[33, 263], 1::-1]).astype(int).T)
         assert one.masks[k][at].all(), "landmarks went where their face went"
-    known, cross = (one.truth[k][one.masks[k] > 0].mean() / people.pictures[rows.goal[k]].mean() for k in (0, 3))
+    known, cross = (one.truth[k][one.masks[k] > 0].mean() / people.pictures[chosen.goal[k]].mean() for k in (0, 3))
     assert known > 1.5 * cross, "the person's own picture, and what mesh made, which is darker here"
+
+
+def test_of_three_triplets_the_one_is_learnt_whose_faces_are_turned_alike() -> None:
+    people = small_crowd(6, 64)
+    rows = MadeTriplets(people).batch(np.random.default_rng(1), DRAWN, 0)
+    yaws = [place_mesh(40.0, (32.0, 32.0), yaw=yaw) for yaw in (0.0, 20.0, -15.0)]
+    photos, targets = (np.stack([yaws[k] for k in order]) for order in ((0, 1, 1), (1, 2, 1)))
+    found = turned_alike(replace(rows, photo_points=photos, target_points=targets))
+    assert np.array_equal(found.source, rows.source[2:])
 
 
 def test_two_pictures_are_learnt_by_heart() -> None:

@@ -29,7 +29,7 @@ from rtswap.core.errors import UsageError
 from rtswap.training.crowd import Crowd
 from rtswap.training.identity import IdentityLoss, Recogniser
 from rtswap.training.layers import to_pictures
-from rtswap.training.lessons import lessons, numbered_triplets
+from rtswap.training.lessons import DRAWN, lessons, numbered_triplets
 from rtswap.training.losses import decibels, edges
 from rtswap.training.pictures import write_sheet
 from rtswap.training.recipe import Moment, Recipe, Terms, descend, weighted
@@ -56,6 +56,8 @@ SHOWN_WHOLE = 0.2
 ASSISTED_PULL, NEAR = 0.2, 0.25
 """Of an assisted generator: how much identity counts, beside a faithful one's, since ``mesh`` has brought most of it;
 and how much it counts to stay near the swap of ``mesh``, where no truth is known."""
+TAUGHT_PULL = 2.0
+"""How much identity counts where a reference is known, beside where it is not."""
 SHOWN = 8
 """Rows of the sheet."""
 
@@ -106,8 +108,9 @@ class FaceShifterRecipe(Recipe):
     @contextmanager
     def _triplets(self, seed: int) -> Iterator[Iterator[Batch]]:
         args, known, folder = self.args, self._learnt.embeddings, self.args.out / "triplets"
+        rows = args.batch * (DRAWN if self.taught else 1)
         with numbered_triplets(
-            self._learnt, folder, args.resolution, args.batch, seed=args.seed, workers=args.workers
+            self._learnt, folder, args.resolution, rows, seed=args.seed, workers=args.workers
         ) as drawn:
             batches = map(drawn, count(seed))
             if self.taught:
@@ -213,7 +216,7 @@ class FaceShifterRecipe(Recipe):
         return {
             "same": losses.reconstruction(made, batch.truth, weight),
             "edges": edges(made, batch.truth, weight),
-            "identity": self.args.identity_weight * off,
+            "identity": TAUGHT_PULL * self.args.identity_weight * off,
         }, made
 
     def hear_terms(self, batch: Batch) -> Terms:

@@ -26,7 +26,7 @@ from rtswap.core.errors import UsageError, reason
 from rtswap.training.crowd import Crowd
 from rtswap.training.identity import IdentityLoss, Perception, Recogniser
 from rtswap.training.layers import to_pictures
-from rtswap.training.lessons import lessons, numbered_triplets
+from rtswap.training.lessons import DRAWN, lessons, numbered_triplets
 from rtswap.training.losses import decibels, edges
 from rtswap.training.pictures import write_sheet
 from rtswap.training.recipe import Moment, Recipe, Terms, descend, weighted
@@ -124,9 +124,9 @@ class StyleRecipe(Recipe):
 
             @cache
             def drawn() -> Callable[[int], tuple[Triplets, np.random.Generator]]:
-                folder, side = args.out / "triplets", args.resolution
+                folder, side, rows = args.out / "triplets", args.resolution, DRAWN * args.batch
                 return stack.enter_context(
-                    numbered_triplets(self._larger, folder, side, args.batch, seed=args.seed, workers=args.workers)
+                    numbered_triplets(self._larger, folder, side, rows, seed=args.seed, workers=args.workers)
                 )
 
             def endless() -> Iterator[Batch]:
