@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import multiprocessing
 
+from rtswap.core.files import replacing
+
 Shard = dict[str, NDArray[Any]]
 """Named arrays whose first axis counts the rows."""
 SUFFIX = ".npz"
@@ -35,11 +37,9 @@ def write_shards(folder: Path, numbers: Iterable[int], make: Callable[[int], Ite
         if path.exists():
             continue
         rows = list(make(number))
-        temporary = path.with_suffix(".part")
-        with temporary.open("wb") as file:
-            columns: Shard = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+        columns: Shard = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+        with replacing(path) as file:
             np.savez(file, allow_pickle=False, **columns)
-        temporary.replace(path)
 
 
 def shards(folder: Path) -> list[Path]:
