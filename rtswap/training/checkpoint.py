@@ -28,9 +28,9 @@ def read_checkpoint(path: Path, device: str = "cpu", do: str = "Remove it to tra
     try:
         with open_regular(path) as file:
             with zipfile.ZipFile(file) as pack:
-                grown = sum(entry.file_size for entry in pack.infolist()) > path.stat().st_size
-                if grown or pack.testzip():
-                    raise ValueError("compressed, or damaged")
+                check_uncompressed(pack, path)
+                if pack.testzip():
+                    raise ValueError("damaged")
             file.seek(0)
             state = torch.load(file, map_location=device, weights_only=True)
         if not isinstance(state, dict):
@@ -39,6 +39,12 @@ def read_checkpoint(path: Path, device: str = "cpu", do: str = "Remove it to tra
         got = reason(error) if isinstance(error, OSError) else "a damaged file, or one of another kind"
         raise ModelError(f"cannot read the checkpoint {path}", got=got, do=do) from None
     return state
+
+
+def check_uncompressed(pack: zipfile.ZipFile, path: Path) -> None:
+    """Raise ValueError for a zip file whose content is larger than itself."""
+    if sum(entry.file_size for entry in pack.infolist()) > path.stat().st_size:
+        raise ValueError("compressed data")
 
 
 def load_part(part: nn.Module | torch.optim.Optimizer, state: Any) -> None:
