@@ -20,7 +20,7 @@ from rtswap.app.program import Event, Program
 from rtswap.core.errors import ConfigError, InputError, OutputError
 from rtswap.core.parts import InputRequest, OutputRequest
 from rtswap.core.protocols import Input, Output
-from rtswap.core.text import clock
+from rtswap.core.text import clock, plural
 from rtswap.core.types import Frame, StreamInfo
 from rtswap.media.excerpt import Excerpt
 from rtswap.media.inputs import check_input, open_input
@@ -101,7 +101,7 @@ def run(config: Config, console: Console) -> dict[str, Any]:
         rule = read_swap_rules(config)[number]
         event(f"{rule}: nobody in the picture was recognised as {rule.person}")
     if metrics.frames and metrics.first_swap_at is None:
-        event("no face was swapped in any frame: is a face in view, large enough and turned to the camera?")
+        event(_why_none(metrics.failures, metrics.frames))
     return metrics.summary() | {
         "live": input.info.live,
         "completed": session.completed,
@@ -234,6 +234,13 @@ def _show(console: Console, metrics: Metrics, info: StreamInfo, left_out: int) -
         console.status(line)
     else:
         console.progress(metrics.frames + left_out, info.frame_count, line)
+
+
+def _why_none(failures: int, frames: int) -> str:
+    """Say why no frame shows a swap. ``failures``: frames in which a part failed."""
+    if 2 * failures >= frames:
+        return f"no face was swapped: something failed in {failures} of {plural(frames, 'frame')}, see above"
+    return "no face was swapped in any frame: is a face in view, large enough and turned to the camera?"
 
 
 def _since_start(at: float | None) -> float | None:

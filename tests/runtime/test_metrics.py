@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rtswap.core.errors import OutputError
+from rtswap.runtime.guard import Reason
 from rtswap.runtime.metrics import Histogram, Metrics, MetricsLog, Spans, prometheus, status_line
 
 
@@ -160,6 +161,14 @@ def test_frames_are_counted_by_what_became_of_their_faces() -> None:
     summary = metrics.summary()
     assert summary["frames_covered_because"] == {"a": 2, "b": 1}
     assert (summary["frames_covered"], summary["frames_plain"]) == (2, 2)
+
+
+def test_of_equally_frequent_reasons_a_failure_is_named_first() -> None:
+    metrics = played(2)
+    for _ in range(2):
+        metrics.add_outcome(swapped=0, covered=2, reasons=[Reason.DOUBT, Reason.FAILURE])
+    assert [*metrics.summary()["frames_covered_because"]] == [Reason.FAILURE, Reason.DOUBT]
+    assert metrics.failures == 2
 
 
 def test_prometheus_text_can_be_parsed_and_is_in_seconds() -> None:
