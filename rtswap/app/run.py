@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -148,33 +149,22 @@ def _outputs(
     """Open the outputs. Return the window separately, since it must run on the main thread."""
     wanted = list(config.output.to) or [_default_output(info)]
 
-    def opened(address: str) -> Output:
-        return open_output(
-            address,
-            OutputRequest(
-                fps=info.fps,
-                codec=config.output.codec,
-                crf=config.output.crf,
-                bitrate=config.output.bitrate,
-                audio_from=None if info.live or config.output.no_audio else info.audio_path,
-                audio_start_s=info.audio_start_s,
-                audio_end_s=info.audio_end_s,
-                live_sound=None if config.output.no_audio else info.live_sound,
-                overwrite=config.output.overwrite,
-                live=info.live,
-                tls_ca=config.network.tls_ca,
-                sign=sign,
-                on_event=event,
-                on_key=controls.press,
-                paced=not info.live and set(wanted) == {"window"},
-                overlay=controls.overlay,
-            ),
-        )
-
+    request = replace(
+        _request(config, info, sign, event),
+        audio_from=None if info.live or config.output.no_audio else info.audio_path,
+        audio_start_s=info.audio_start_s,
+        audio_end_s=info.audio_end_s,
+        overwrite=config.output.overwrite,
+        live=info.live,
+        tls_ca=config.network.tls_ca,
+        on_key=controls.press,
+        paced=not info.live and set(wanted) == {"window"},
+        overlay=controls.overlay,
+    )
     outputs: list[Output] = []
     try:
         for address in wanted:
-            outputs.append(opened(address))
+            outputs.append(open_output(address, request))
     except BaseException:
         for output in outputs:
             output.close()
@@ -206,24 +196,26 @@ def _default_output(info: StreamInfo) -> str:
     )
 
 
+def _request(config: Config, info: StreamInfo, sign: Sign, event: Event) -> OutputRequest:
+    """What outputs and recordings have in common."""
+    output = config.output
+    return OutputRequest(
+        fps=info.fps,
+        codec=output.codec,
+        crf=output.crf,
+        bitrate=output.bitrate,
+        live_sound=None if output.no_audio else info.live_sound,
+        sign=sign,
+        on_event=event,
+    )
+
+
 def _recorder(config: Config, info: StreamInfo, sign: Sign, event: Event) -> Callable[[], Output]:
     """Return a function that opens a new recording, for the key r."""
 
     def record() -> Output:
         name = time.strftime("rtswap-%Y%m%d-%H%M%S.mp4")
-        return open_output(
-            name,
-            OutputRequest(
-                fps=info.fps,
-                codec=config.output.codec,
-                crf=config.output.crf,
-                bitrate=config.output.bitrate,
-                live=True,
-                live_sound=None if config.output.no_audio else info.live_sound,
-                sign=sign,
-                on_event=event,
-            ),
-        )
+        return open_output(name, replace(_request(config, info, sign, event), live=True))
 
     return record
 
