@@ -29,6 +29,7 @@ from rtswap.media.inputs.image import ImageInput
 from rtswap.media.outputs import check_output, open_output
 from rtswap.runtime.controls import Controls, Looks
 from rtswap.runtime.metrics import Metrics, MetricsLog, status_line
+from rtswap.runtime.pipeline import Pipeline
 
 DEFAULT_SIZE, DEFAULT_FPS = (1280, 720), 30.0
 
@@ -37,10 +38,6 @@ def run(config: Config, console: Console) -> dict[str, Any]:
     """Swap until the input ends and return the summary. Raises RtswapError."""
     event = console.event
     _check(config)
-    refuse_losses(config)
-    check_input(config.input.address)
-    for address in config.output.to:
-        check_output(address, OutputRequest(codec=config.output.codec, overwrite=config.output.overwrite))
     if config.metrics.log:
         console.open_log(Path(config.metrics.log).expanduser())
     program = Program(config, on_event=event, ask=True)
@@ -92,17 +89,7 @@ def run(config: Config, console: Console) -> dict[str, Any]:
         if session.completed and metrics.frames and not input.info.live:
             done = metrics.frames + len(unswapped)
             console.progress(done, done, status_line(metrics, live=False))
-    if unswapped and not metrics.frames:
-        what = unswapped[0] if len(unswapped) == 1 else f"any of the {len(unswapped)} pictures"
-        raise InputError(
-            f"no face was swapped in {what}; nothing was written",
-            do="Use pictures in which a face is large enough and turned to the camera.",
-        )
-    for number in pipeline.mapping.unmet:
-        rule = read_swap_rules(config)[number]
-        event(f"{rule}: nobody in the picture was recognised as {rule.person}")
-    if metrics.frames and metrics.first_swap_at is None:
-        event(_why_none(metrics.failures, metrics.frames))
+    _report(config, metrics, pipeline, unswapped, event)
     return metrics.summary() | {
         "live": input.info.live,
         "completed": session.completed,
@@ -114,13 +101,32 @@ def run(config: Config, console: Console) -> dict[str, Any]:
     }
 
 
+def _report(config: Config, metrics: Metrics, pipeline: Pipeline, unswapped: list[str], event: Event) -> None:
+    """Say what was not done. Raises InputError if nothing was written."""
+    if unswapped and not metrics.frames:
+        what = unswapped[0] if len(unswapped) == 1 else f"any of the {len(unswapped)} pictures"
+        raise InputError(
+            f"no face was swapped in {what}; nothing was written",
+            do="Use pictures in which a face is large enough and turned to the camera.",
+        )
+    for number in pipeline.mapping.unmet:
+        rule = read_swap_rules(config)[number]
+        event(f"{rule}: nobody in the picture was recognised as {rule.person}")
+    if metrics.frames and metrics.first_swap_at is None:
+        event(_why_none(metrics.failures, metrics.frames))
+
+
 def _check(config: Config) -> None:
-    """Raise ConfigError for settings that contradict each other."""
+    """Raise for settings that contradict each other, would lose a file, or name no input or output."""
     if config.output.crf is not None and config.output.bitrate is not None:
         raise ConfigError("--crf and --bitrate exclude each other", do="Remove one of them.")
     if config.input.last_s <= config.input.start_s:
         got = f"{clock(config.input.start_s, 1)} and {clock(config.input.last_s, 1)}"
         raise ConfigError("--start must be before --end", got=got)
+    refuse_losses(config)
+    check_input(config.input.address)
+    for address in config.output.to:
+        check_output(address, OutputRequest(codec=config.output.codec, overwrite=config.output.overwrite))
 
 
 def _open_input(config: Config, event: Event) -> Input:
