@@ -134,7 +134,7 @@ def supply(
     folder: Path,
     side: int,
     *,
-    count: int = 40,
+    count: int = 50,
     least: int = 2,
     makers: int = 1,
     seed: int = 0,
