@@ -15,14 +15,14 @@ from contextlib import ExitStack, contextmanager
 from functools import cache
 from itertools import count
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rtswap.core.errors import UsageError, reason
+from rtswap.core.errors import UsageError
+from rtswap.training.checkpoint import read_checkpoint
 from rtswap.training.crowd import Crowd
 from rtswap.training.identity import IdentityLoss, Perception, Recogniser
 from rtswap.training.layers import to_pictures
@@ -266,14 +266,17 @@ def check_split(rows: int, dims: Dims, flag: str) -> int:
 
 
 def read_prior(path: Path, prior: nn.Module) -> dict[str, Tensor]:
-    """The averaged prior of a checkpoint of FSLSD or MegaFS. Raises UsageError for another file."""
+    """The averaged prior of a checkpoint of FSLSD or MegaFS. Raises ModelError and UsageError for another file."""
     do = "Give a checkpoint.pt of fslsd or megafs with the same --resolution and --prior-layout."
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)["shadow"]
-    except (OSError, RuntimeError, EOFError, UnpicklingError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"cannot read the prior {path}", got=reason(error), do=do) from None
-    found = {name.removeprefix("prior."): value for name, value in state.items() if name.startswith("prior.")}
+    state = read_checkpoint(path, do=do).get("shadow")
+    found = (
+        {name.removeprefix("prior."): value for name, value in state.items() if str(name).startswith("prior.")}
+        if isinstance(state, dict)
+        else {}
+    )
     wanted = prior.state_dict()
-    if found.keys() != wanted.keys() or any(found[name].shape != wanted[name].shape for name in wanted):
+    if found.keys() != wanted.keys() or any(
+        getattr(found[name], "shape", None) != wanted[name].shape for name in wanted
+    ):
         raise UsageError(f"{path} holds another prior", do=do)
     return found
