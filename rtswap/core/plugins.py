@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields, replace
 from functools import wraps
 from importlib import import_module
 from pkgutil import iter_modules
+from threading import current_thread, main_thread
 from typing import Any, TypeVar
 
 from rtswap.core.errors import InputError, ModelError, OutputError, RtswapError, UsageError, reason
@@ -97,7 +98,9 @@ class _Named:
             yield
         except RtswapError:
             raise
-        except (Exception, SystemExit) as error:
+        except (Exception, SystemExit, KeyboardInterrupt) as error:
+            if isinstance(error, KeyboardInterrupt) and current_thread() is main_thread():
+                raise  # Ctrl-C reaches the main thread alone
             do = "Run again with --debug for a traceback."
             raise self.error(f"{self.name} failed in {what}", got=_kind_and_reason(error), do=do) from error
 

@@ -64,7 +64,9 @@ class Sender:
                 self._sent(self, marked)
             elif self._live and self._last is not None and time.perf_counter() - self._sent_at >= REPEAT_AFTER_S:
                 self._send(self._repeat(self._last), self._last)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - raised by run
+        except BaseException as error:
+            if self._thread is None and isinstance(error, KeyboardInterrupt):
+                raise
             self._give_up(error)
 
     def newly_slow(self, seconds: float) -> bool:

@@ -14,6 +14,7 @@ from paths import ASSETS, ROOT
 from rtswap.core.errors import InputError, ModelError, OutputError, RtswapError, UsageError
 from rtswap.core.parts import InputSpec, OutputSpec, SwapperSpec
 from rtswap.core.plugins import plugin
+from rtswap.runtime.sender import Sender
 
 PART = """
 import sys
@@ -97,6 +98,25 @@ def test_its_failure_names_it_in_one_line(fault: str, site: Path) -> None:
     kind = OutputError if what in ("send", "close") else kinds.get(what, ModelError)
     with pytest.raises(kind, match=r"\A[^\n]*the plugin bad of the package badpkg[^\n]*\Z"):
         use(what)
+
+
+def test_what_looks_like_ctrl_c_in_a_thread_of_an_output_is_its_failure(site: Path) -> None:
+    (site / "bad_part.py").write_text(
+        PART.replace("sys.exit(7)", "raise KeyboardInterrupt").format(fault="send exits")
+    )
+    output: Any = plugin("rtswap.outputs", "bad", OutputSpec).open("bad:", None)  # type: ignore[arg-type]
+    with pytest.raises(KeyboardInterrupt):
+        output.send(None)
+    failures: list[BaseException] = []
+
+    def failed(_: Sender, error: BaseException) -> None:
+        failures.append(error)
+
+    sender = Sender(output, live=False, repeat=lambda one: one, sent=lambda *_: None, failed=failed)
+    sender.start()
+    sender.box.put(object())  # type: ignore[arg-type]
+    sender.finish(5)
+    assert [type(error) for error in failures] == [OutputError]
 
 
 def test_a_part_that_is_incomplete_is_one_error_and_still_lacks_what_it_lacks(site: Path) -> None:
