@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rtswap.core.errors import EngineError, ModelError
+from rtswap.core.errors import EngineError, ModelError, reason
 from rtswap.core.types import Tensor
 from rtswap.engines.onnx_fields import why_refused
 
@@ -72,7 +72,7 @@ def _read(path: Path, name: str) -> bytes:
     except FileNotFoundError as error:
         raise ModelError(f"{name} does not exist", expected="an ONNX file") from error
     except OSError as error:
-        raise ModelError(f"{name} cannot be read", got=str(error)) from error
+        raise ModelError(f"{name} cannot be read", got=reason(error)) from error
 
 
 def check_inputs(specs: tuple[TensorSpec, ...], inputs: Mapping[str, Tensor]) -> list[Tensor]:

@@ -25,6 +25,8 @@ SIDE = 32
 """Both sides of the picture are multiples of it."""
 ONE_HEAD = 0.4
 """Squares whose middles are nearer than this share of their side are one head."""
+WITHIN = 0.5
+"""Unless one is less than so many times as large: a picture that is held before a face, say."""
 Floats = NDArray[np.float32]
 
 
@@ -87,6 +89,8 @@ def only_once(boxes: Floats) -> Floats:
     for row, box in enumerate(boxes):
         others = boxes[kept]
         apart = np.hypot(*(others[:, :2] + others[:, 2:4] - box[:2] - box[2:4]).T) / 2
-        if not (apart < ONE_HEAD * np.maximum(others[:, 2] - others[:, 0], box[2] - box[0])).any():
+        sides, side = others[:, 2] - others[:, 0], box[2] - box[0]
+        larger, smaller = np.maximum(sides, side), np.minimum(sides, side)
+        if not ((apart < ONE_HEAD * larger) & (smaller >= WITHIN * larger)).any():
             kept.append(row)
     return boxes[kept]

@@ -174,10 +174,6 @@ class Metrics:
                 "faces_per_frame": round(self._faces / self._frames, 3) if self._frames else 0.0,
             }
 
-    def to_json(self) -> str:
-        """``summary`` as one JSON document."""
-        return json.dumps(self.summary(), indent=2)
-
     def totals(self) -> dict[str, tuple[int, float]]:
         """Number of runs and total seconds per stage."""
         with self._lock:

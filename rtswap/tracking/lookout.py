@@ -44,7 +44,10 @@ CHANGE = 0.05
 MOST_SKIPPED = 7
 """Frames in a row in which nothing changed that are not looked at."""
 AROUND_FACE = 0.3
-"""Margin of a swapped face, in its longer side, in which changes call for no look: that is its own head."""
+"""Margin of a swapped face, in its longer side, in which small changes call for no look: that is its own head."""
+POPPED_UP = 0.7
+"""Difference of a block within the face from the last frame that does, in standard deviations of the picture: a
+picture is held before it, say."""
 ANOTHER_SCENE = 0.6
 """Mean difference of two pictures' blocks, each of mean 0 and deviation 1, that only a cut reaches. Two scenes that
 have nothing in common differ by 1.13."""
@@ -92,14 +95,14 @@ class Sentinel:
         size = picture.shape[1] // BLOCK, picture.shape[0] // BLOCK
         blocks = cv2.resize(gray, size, interpolation=cv2.INTER_AREA).astype(np.float32)
         spread = float(blocks.std())
-        cut = self._last is not None and is_another_scene(self._last, blocks)
-        self._last = blocks
+        before, self._last = self._last, blocks
+        cut = before is not None and is_another_scene(before, blocks)
         scale = np.tile(np.divide(image.shape[1::-1], picture.shape[1::-1]), 2).astype(np.float32)
         known = [(box / scale / BLOCK).astype(np.float32) for box in settled]
         if cut:
             self._neighbours.reset()
             self._examined = []
-        if cut or self._skipped >= MOST_SKIPPED or self._has_changed(blocks, spread, known):
+        if cut or self._skipped >= MOST_SKIPPED or self._has_changed(blocks, spread, known, before):
             flat = int(np.ptp(gray)) <= 1  # one grey value: nobody can be in it
             self._found = np.zeros((0, 5), np.float32) if flat else self._model.find(picture, UNSURE[0])
             if not (settled or flat or self._photos):
@@ -160,11 +163,14 @@ class Sentinel:
         first = _score_in_middle(self._beside, square)
         return (first + _score_in_middle(self._model, square)) / 2 if first >= 2 * self._confirmed - 1 else 0.0
 
-    def _has_changed(self, blocks: Floats, spread: float, known: Sequence[Box]) -> bool:
-        if self._looked is None or self._looked.shape != blocks.shape:
+    def _has_changed(self, blocks: Floats, spread: float, known: Sequence[Box], before: Floats | None) -> bool:
+        if self._looked is None or before is None or self._looked.shape != blocks.shape:
             return True
-        change = cv2.absdiff(blocks, self._looked)
+        change, sudden = cv2.absdiff(blocks, self._looked), cv2.absdiff(blocks, before)
         for x1, y1, x2, y2 in known:
+            within = sudden[max(int(y1), 0) : max(int(y2), 0), max(int(x1), 0) : max(int(x2), 0)]
+            if float(within.max(initial=0)) > max(LEAST_CHANGE, POPPED_UP * spread):
+                return True
             margin = AROUND_FACE * max(x2 - x1, y2 - y1)
             left, top = max(int(x1 - margin), 0), max(int(y1 - margin), 0)
             change[top : max(int(y2 + margin) + 1, 0), left : max(int(x2 + margin) + 1, 0)] = 0

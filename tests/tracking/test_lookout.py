@@ -166,6 +166,16 @@ def test_of_squares_that_lie_on_each_other_the_best_is_kept() -> None:
     assert found[:, 4].tolist() == pytest.approx([0.8, 0.7])
 
 
+def test_a_much_smaller_head_before_another_is_kept() -> None:
+    """As a picture is that somebody holds before their face."""
+    maps = [np.zeros((4, 24, 40), np.float32), np.zeros((4, 12, 20), np.float32), np.zeros((4, 6, 10), np.float32)]
+    maps[1][:, 4, 8] = (0.8, 0, 0, 2.5)
+    maps[2][:, 2, 4] = (0.9, 0, 0, 4)
+    assert decode(maps, 0.5)[:, 4].tolist() == pytest.approx([0.9, 0.8])
+    maps[1][3, 4, 8] = 4.5
+    assert decode(maps, 0.5)[:, 4].tolist() == pytest.approx([0.9])
+
+
 @pytest.mark.parametrize("spoil", ["nan", "constant", "shape", "missing"])
 def test_a_network_that_answers_nonsense_is_a_failure_not_an_empty_picture(spoil: str) -> None:
     with pytest.raises(ModelError, match="second detector"):
@@ -238,11 +248,24 @@ def test_what_moves_within_a_swapped_face_calls_for_no_look_what_moves_beside_it
     face = np.array([100, 100, 180, 200], np.float32)
     watch.look(image, [face])
     image = image.copy()
-    image[130:170, 120:160] = 255
+    image[130:170, 120:160] += np.uint8(25)
     watch.look(image, [face])
     assert network.runs == 1
     watch.look(np.roll(image, 60, 1), [face])
     assert network.runs == 2
+
+
+def test_what_pops_up_within_a_swapped_face_is_looked_at_at_once() -> None:
+    network = Marked()
+    watch, image = sentinel(HeadModel(network)), scene(1)
+    face = np.array([100, 100, 180, 200], np.float32)
+    watch.look(image, [face])
+    image = image.copy()
+    image[130:170, 120:160] = 255 * (image[130:170, 120:160].mean() < 128)
+    watch.look(image, [face])
+    assert network.runs == 2
+    watch.look(image, [face])
+    assert network.runs == 2, "it has been seen"
 
 
 @pytest.mark.parametrize(("beyond", "runs"), [(0.05, 1), (0.4, 2)])
