@@ -61,9 +61,12 @@ reduced in proportion."""
 TINT, LIPS_TINT, OF_TINT = 0.2, 0.4, 0.95
 """Distance in log colour from the surroundings that skin and lips approach: more is coloured light. Share of it that
 is kept."""
+LIPS_LILAC = 0.5
+"""Share that is removed of the blue which lips have beyond their green and red: with all of it they are lilac on
+pinkish skin, with none of it beige on any."""
 SKIN_TINT, LEAST_TINT = 0.32, 0.6
-"""Log of red over blue of average skin: where skin has more colour, so have all tints, and they are reduced to this
-share at most."""
+"""Log of red over blue of average skin: where skin has more colour, so have all its tints, and they are reduced to
+this share at most."""
 MOST_BLACK = 0.6
 """Upper bound on the black level, as a share of the face's mean in its darkest channel."""
 UNLIKE = 0.5
@@ -119,16 +122,17 @@ def ratios_of(texture: Image, face: Mask) -> tuple[Image, SourceLight]:
     mean = (around * skin[..., None]).sum((0, 1)) / max(float(skin.sum()), 1.0) + OFFSET
     logs = np.log(texture + np.float32(OFFSET)) - np.log(resized(around, (SIZE, SIZE)) + np.float32(OFFSET))
     light = (logs @ _WEIGHTS)[..., None]
-    tint = (logs - light) * np.float32(np.clip(SKIN_TINT / max(np.log(mean[2] / mean[0]), 1e-3), LEAST_TINT, 1))
+    lips = resized(blurred(rings_mask((LIPS_OUTER,), 2.0), 1.5), (SIZE, SIZE))[..., None]
+    of_skin = np.float32(np.clip(SKIN_TINT / max(np.log(mean[2] / mean[0]), 1e-3), LEAST_TINT, 1))
+    tint = (logs - light) * (of_skin + (1 - of_skin) * lips)
     light = light - resized(_shadows(block_means(light, (COARSE, COARSE)), skin), (SIZE, SIZE))[..., None]
     light = light - _folds(light[..., 0])[..., None]
-    lips = resized(blurred(rings_mask((LIPS_OUTER,), 2.0), 1.5), (SIZE, SIZE))[..., None]
     broad = blurred(light[..., 0], LIPS_SIGMA)[..., None]
     light = light + lips * np.where(broad > 0, LIPS_BROAD * np.tanh(broad / LIPS_BROAD) - broad, 0)
     hair = np.clip(light / DEEP - 1, 0, 1) * (1 - lips)
     strength = np.maximum(np.linalg.norm(tint, axis=2, keepdims=True), np.float32(1e-6))
     most = TINT + lips * (LIPS_TINT - TINT)
-    tint[..., :1] -= lips * np.maximum(tint[..., :1] - tint[..., 1:].mean(2, keepdims=True), 0)
+    tint[..., :1] -= LIPS_LILAC * lips * np.maximum(tint[..., :1] - tint[..., 1:].mean(2, keepdims=True), 0)
     tint *= (OF_TINT + hair * (HAIR_TINT - OF_TINT)) * most * np.tanh(strength / most) / strength
     brightest, darkest = (
         skin_limit + lips * (lip_limit - skin_limit)

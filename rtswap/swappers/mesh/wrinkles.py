@@ -62,10 +62,11 @@ def shares(motion: Motion, expression: float, shown: Points, target: Points) -> 
     if not any(amounts):
         return None
     share = SHARE * np.minimum(np.array(amounts, np.float32) @ _regions(), 1)
-    size = max(interocular(target), 1e-6)
+    size, some = max(interocular(target), 1e-6), share > FAINTEST
+    x, y = shown[some, :2, None].swapaxes(0, 1)
     for points, clear in ((_HAIR, CLEAR), (_nose(), CLEAR_NOSE)):
-        apart = np.linalg.norm(shown[:, None, :2] - target[None, points, :2], axis=2).min(1) / size
-        share = share * np.clip(apart / clear - 0.3, 0, 1)
+        apart = np.sqrt(((x - target[points, 0]) ** 2 + (y - target[points, 1]) ** 2).min(1)) / size
+        share[some] *= np.clip(apart / clear - 0.3, 0, 1)
     return np.asarray(share, np.float32)
 
 

@@ -311,8 +311,9 @@ def test_dark_skin_keeps_its_gloss() -> None:
     assert rise[150.0] > rise[40.0] + 0.1
 
 
-def test_lips_do_not_turn_lilac() -> None:
-    """Pink lips on yellowish skin, put on pinkish skin: their blue stays below the mean of red and green."""
+def test_lips_turn_neither_lilac_nor_beige() -> None:
+    """Pink lips on yellowish skin. With all of their blue they were lilac on pinkish skin, with none of it beige on
+    yellowish skin."""
     yellow = np.full((SIZE, SIZE, 3), (90, 140, 190), np.uint8)
     lips = cv2.resize(rings_mask((LIPS_OUTER,)), (SIZE, SIZE)) > 0.5
     yellow[lips] = (150, 130, 190)
@@ -320,7 +321,8 @@ def test_lips_do_not_turn_lilac() -> None:
     x, y, w, h = cv2.boundingRect(lips.astype(np.uint8))
     inner = ratios[y + h // 3 : y + 2 * h // 3, x + w // 4 : x + 3 * w // 4].reshape(-1, 3).mean(0) / ONE
     blue, green, red = np.log(inner)
-    assert blue <= (green + red) / 2 + 0.02
+    excess = blue - (green + red) / 2
+    assert 0.1 < excess < 0.2, "of 0.5 in the photo"
 
 
 def test_lids_come_into_the_light_of_the_skin_around_them() -> None:
