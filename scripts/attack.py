@@ -261,8 +261,7 @@ def _ended(process: subprocess.Popen[bytes], case: Case) -> str:
         return "hangs"
     if case.surroundings == "little memory" and ("MemoryError" in text or process.returncode in (-6, -9)):
         return ""  # native libraries end the process
-    theirs = case.fault and case.fault.split()[0] not in ("view", "swap", "apply", "forget")
-    if "Traceback" in text or ("internal error" in text and not theirs):  # what a package breaks at its start is told
+    if "Traceback" in text or "internal error" in text:
         return "internal error"
     early = {-signal.SIGPIPE, -signal.SIGINT, -signal.SIGTERM, -signal.SIGHUP} if case.signals else set()
     if process.returncode not in (*CODES, *early):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import shlex
 import threading
 import time
 import tomllib
@@ -20,9 +21,9 @@ from scripts_loader import load_script
 
 from rtswap.app import option_kinds
 from rtswap.app.config_file import read
-from rtswap.commands.main import main
+from rtswap.commands import COMMANDS
 from rtswap.core import protocols
-from rtswap.core.errors import OutputError
+from rtswap.core.errors import OutputError, UsageError
 from rtswap.core.types import Frame, MarkedImage, Quality, SourceIdentity, SwappedBatch, SwappedFace, Target
 from rtswap.disclosure import Disclosure
 from rtswap.networks.model_catalog import model_catalog
@@ -113,20 +114,46 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert (page.parent / target).exists(), target
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
-def test_commands_in_the_docs_are_understood(
-    page: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Every `rtswap ...` line parses: `rtswap config` takes the same flags and runs nothing."""
+def lines_of_docs_and_help() -> list[str]:
+    """Every command line of rtswap in a block of code of the docs, and in the examples of ``--help``."""
+    fences = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+    blocks = [block for page in PAGES for kind, block in fences.findall(page.read_text()) if not kind]
+    texts = [*blocks, *(command.parser().epilog or "" for command in COMMANDS.values())]
+    found = (
+        re.findall(r"^ *(?:\.venv/bin/)?rtswap( .*)?$", text.replace("\\\n", " "), re.MULTILINE) for text in texts
+    )
+    return sorted({line.strip() for lines in found for line in lines})
+
+
+def test_command_lines_of_docs_and_help_can_be_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They parse, and none lacks a source or takes a photo for an output."""
     monkeypatch.setattr(option_kinds, "plugin_names", lambda group: ("paper-mask", "old-film"))
-    if page.name == "models.md":
-        monkeypatch.setenv("RTSWAP_MODELS", str(tmp_path / "models"))
-        files = {"inswapper_128": swapper("inswapper"), "gfpgan_1.4": enhancer()}
-        for path in write(tmp_path, **files).values():
-            add(path)
-    for line in re.findall(r"^(?:\.venv/bin/)?rtswap (-[^#\n]*)", page.read_text(), re.MULTILINE):
-        words = line.split(">")[0].split()
-        assert main(["config", *words]) == 0, (line, capsys.readouterr().err)
+    monkeypatch.setenv("RTSWAP_MODELS", str(tmp_path / "models"))
+    for path in write(tmp_path, inswapper_128=swapper("inswapper"), **{"gfpgan_1.4": enhancer()}).values():
+        add(path)
+    monkeypatch.chdir(tmp_path)
+    for trained in ("runs/me/me.dfm", "runs/any/any.rtswap"):
+        Path(trained).parent.mkdir(parents=True)
+        Path(trained).touch()
+    wrong = []
+    for line in lines_of_docs_and_help():
+        words = shlex.split(re.split(r"  | [|>#]", line)[0])
+        name = words[0] if words and words[0] in COMMANDS else ""
+        try:
+            flags = COMMANDS[name].parser().read(words[1:] if name else words)
+        except UsageError as error:
+            wrong.append((line, str(error)))
+            continue
+        if not name and not {"source.photos", "source.swap", "swap.swapper"} & flags.keys():
+            wrong.append((line, "no source"))
+        if any(word.endswith(".jpg") for word in flags.get("words", [])[1:]) and not name:
+            wrong.append((line, "a photo as an output"))
+    assert not wrong, "\n".join(map(str, wrong))
+
+
+def test_the_page_of_commands_has_all() -> None:
+    text = (ROOT / "docs/usage.md").read_text()
+    assert [name for name in COMMANDS if name and f"| `rtswap {name}" not in text] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)

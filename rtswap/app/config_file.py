@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rtswap.app.config import OPTIONS, RETIRED, SECTIONS, Config
-from rtswap.core.errors import ConfigError
+from rtswap.core.errors import ConfigError, reason
 from rtswap.core.files import open_regular
 from rtswap.core.text import nearest
 
@@ -87,7 +87,7 @@ def read(path: Path) -> dict[str, Any]:
                 found[f"{section}.{name}"] = rows[name].kind.from_toml(value)
             except ValueError as error:
                 raise ConfigError(
-                    f"{path}: {section}.{name}", expected=rows[name].kind.expected, got=str(error)
+                    f"{path}: {section}.{name}", expected=rows[name].kind.expected, got=reason(error)
                 ) from None
     return found
 

@@ -17,7 +17,7 @@ from rtswap.app.config import OPTIONS, Config
 from rtswap.app.marking import list_photos
 from rtswap.app.options import Option
 from rtswap.app.pictures import Picture, is_path, is_picture, pixels
-from rtswap.core.errors import ConfigError, SourceError
+from rtswap.core.errors import ConfigError, SourceError, reason
 from rtswap.core.parts import FinishSpec, SwapperSpec
 from rtswap.core.protocols import SwapModel
 from rtswap.core.text import nearest
@@ -169,7 +169,7 @@ def _value(name: str, row: Option, value: Any) -> Any:
     try:
         return row.kind.from_toml(value)
     except ValueError as error:
-        raise ConfigError(f"wrong value for {name}", expected=row.kind.expected, got=str(error)) from None
+        raise ConfigError(f"wrong value for {name}", expected=row.kind.expected, got=reason(error)) from None
 
 
 def _several(name: str, value: Any) -> list[Any]:

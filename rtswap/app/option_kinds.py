@@ -66,13 +66,16 @@ def swapper() -> Kind:
         name = aliases.get(value, value)
         if is_model_file(value) and Path(value).expanduser().is_file():
             return value
+        if is_model_file(value):
+            raise ValueError(f"{value!r}: there is no such file")
         if name not in (*names, *plugin_names(SWAPPERS), *(spec.name for spec in imported_swappers())):
             raise ValueError(
                 f"{value!r}, which is not installed: see `rtswap models`" if _known(name) else repr(value)
             )
         return name
 
-    expected = f"one of {', '.join(names)}, an imported model, a DFM file, or the swapper of an installed plugin"
+    others = "an imported model, a file (.dfm .rtswap .onnx), or the swapper of an installed plugin"
+    expected = f"one of {', '.join(names)}, {others}"
     return Kind(expected, "{" + ",".join(names) + "}", parse, choices=names, aliases=aliases)
 
 

@@ -57,7 +57,7 @@ def write_presets(path: Path, presets: Mapping[str, Mapping[str, Any]]) -> None:
     except OSError as error:
         raise ConfigError(f"cannot write {path}", got=reason(error)) from None
     except ValueError as error:
-        raise ConfigError(f"{path}: invalid TOML", got=str(error)[:200]) from None
+        raise ConfigError(f"{path}: invalid TOML", got=reason(error)) from None
 
 
 def to_toml(presets: Mapping[str, Mapping[str, Any]]) -> str:

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from rtswap.app.program import Event, Program
 from rtswap.core.errors import ConfigError, InputError, OutputError
 from rtswap.core.parts import InputRequest, OutputRequest
 from rtswap.core.protocols import Input, Output
-from rtswap.core.text import clock
+from rtswap.core.text import clock, plural
 from rtswap.core.types import Frame, StreamInfo
 from rtswap.media.excerpt import Excerpt
 from rtswap.media.inputs import check_input, open_input
@@ -28,6 +29,7 @@ from rtswap.media.inputs.image import ImageInput
 from rtswap.media.outputs import check_output, open_output
 from rtswap.runtime.controls import Controls, Looks
 from rtswap.runtime.metrics import Metrics, MetricsLog, status_line
+from rtswap.runtime.pipeline import Pipeline
 
 DEFAULT_SIZE, DEFAULT_FPS = (1280, 720), 30.0
 
@@ -36,10 +38,6 @@ def run(config: Config, console: Console) -> dict[str, Any]:
     """Swap until the input ends and return the summary. Raises RtswapError."""
     event = console.event
     _check(config)
-    refuse_losses(config)
-    check_input(config.input.address)
-    for address in config.output.to:
-        check_output(address, OutputRequest(codec=config.output.codec, overwrite=config.output.overwrite))
     if config.metrics.log:
         console.open_log(Path(config.metrics.log).expanduser())
     program = Program(config, on_event=event, ask=True)
@@ -91,17 +89,7 @@ def run(config: Config, console: Console) -> dict[str, Any]:
         if session.completed and metrics.frames and not input.info.live:
             done = metrics.frames + len(unswapped)
             console.progress(done, done, status_line(metrics, live=False))
-    if unswapped and not metrics.frames:
-        what = unswapped[0] if len(unswapped) == 1 else f"any of the {len(unswapped)} pictures"
-        raise InputError(
-            f"no face was swapped in {what}; nothing was written",
-            do="Use pictures in which a face is large enough and turned to the camera.",
-        )
-    for number in pipeline.mapping.unmet:
-        rule = read_swap_rules(config)[number]
-        event(f"{rule}: nobody in the picture was recognised as {rule.person}")
-    if metrics.frames and metrics.first_swap_at is None:
-        event("no face was swapped in any frame: is a face in view, large enough and turned to the camera?")
+    _report(config, metrics, pipeline, unswapped, event)
     return metrics.summary() | {
         "live": input.info.live,
         "completed": session.completed,
@@ -113,13 +101,32 @@ def run(config: Config, console: Console) -> dict[str, Any]:
     }
 
 
+def _report(config: Config, metrics: Metrics, pipeline: Pipeline, unswapped: list[str], event: Event) -> None:
+    """Say what was not done. Raises InputError if nothing was written."""
+    if unswapped and not metrics.frames:
+        what = unswapped[0] if len(unswapped) == 1 else f"any of the {len(unswapped)} pictures"
+        raise InputError(
+            f"no face was swapped in {what}; nothing was written",
+            do="Use pictures in which a face is large enough and turned to the camera.",
+        )
+    for number in pipeline.mapping.unmet:
+        rule = read_swap_rules(config)[number]
+        event(f"{rule}: nobody in the picture was recognised as {rule.person}")
+    if metrics.frames and metrics.first_swap_at is None:
+        event(_why_none(metrics.failures, metrics.frames))
+
+
 def _check(config: Config) -> None:
-    """Raise ConfigError for settings that contradict each other."""
+    """Raise for settings that contradict each other, would lose a file, or name no input or output."""
     if config.output.crf is not None and config.output.bitrate is not None:
         raise ConfigError("--crf and --bitrate exclude each other", do="Remove one of them.")
     if config.input.last_s <= config.input.start_s:
         got = f"{clock(config.input.start_s, 1)} and {clock(config.input.last_s, 1)}"
         raise ConfigError("--start must be before --end", got=got)
+    refuse_losses(config)
+    check_input(config.input.address)
+    for address in config.output.to:
+        check_output(address, OutputRequest(codec=config.output.codec, overwrite=config.output.overwrite))
 
 
 def _open_input(config: Config, event: Event) -> Input:
@@ -148,33 +155,22 @@ def _outputs(
     """Open the outputs. Return the window separately, since it must run on the main thread."""
     wanted = list(config.output.to) or [_default_output(info)]
 
-    def opened(address: str) -> Output:
-        return open_output(
-            address,
-            OutputRequest(
-                fps=info.fps,
-                codec=config.output.codec,
-                crf=config.output.crf,
-                bitrate=config.output.bitrate,
-                audio_from=None if info.live or config.output.no_audio else info.audio_path,
-                audio_start_s=info.audio_start_s,
-                audio_end_s=info.audio_end_s,
-                live_sound=None if config.output.no_audio else info.live_sound,
-                overwrite=config.output.overwrite,
-                live=info.live,
-                tls_ca=config.network.tls_ca,
-                sign=sign,
-                on_event=event,
-                on_key=controls.press,
-                paced=not info.live and set(wanted) == {"window"},
-                overlay=controls.overlay,
-            ),
-        )
-
+    request = replace(
+        _request(config, info, sign, event),
+        audio_from=None if info.live or config.output.no_audio else info.audio_path,
+        audio_start_s=info.audio_start_s,
+        audio_end_s=info.audio_end_s,
+        overwrite=config.output.overwrite,
+        live=info.live,
+        tls_ca=config.network.tls_ca,
+        on_key=controls.press,
+        paced=not info.live and set(wanted) == {"window"},
+        overlay=controls.overlay,
+    )
     outputs: list[Output] = []
     try:
         for address in wanted:
-            outputs.append(opened(address))
+            outputs.append(open_output(address, request))
     except BaseException:
         for output in outputs:
             output.close()
@@ -206,24 +202,26 @@ def _default_output(info: StreamInfo) -> str:
     )
 
 
+def _request(config: Config, info: StreamInfo, sign: Sign, event: Event) -> OutputRequest:
+    """What outputs and recordings have in common."""
+    output = config.output
+    return OutputRequest(
+        fps=info.fps,
+        codec=output.codec,
+        crf=output.crf,
+        bitrate=output.bitrate,
+        live_sound=None if output.no_audio else info.live_sound,
+        sign=sign,
+        on_event=event,
+    )
+
+
 def _recorder(config: Config, info: StreamInfo, sign: Sign, event: Event) -> Callable[[], Output]:
     """Return a function that opens a new recording, for the key r."""
 
     def record() -> Output:
         name = time.strftime("rtswap-%Y%m%d-%H%M%S.mp4")
-        return open_output(
-            name,
-            OutputRequest(
-                fps=info.fps,
-                codec=config.output.codec,
-                crf=config.output.crf,
-                bitrate=config.output.bitrate,
-                live=True,
-                live_sound=None if config.output.no_audio else info.live_sound,
-                sign=sign,
-                on_event=event,
-            ),
-        )
+        return open_output(name, replace(_request(config, info, sign, event), live=True))
 
     return record
 
@@ -234,6 +232,13 @@ def _show(console: Console, metrics: Metrics, info: StreamInfo, left_out: int) -
         console.status(line)
     else:
         console.progress(metrics.frames + left_out, info.frame_count, line)
+
+
+def _why_none(failures: int, frames: int) -> str:
+    """Say why no frame shows a swap. ``failures``: frames in which a part failed."""
+    if 2 * failures >= frames:
+        return f"no face was swapped: something failed in {failures} of {plural(frames, 'frame')}, see above"
+    return "no face was swapped in any frame: is a face in view, large enough and turned to the camera?"
 
 
 def _since_start(at: float | None) -> float | None:

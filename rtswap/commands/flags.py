@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import sys
 import textwrap
 from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
@@ -161,7 +160,7 @@ def reader(kind: Kind) -> Callable[[str], Any]:
 
     def read(value: str) -> Any:
         if value in kind.aliases:
-            print(f'rtswap: "{value}" is now called "{kind.aliases[value]}"', file=sys.stderr)
+            _note(f'"{value}" is now called "{kind.aliases[value]}"')
         try:
             return kind.parse(value)
         except ValueError as error:
@@ -169,6 +168,12 @@ def reader(kind: Kind) -> Callable[[str], Any]:
             raise argparse.ArgumentTypeError(message) from None
 
     return read
+
+
+def _note(text: str) -> None:
+    from rtswap.app.console import print_error  # slow to import, and --help must be fast
+
+    print_error(f"rtswap: {text}")
 
 
 def _near_choice(value: str, choices: Sequence[str]) -> str:
@@ -198,7 +203,7 @@ class _Retired(argparse.Action):
         self._why = why
 
     def __call__(self, parser: argparse.ArgumentParser, *rest: Any) -> None:
-        print(f"rtswap: {self.option_strings[0]} is {self._why}", file=sys.stderr)
+        _note(f"{self.option_strings[0]} is {self._why}")
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):

@@ -63,7 +63,7 @@ def _parser() -> Parser:
 
 
 def _run(flags: Flags) -> int:
-    from rtswap.core.errors import NotInstalled
+    from rtswap.core.errors import NotInstalled, reason
 
     given = {name: flags.pop(name, None) for name in ("host", "port", "open", "recordings", "certificate", "key")}
     config = effective(flags).config
@@ -71,7 +71,7 @@ def _run(flags: Flags) -> int:
         from rtswap.web import server
     except ImportError as error:
         do = "Run: pip install 'rtswap[studio]'"
-        raise NotInstalled("the studio needs the package aiohttp", got=str(error), do=do) from None
+        raise NotInstalled("the studio needs the package aiohttp", got=reason(error), do=do) from None
     from rtswap.app.marking import confirm_sources
 
     with console_of(config) as console:

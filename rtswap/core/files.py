@@ -9,8 +9,8 @@ import re
 import secrets
 import stat
 import tempfile
-from collections.abc import Callable, Collection
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -20,20 +20,28 @@ _MOST_NAME = 255
 """Bytes in a file name, where the file system does not say."""
 
 
-def write_atomic(path: Path, content: bytes, *, private: bool = False) -> None:
-    """Replace the file at ``path`` by ``content``; an interrupted write leaves the old file unchanged. ``private``:
-    readable by the owner only (mode 0600). Raises OSError."""
+@contextmanager
+def replacing(path: Path, *, private: bool = False) -> Iterator[BinaryIO]:
+    """Replace the file at ``path`` by what is written in the block; an interrupted write leaves the old file
+    unchanged. A link there is replaced, not followed. ``private``: readable by the owner only (mode 0600). Raises
+    OSError."""
     part = path.with_name(_cut(f".{path.name}", f".{secrets.token_hex(4)}.part", path.parent))
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     handle = os.open(part, flags, 0o600 if private else 0o666)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            yield file
         os.replace(part, path)
     except BaseException:
         with suppress(OSError):
             part.unlink()
         raise
+
+
+def write_atomic(path: Path, content: bytes, *, private: bool = False) -> None:
+    """Replace the file at ``path`` by ``content``, as ``replacing`` does. Raises OSError."""
+    with replacing(path, private=private) as file:
+        file.write(content)
 
 
 def _cut(stem: str, rest: str, folder: Path) -> str:

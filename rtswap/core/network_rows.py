@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from rtswap.core.errors import ModelError
+from rtswap.core.errors import ModelError, reason
 from rtswap.core.plugins import plugin_values
 
 GROUP = "rtswap.networks"
@@ -43,7 +43,7 @@ def read_rows(folder: Path) -> dict[str, Mapping[str, Any]]:
         tables = tomllib.loads(path.read_text("utf-8"))
         return {name: {**table, "folder": folder} for name, table in tables.items()}
     except (OSError, ValueError, TypeError) as error:
-        raise ModelError(f"cannot read the networks in {path}", got=str(error)) from error
+        raise ModelError(f"cannot read the networks in {path}", got=reason(error)) from error
 
 
 def _folders() -> Iterator[Path]:

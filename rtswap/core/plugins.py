@@ -1,16 +1,24 @@
-"""Discover parts: built-in ones as modules of a package, plugins through entry points."""
+"""Discover parts: built-in ones as modules of a package, plugins through entry points.
+
+A plugin is code of somebody else: whatever it raises, at any call, becomes one error that names it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
+from functools import wraps
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, TypeVar
 
-from rtswap.core.errors import UsageError
+from rtswap.core.errors import InputError, ModelError, OutputError, RtswapError, UsageError, reason
 from rtswap.core.text import nearest
 
 Spec = TypeVar("Spec")
+BUILDERS = ("build", "build_gpu", "bind", "open")
+"""What returns an object that is called in turn."""
 
 
 def built_in(package: str, kind: type[Spec]) -> Iterator[Spec]:
@@ -58,18 +66,93 @@ def plugin(group: str, name: str, kind: type[Spec], *, built_in: Sequence[str] =
 
 def _load(point: Any, group: str, kind: type[Spec]) -> Spec:
     package = point.dist.name if point.dist else point.value
+    name = f"the plugin {point.name} of the package {package}"
     try:
         spec = point.load()
-    except Exception as error:
-        got = f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
-        raise UsageError(f"cannot load the plugin {point.name} of the package {package}", got=got) from error
+    except (Exception, SystemExit) as error:
+        raise UsageError(f"cannot load {name}", got=_kind_and_reason(error)) from error
     if not isinstance(spec, kind):
         raise UsageError(
-            f"the plugin {point.name} of the package {package} is not a {kind.__name__}",
+            f"{name} is not a {kind.__name__}",
             expected=f"an entry point of the group {group} whose value is a {kind.__name__}",
             got=type(spec).__name__,
         )
-    return spec
+    own = _Named(name, {"rtswap.inputs": InputError, "rtswap.outputs": OutputError}.get(group, ModelError))
+    parts = {field.name: getattr(spec, field.name) for field in fields(spec)}  # type: ignore[arg-type]
+    called = {name: own.call(name, value) for name, value in parts.items() if callable(value)}
+    return replace(spec, **called)  # type: ignore[type-var]
+
+
+@dataclass(frozen=True)
+class _Named:
+    """Wraps what a plugin consists of, so that its failures name it."""
+
+    name: str
+    error: type[RtswapError]
+
+    @contextmanager
+    def failing(self, what: str) -> Iterator[None]:
+        """Raise ``error`` for whatever the block raises, but for errors that are messages already and Ctrl-C."""
+        try:
+            yield
+        except RtswapError:
+            raise
+        except (Exception, SystemExit) as error:
+            do = "Run again with --debug for a traceback."
+            raise self.error(f"{self.name} failed in {what}", got=_kind_and_reason(error), do=do) from error
+
+    def call(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """``function``; what it builds is wrapped, too."""
+
+        @wraps(function)
+        def called(*given: Any, **options: Any) -> Any:
+            with self.failing(name):
+                found = function(*given, **options)
+                if name in BUILDERS and found is None:
+                    raise TypeError("it returned None")
+                if name == "frames":
+                    return self.frames(iter(found))
+            return self.part(found) if name in BUILDERS else found
+
+        return called
+
+    def part(self, part: Any) -> Any:
+        """An object with the same public names. They are real attributes, as the protocols of parts ask for them."""
+
+        def read(name: str) -> Any:
+            with self.failing(name):
+                value = getattr(part, name)
+            return self.call(name, value) if callable(value) else value
+
+        def other(_: object, name: str) -> Any:
+            if not hasattr(part, name):
+                missing: Any = type("Missing", (self.error, AttributeError), {})  # so that hasattr says no
+                raise missing(f"{self.name} does not work", got=f"a {type(part).__name__} without {name}")
+            return read(name)
+
+        def member(name: str) -> property:
+            return property(lambda _: read(name), lambda _, value: setattr(part, name, value))
+
+        members: dict[str, Any] = {name: member(name) for name in dir(part) if not name.startswith("_")}
+        return type(type(part).__name__, (), {**members, "__getattr__": other})()
+
+    def frames(self, given: Iterator[Any]) -> Iterator[Any]:
+        """The frames of an input."""
+        from rtswap.core.types import Frame  # slow to import, and --help must be fast
+
+        end = object()
+        while True:
+            with self.failing("frames"):
+                frame = next(given, end)
+                if not isinstance(frame, Frame) and frame is not end:
+                    raise TypeError(f"expected a Frame, got a {type(frame).__name__}")
+            if frame is end:
+                return
+            yield frame
+
+
+def _kind_and_reason(error: BaseException) -> str:
+    return f"{type(error).__name__}: {reason(error)}"
 
 
 def _entry_points(group: str) -> Any:

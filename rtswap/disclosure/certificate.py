@@ -64,7 +64,7 @@ class SigningIdentity:
             raise ConfigError(
                 f"cannot sign with {chain} and {key}",
                 expected="a PEM certificate chain and its unencrypted PEM key",
-                got=str(error),
+                got=reason(error),
             ) from None
 
 

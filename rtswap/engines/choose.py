@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rtswap.core.errors import EngineError, ModelError
+from rtswap.core.errors import EngineError, ModelError, reason
 from rtswap.core.protocols import Engine
 from rtswap.core.types import Tensor
 from rtswap.engines.build.profiles import profile_of
@@ -177,9 +177,9 @@ def _report_failures(records: Mapping[str, Record], on_event: Callable[[str], No
     no_gpu = why_no_gpu()
     networks: dict[str, list[str]] = {}
     for name, record in records.items():
-        for engine, reason in record.failed.items():
-            if reason != no_gpu:
-                networks.setdefault(f"{engine}: {reason}", []).append(name)
+        for engine, why in record.failed.items():
+            if why != no_gpu:
+                networks.setdefault(f"{engine}: {why}", []).append(name)
     for text, names in networks.items():
         where = "" if len(names) == len(records) else f" for {', '.join(filter(None, names))}"
         on_event(f"not used{where}: {text}")
@@ -230,7 +230,7 @@ def _start_named(engine: str, job: _Job) -> Engine:
         return checked
     except ImportError as error:
         do = f"Run: {INSTALL[engine]}"
-        raise EngineError(f"the engine {engine} is not installed", got=str(error), do=do) from error
+        raise EngineError(f"the engine {engine} is not installed", got=reason(error), do=do) from error
 
 
 def _start_checked(engine: str, job: _Job, gpu: str) -> tuple[Engine, Record]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rtswap.core.errors import EngineError, ModelError
+from rtswap.core.errors import EngineError, ModelError, reason
 from rtswap.core.types import Tensor
 from rtswap.engines.onnx_fields import why_refused
 
@@ -46,7 +46,9 @@ def read_model_file(model: Path | str | bytes) -> bytes:
         )
     if reason := why_refused(content):
         raise ModelError(
-            f"{name} is not a self-contained ONNX file", expected="weights and operators inside the file", got=reason
+            f"{name} is not a complete, self-contained ONNX file",
+            expected="a whole file with its weights and operators inside",
+            got=reason,
         )
     return content
 
@@ -70,7 +72,7 @@ def _read(path: Path, name: str) -> bytes:
     except FileNotFoundError as error:
         raise ModelError(f"{name} does not exist", expected="an ONNX file") from error
     except OSError as error:
-        raise ModelError(f"{name} cannot be read", got=str(error)) from error
+        raise ModelError(f"{name} cannot be read", got=reason(error)) from error
 
 
 def check_inputs(specs: tuple[TensorSpec, ...], inputs: Mapping[str, Tensor]) -> list[Tensor]:

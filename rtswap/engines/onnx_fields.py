@@ -130,9 +130,9 @@ def fields(data: memoryview) -> Iterator[tuple[int, int, memoryview]]:
         elif wire in (_FOUR, _EIGHT):
             size = 4 if wire == _FOUR else 8
         else:
-            raise ValueError(f"damaged: unknown wire type at byte {at}")
+            raise ValueError(f"incomplete or damaged: unknown wire type at byte {at}")
         if number == 0 or size > end - at:
-            raise ValueError(f"damaged: a field of {size} bytes is longer than its message")
+            raise ValueError(f"incomplete or damaged: a field of {size} bytes is longer than its message")
         yield number, wire, data[at : at + size]
         at += size
 
@@ -142,10 +142,10 @@ def _varint(data: memoryview, at: int) -> tuple[int, int]:
     value = 0
     for shift in range(0, 70, 7):
         if at >= len(data):
-            raise ValueError("damaged: the file ends in the middle of a number")
+            raise ValueError("incomplete or damaged: the file ends in the middle of a number")
         byte = data[at]
         at += 1
         value |= (byte & 127) << shift
         if byte < 128:
             return value & (2**64 - 1), at
-    raise ValueError("damaged: a number of more than 10 bytes")
+    raise ValueError("incomplete or damaged: a number of more than 10 bytes")

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import Matrix, Points
+from rtswap.networks.landmarks import place
 from rtswap.vision.pose import Pose
 
 NOBODY = -1
@@ -101,12 +102,15 @@ def record_of(entry: Mapping[str, Any]) -> FaceRecord:
         raise ValueError("size")
     embedding = entry.get("embedding")
     angles = _numbers(entry["pose"], (3,))
+    landmarks = _numbers(entry["landmarks"], (468, 3))
+    if place(landmarks[:, :2], size) is None:
+        raise ValueError("landmarks of no face")
     return FaceRecord(
         file=_name(entry["file"], PICTURES),
         size=size,
         matrix=_numbers(entry["matrix"], (2, 3), most=math.inf),
         keypoints=_numbers(entry["keypoints"], (5, 2)),
-        landmarks=_numbers(entry["landmarks"], (468, 3)),
+        landmarks=landmarks,
         points68=_numbers(entry["points68"], (68, 2)),
         pose=Pose(*angles.tolist()),
         mask=_name(entry["mask"], (MASK_SUFFIX,)) if entry["mask"] else "",

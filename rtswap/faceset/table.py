@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Self
 
 from rtswap.core.errors import InputError, OutputError, reason
-from rtswap.core.files import open_regular
+from rtswap.core.files import open_regular, replacing
 from rtswap.core.version import __version__
 
 TABLE = "faces.jsonl"
@@ -141,17 +140,10 @@ def rewrite(folder: Path, lines: Iterable[Mapping[str, Any]]) -> None:
     """Replace the table by these lines, the first a header, all at once: a kill leaves the old table, which ``lines``
     may read meanwhile. Raises OutputError."""
     path = folder / TABLE
-    part = folder / f".{TABLE}.{secrets.token_hex(4)}.part"
     try:
-        try:
-            with open(part, "xb") as file:
-                for entry in lines:
-                    file.write(_dumped(entry).encode("ascii") + b"\n")
-            os.replace(part, path)
-        except BaseException:
-            with suppress(OSError):
-                part.unlink()
-            raise
+        with replacing(path) as file:
+            for entry in lines:
+                file.write(_dumped(entry).encode("ascii") + b"\n")
     except OSError as error:
         raise OutputError(f"cannot write {path}", got=reason(error), do="Free some space, or choose --out.") from None
 

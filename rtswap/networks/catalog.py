@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from rtswap.core.errors import ModelError
+from rtswap.core.errors import ModelError, reason
 from rtswap.core.model_rows import model_rows
 from rtswap.core.network_rows import network_rows
 from rtswap.core.types import Tensor
@@ -98,7 +98,7 @@ def load_catalog(rows: Mapping[str, Mapping[str, Any]] | None = None) -> dict[st
     try:
         return {name: Entry(name=name, **row) for name, row in (network_rows() if rows is None else rows).items()}
     except TypeError as error:
-        raise ModelError("cannot read the model catalogue", got=str(error)) from error
+        raise ModelError("cannot read the model catalogue", got=reason(error)) from error
 
 
 def imported_models() -> dict[str, Entry]:

@@ -9,7 +9,7 @@ from functools import cache
 from importlib import resources
 from typing import Any, Literal
 
-from rtswap.core.errors import ModelError
+from rtswap.core.errors import ModelError, reason
 
 FILE = "assets/models.toml"
 Kind = Literal["swapper", "converter", "embedder", "detector", "enhancer", "masker"]
@@ -145,4 +145,4 @@ def _read(kind: Any, name: str, row: Mapping[str, Any]) -> Any:
     try:
         return kind(name=name, **values)
     except TypeError as error:
-        raise ModelError(f"cannot read {name} in {FILE}", got=str(error)) from error
+        raise ModelError(f"cannot read {name} in {FILE}", got=reason(error)) from error

@@ -18,7 +18,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from rtswap.core.errors import ModelError
+from rtswap.core.errors import ModelError, reason
 from rtswap.engines.contract import read_model_file
 from rtswap.engines.onnx_fields import fields
 
@@ -76,7 +76,7 @@ def read_signature(path: Path) -> Signature:
     try:
         return _signature(content, path)
     except (DecodeError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{path} is damaged", expected="an ONNX file", got=str(error).splitlines()[0]) from None
+        raise ModelError(f"{path} is damaged", expected="an ONNX file", got=reason(error)) from None
 
 
 def _signature(content: bytes, path: Path) -> Signature:

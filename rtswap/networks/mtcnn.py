@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.core.errors import ModelError
+from rtswap.core.errors import ModelError, reason
 from rtswap.networks.packaged_weights import find_weights, read_verified
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def load_weights(path: Path, sha256: str) -> Weights:
     try:
         weights = joblib.load(io.BytesIO(lz4.frame.decompress(content)))
     except (RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
-        raise ModelError(f"cannot unpack {path}", got=str(error)) from error
+        raise ModelError(f"cannot unpack {path}", got=reason(error)) from error
     return [np.asarray(array, np.float32) for array in weights]
 
 

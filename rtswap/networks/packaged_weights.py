@@ -6,7 +6,7 @@ import hashlib
 import importlib.util
 from pathlib import Path
 
-from rtswap.core.errors import ModelError, NotInstalled
+from rtswap.core.errors import ModelError, NotInstalled, reason
 
 
 def find_weights(what: str, inside: str, package: str, version: str) -> Path:
@@ -31,7 +31,7 @@ def read_verified(path: Path, sha256: str, package: str, version: str) -> bytes:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ModelError(f"cannot read {path}", got=str(error)) from error
+        raise ModelError(f"cannot read {path}", got=reason(error)) from error
     found = hashlib.sha256(content).hexdigest()
     if found != sha256:
         raise ModelError(

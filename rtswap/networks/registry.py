@@ -97,7 +97,7 @@ class Registry:
         except OSError as error:
             raise ModelError(
                 f"neither the model cache {folder} nor a temporary folder is writable",
-                got=str(error),
+                got=reason(error),
                 do="Set RTSWAP_CACHE to a writable folder.",
             ) from error
         return Path(self._temporary.name)
@@ -153,7 +153,7 @@ def _file_hash(path: Path) -> str:
     try:
         return sha256_of(path)
     except OSError as error:
-        raise ModelError(f"cannot read the model {path}", got=str(error)) from error
+        raise ModelError(f"cannot read the model {path}", got=reason(error)) from error
 
 
 def _write(path: Path, content: bytes) -> None:

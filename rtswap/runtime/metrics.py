@@ -21,6 +21,7 @@ import numpy as np
 from rtswap.core.errors import OutputError
 from rtswap.core.files import open_at_once, open_to_append, write_atomic
 from rtswap.core.text import plural
+from rtswap.runtime.guard import Reason
 
 PERCENTILES = (50, 95, 99)
 AGE = "frame_age"
@@ -133,6 +134,11 @@ class Metrics:
             self._plain_frames += not swapped and not covered
 
     @property
+    def failures(self) -> int:
+        """Number of frames in which something was covered because a part failed."""
+        return self._covered_for[Reason.FAILURE]
+
+    @property
     def frames(self) -> int:
         """Number of delivered frames."""
         return self._frames
@@ -163,14 +169,10 @@ class Metrics:
                 "duration_s": round(lasted_s, 3),
                 "frames_with_swap": self._swapped_frames,
                 "frames_covered": self._covered_frames,
-                "frames_covered_because": dict(self._covered_for.most_common()),
+                "frames_covered_because": dict(sorted(self._covered_for.items(), key=_by_weight)),
                 "frames_plain": self._plain_frames,
                 "faces_per_frame": round(self._faces / self._frames, 3) if self._frames else 0.0,
             }
-
-    def to_json(self) -> str:
-        """``summary`` as one JSON document."""
-        return json.dumps(self.summary(), indent=2)
 
     def totals(self) -> dict[str, tuple[int, float]]:
         """Number of runs and total seconds per stage."""
@@ -322,6 +324,11 @@ def _of_histogram(histogram: Histogram) -> dict[str, float]:
     figures = {f"p{percent}": round(histogram.percentile(percent) * 1000, 3) for percent in PERCENTILES}
     mean_s = histogram.total_s / histogram.count
     return figures | {"mean": round(mean_s * 1000, 3), "max": round(histogram.max_s * 1000, 3)}
+
+
+def _by_weight(reason: tuple[str, int]) -> tuple[int, bool]:
+    """Sorting key of a reason and its frames: the most frequent first; of equals, failures."""
+    return -reason[1], reason[0] != Reason.FAILURE
 
 
 def _rate(finished: deque[float]) -> float:

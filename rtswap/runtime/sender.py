@@ -64,7 +64,7 @@ class Sender:
                 self._sent(self, marked)
             elif self._live and self._last is not None and time.perf_counter() - self._sent_at >= REPEAT_AFTER_S:
                 self._send(self._repeat(self._last), self._last)
-        except Exception as error:  # noqa: BLE001 - raised by run
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - raised by run
             self._give_up(error)
 
     def newly_slow(self, seconds: float) -> bool:
@@ -115,5 +115,5 @@ class Sender:
         self._closed = True
         try:
             self.output.close()
-        except Exception as error:  # noqa: BLE001 - raised by run
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - raised by run
             self._failed(self, error)

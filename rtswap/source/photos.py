@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.core.errors import InputError, NotInstalled, SourceError
+from rtswap.core.errors import InputError, NotInstalled, SourceError, reason
 from rtswap.core.protocols import Detector, Embedder, IdentitySpaces, LandmarkModel
 from rtswap.core.types import Detection, Image, Points, Portrait, SourceIdentity
 from rtswap.source.identity import IdentityVectors, WeighedFace, weighted_mean
@@ -147,7 +147,7 @@ def _files(paths: Sequence[Path], on_event: Event) -> list[Path]:
         try:
             inside = sorted(child for child in path.iterdir() if child.suffix.lower() in PICTURE_SUFFIXES)
         except OSError as error:
-            raise SourceError(f"cannot read the folder {path}", got=str(error)) from error
+            raise SourceError(f"cannot read the folder {path}", got=reason(error)) from error
         if not inside:
             raise SourceError(f"no image in the folder {path}", do="Put photos of one person into it.")
         files += inside

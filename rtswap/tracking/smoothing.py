@@ -106,12 +106,6 @@ class BoxFilter:
         """(4,) xyxy, as last predicted or updated."""
         return _to_box(self._state[0])
 
-    @property
-    def velocity(self) -> Floats:
-        """Velocity of the centre, (2,) px/s."""
-        speed: Floats = self._state[1, :2].copy()
-        return speed
-
     def predict(self, dt: float) -> Box:
         """Predict the box ``dt`` > 0 seconds later at constant velocity. Coasting uses only this."""
         acceleration = (self._acceleration * self._size) ** 2

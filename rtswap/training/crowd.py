@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from rtswap.core.errors import UsageError
 from rtswap.faceset.faceset import Faceset
+from rtswap.networks.recognition import LENGTH
 from rtswap.training.facesets import same_template
 from rtswap.vision.geometry import resizing, transform
 from rtswap.vision.resample import resized
@@ -78,10 +79,10 @@ def load_crowd(folders: Sequence[Path], resolution: int) -> tuple[Crowd, str]:
     size = (resolution, resolution)
     for number, faceset in enumerate(facesets):
         for row, face in enumerate(faceset.records):
-            if face.embedding is None or face.space != SPACE:
+            if face.embedding is None or face.space != SPACE or len(face.embedding) != LENGTH:
                 raise UsageError(
                     f"{folders[number]} has no identity vectors of rtswap's recogniser",
-                    got=face.space or "none",
+                    got="none" if face.embedding is None else f"{len(face.embedding)} numbers of {face.space!r:.40}",
                     do="Extract again with --embeddings, without the extra identity.",
                 )
             found.append(

@@ -14,6 +14,7 @@ import onnx
 import torch
 from torch import Tensor, nn
 
+from rtswap.core.errors import ModelError
 from rtswap.core.version import __version__
 from rtswap.networks.model_file import TEMPLATE_KEY
 from rtswap.training.onnx_files import run, trace, write
@@ -42,7 +43,7 @@ def write_dfm(network: nn.Module, side: int, path: Path, *, template: str, recip
     """Write ``network`` for faces of ``side`` px placed by ``template``; return its largest difference from torch.
     ``back``: it puts the target's face on the source.
 
-    Raises ValueError for a difference above ``CLOSE``; then nothing is written.
+    Raises ModelError for a difference above ``CLOSE`` or a value that is not finite; then nothing is written.
     """
     deployed = Deployed(network, back=back).float().cpu().eval().to(memory_format=torch.contiguous_format)
     blank = torch.zeros(1, side, side, 3)
@@ -51,8 +52,10 @@ def write_dfm(network: nn.Module, side: int, path: Path, *, template: str, recip
     onnx.helper.set_model_props(model, {TEMPLATE_KEY: template, "rtswap.recipe": recipe})
     model.producer_name, model.producer_version = "rtswap", __version__
     off = difference(model, deployed, side)
-    if off > CLOSE:
-        raise ValueError(f"the exported network is off by {off:.4f}; nothing was written")
+    if not off <= CLOSE:
+        raise ModelError(
+            f"the exported network is off by {off:.4f}", do="Nothing was written: train on, or train anew."
+        )
     write(model, path)
     return off
 
@@ -63,4 +66,4 @@ def difference(model: onnx.ModelProto, deployed: nn.Module, side: int) -> float:
     with torch.no_grad():
         answers = deployed(torch.from_numpy(faces))
     found = run(model, **{INPUT: faces})
-    return max(float(np.abs(a - b.numpy()).max()) for a, b in zip(found, answers, strict=True))
+    return float(np.max([np.abs(a - b.numpy()).max() for a, b in zip(found, answers, strict=True)]))

@@ -14,6 +14,7 @@ from rtswap.faceset.faceset import Faceset
 from rtswap.faceset.record import FaceRecord
 from rtswap.training.people import Person, features_of
 from rtswap.vision.resample import resized
+from rtswap.vision.templates import TEMPLATES
 
 LEAST_FACES = 30
 MARGIN = 1.25
@@ -41,13 +42,17 @@ def load_people(folders: Sequence[Path], numbers: Sequence[int | None], resoluti
 
 
 def same_template(facesets: Sequence[Faceset]) -> str:
-    """The template by which all facesets are aligned. Raises UsageError where they differ."""
+    """The template by which all facesets are aligned. Raises UsageError where they differ or nobody knows it."""
     templates = [str(faceset.settings.get("template", "ffhq")) for faceset in facesets]
     if len(set(templates)) > 1:
         raise UsageError(
             "the facesets are aligned differently",
             got=" and ".join(templates),
             do="Extract all with the same --template.",
+        )
+    if templates[0] not in TEMPLATES:
+        raise UsageError(
+            "the faces are aligned by an unknown template", expected=", ".join(TEMPLATES), got=repr(templates[0])[:40]
         )
     return templates[0]
 

@@ -23,7 +23,9 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
+from rtswap.core.files import write_atomic
 from rtswap.engines.telemetry import no_telemetry
+from rtswap.training.checkpoint import read_checkpoint
 
 OPSET = 17
 Axes = Mapping[str, dict[int, str]]
@@ -103,7 +105,7 @@ def export_parser(recipe: str, to: str = "file") -> argparse.ArgumentParser:
 
 def averaged(network: Network, checkpoint: Path) -> Network:
     """``network`` with the averaged weights of a checkpoint, ready to be used."""
-    network.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True)["shadow"])
+    network.load_state_dict(read_checkpoint(checkpoint)["shadow"])
     return network.eval()
 
 
@@ -168,9 +170,7 @@ def in_chunks(run: Callable[..., Iterable[NDArray[Any]]], size: int, **given: ND
 
 def write(model: onnx.ModelProto, path: Path) -> str:
     """All of the file or nothing. Returns a line about it."""
-    temporary = path.with_suffix(".tmp")
-    onnx.save(model, str(temporary))
-    temporary.replace(path)
+    write_atomic(path, model.SerializeToString())
     return f"{path}: {path.stat().st_size / 1e6:.2f} MB"
 
 

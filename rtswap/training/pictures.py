@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from rtswap.core.files import replacing, write_atomic
 from rtswap.core.types import Image
 
 SHOWN_PX = 128
@@ -35,7 +36,8 @@ def write_sheet(path: Path, columns: Sequence[Sequence[Image]], *, beside: int =
     """A sheet of ``columns`` of pictures of one size, ``beside`` rows next to each other; small pictures are enlarged
     to ``SHOWN_PX``."""
     tiles = [tile for row in zip(*columns, strict=True) for tile in row]
-    cv2.imwrite(str(path), sheet(tiles, beside * len(columns), zoom=max(1.0, SHOWN_PX / tiles[0].shape[1])))
+    picture = sheet(tiles, beside * len(columns), zoom=max(1.0, SHOWN_PX / tiles[0].shape[1]))
+    write_atomic(path, cv2.imencode(".png", picture)[1].tobytes())
 
 
 def curves(history: list[dict[str, float]], path: Path) -> None:
@@ -56,5 +58,6 @@ def curves(history: list[dict[str, float]], path: Path) -> None:
             axis.set_yscale("log")
         axis.grid(True, alpha=0.3)
     figure.tight_layout()
-    figure.savefig(path, dpi=70)
+    with replacing(path) as file:
+        figure.savefig(file, dpi=70, format="png")
     pyplot.close(figure)

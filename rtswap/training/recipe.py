@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from rtswap.training.checkpoint import load_part
 from rtswap.training.onnx_files import in_chunks, load_weights, settle
 from rtswap.training.processes import average_gradients
 
@@ -171,7 +172,7 @@ class Recipe(ABC):
     def load(self, state: dict[str, Any]) -> None:
         """Take over a checkpoint's parts."""
         for name, part in self.parts.items():
-            part.load_state_dict(state[name])
+            load_part(part, state[name])
 
     def losses(self, batch: Any) -> Terms:
         """Named terms, unweighted."""

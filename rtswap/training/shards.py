@@ -17,6 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import multiprocessing
 
+from rtswap.core.errors import InputError, reason
+from rtswap.core.files import open_regular, replacing
+from rtswap.training.checkpoint import DAMAGED, check_uncompressed
+
 Shard = dict[str, NDArray[Any]]
 """Named arrays whose first axis counts the rows."""
 SUFFIX = ".npz"
@@ -35,11 +39,9 @@ def write_shards(folder: Path, numbers: Iterable[int], make: Callable[[int], Ite
         if path.exists():
             continue
         rows = list(make(number))
-        temporary = path.with_suffix(".part")
-        with temporary.open("wb") as file:
-            columns: Shard = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+        columns: Shard = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+        with replacing(path) as file:
             np.savez(file, allow_pickle=False, **columns)
-        temporary.replace(path)
 
 
 def shards(folder: Path) -> list[Path]:
@@ -48,9 +50,17 @@ def shards(folder: Path) -> list[Path]:
 
 
 def read_shard(path: Path) -> Shard:
-    """The arrays of one file."""
-    with np.load(path) as data:
-        return {name: data[name] for name in data.files}
+    """The arrays of one file. Raises InputError for one that is damaged, or that ``write_shards`` did not write."""
+    try:
+        with open_regular(path) as file, np.load(file, allow_pickle=False) as data:
+            check_uncompressed(data.zip, path)
+            found = {name: data[name] for name in data.files}
+        if not found or len({len(rows) for rows in found.values()}) > 1:
+            raise ValueError("columns")
+    except DAMAGED as error:
+        got = reason(error) if isinstance(error, OSError) else "a damaged file, or one of another kind"
+        raise InputError(f"cannot read {path}", got=got, do="Remove it to make it anew.") from None
+    return found
 
 
 @contextmanager

@@ -37,6 +37,12 @@ RESOLUTION = TrainOption(
     "faceshifter, fslsd and megafs: a power of two from 64 on",
 )
 CAPACITY = TrainOption("--capacity", choice("lite", "standard"), None, "lite: narrower; standard: the original's")
+TEACHER = TrainOption(
+    "--teacher",
+    choice("mesh", "none"),
+    "mesh",
+    "mesh: learn what mesh makes of pairs of people, which is drawn first; none: from photos and the recogniser",
+)
 UNIFORM_YAW = TrainOption("--uniform-yaw", switch(), False, "show all angles of the head equally often")
 
 
@@ -63,3 +69,9 @@ class RecipeSpec:
     def suffix(self) -> str:
         """Of the file that it writes."""
         return ".dfm" if self.kind == "pair" else ".rtswap"
+
+
+def pixels_to_teach(options: Any) -> int:
+    """Side of the faces that a one-shot recipe is given: twice its own where ``mesh`` swaps them first, since what
+    was resampled twice is soft."""
+    return int(options.resolution) * (2 if options.teacher == "mesh" else 1)

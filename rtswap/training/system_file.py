@@ -16,6 +16,8 @@ import onnx
 import torch
 from torch import Tensor, nn
 
+from rtswap.core.errors import ModelError
+from rtswap.core.files import replacing
 from rtswap.core.version import __version__
 from rtswap.networks.model_file import PART_KEY, SYSTEM_KEY, TEMPLATE_KEY
 from rtswap.training.onnx_files import run, trace
@@ -40,7 +42,7 @@ class Graph:
 def write_system(graphs: Mapping[str, Graph], path: Path, *, system: str, template: str) -> float:
     """Write the graphs, the one that runs in each frame first; return the largest difference from torch.
 
-    Raises ValueError for one above ``CLOSE``; then nothing is written.
+    Raises ModelError for one above ``CLOSE`` or a value that is not finite; then nothing is written.
     """
     files: dict[str, bytes] = {}
     worst = 0.0
@@ -48,15 +50,15 @@ def write_system(graphs: Mapping[str, Graph], path: Path, *, system: str, templa
         model = to_onnx(graph)
         onnx.helper.set_model_props(model, {SYSTEM_KEY: system, PART_KEY: part, TEMPLATE_KEY: template})
         model.producer_name, model.producer_version = "rtswap", __version__
-        worst = max(worst, difference(model, graph))
-        if worst > CLOSE:
-            raise ValueError(f"the exported graph {part} is off by {worst:.4f}; nothing was written")
+        worst = float(np.maximum(worst, difference(model, graph)))
+        if not worst <= CLOSE:
+            raise ModelError(
+                f"the exported graph {part} is off by {worst:.4f}", do="Nothing was written: train on, or train anew."
+            )
         files[f"{part}.onnx"] = model.SerializeToString()
-    temporary = path.with_suffix(".tmp")
-    with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as pack:
+    with replacing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as pack:
         for name, content in files.items():
             pack.writestr(zipfile.ZipInfo(name, WRITTEN), content)
-    temporary.replace(path)
     return worst
 
 
@@ -74,7 +76,8 @@ def difference(model: onnx.ModelProto, graph: Graph) -> float:
         answered = graph.module(*graph.examples.values())
     answers = answered if isinstance(answered, tuple) else (answered,)
     found = run(model, **{name: value.numpy() for name, value in graph.examples.items()})
-    return max(
+    offs = [
         float(np.abs(a - b.numpy()).max()) / max(1.0, float(b.abs().max()))
         for a, b in zip(found, answers, strict=True)
-    )
+    ]
+    return float(np.max(offs))

@@ -13,14 +13,15 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from pickle import UnpicklingError
 from statistics import median
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from rtswap.core.errors import ModelError, OutputError, UsageError, reason
+from rtswap.core.files import replacing, write_atomic
+from rtswap.training.checkpoint import DAMAGED, is_plain, read_checkpoint
 from rtswap.training.pictures import curves
 from rtswap.training.processes import broadcast
 from rtswap.training.recipe import Moment, Recipe, Terms
@@ -66,6 +67,15 @@ class Progress:
     setbacks: int = 0
     """Returns to a checkpoint; each halved the learning rate."""
     history: list[dict[str, float]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, kept: dict[str, Any]) -> Progress:
+        """As a checkpoint has it. Raises ValueError or TypeError for anything else."""
+        found = cls(**kept)
+        counts = is_plain(found.step, whole=True) and is_plain(found.setbacks, whole=True) and is_plain(found.seconds)
+        if not counts or not isinstance(found.history, list) or not all(map(_is_row, found.history)):
+            raise ValueError("progress")
+        return found
 
     def note(self, figures: dict[str, float]) -> None:
         """Add this moment's figures to the history."""
@@ -143,41 +153,39 @@ class Trainer:
             if self.recipe.device == "cuda":
                 random["cuda"] = torch.cuda.get_rng_state()
             kept = {"recipe": self.recipe.name, **state, "progress": asdict(self.progress), "random": random}
-            temporary = self._path.with_suffix(".tmp")
             try:
-                torch.save(kept, temporary)
-                temporary.replace(self._path)
+                with replacing(self._path) as file:
+                    torch.save(kept, file)
             except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
-                temporary.unlink(missing_ok=True)
                 do = "Free some disk space; the training goes on from the last checkpoint."
                 raise OutputError(f"cannot write {self._path}", got=reason(error), do=do) from None
 
     def load(self) -> None:
         """Go on from the checkpoint. Raises UsageError for one of another recipe, ModelError for a damaged one."""
-        try:
-            state = torch.load(self._path, map_location=self.recipe.device, weights_only=True)
-        except (OSError, RuntimeError, EOFError, UnpicklingError, ValueError) as error:
-            do = "Remove it to train anew."
-            raise ModelError(f"cannot read the checkpoint {self._path}", got=reason(error), do=do) from None
-        name, whose = self.recipe.name, state.get("recipe", "another recipe")
+        state, name = read_checkpoint(self._path, self.recipe.device), self.recipe.name
+        whose = str(state.get("recipe", "another recipe"))[:40]
         try:
             if whose != name:
-                raise KeyError(whose)
+                raise ValueError(whose)
             self.recipe.load(state)
-        except (KeyError, RuntimeError, ValueError):
+            self.progress = Progress.of(state["progress"])
+            self._go_on_drawing(state["random"])
+        except DAMAGED:
             whose = whose if whose != name else "another network"
             raise UsageError(
                 f"{self._path} is a checkpoint of {whose}, not of {name}", do="Give another --out."
             ) from None
-        self.progress = Progress(**state["progress"])
         reports = [row for row in self.progress.history if row.keys() & self.recipe.weights.keys()]
         self._totals.extend(self._total(row) for row in reports[-USUAL_REPORTS:])
+
+    def _go_on_drawing(self, random: dict[str, Tensor]) -> None:
+        """Set the random numbers to where a checkpoint was."""
         if self._rank:
             torch.manual_seed(16 * self.progress.step + self._rank)
             return
-        torch.set_rng_state(state["random"]["cpu"].cpu())
-        if "cuda" in state["random"] and self.recipe.device == "cuda":
-            torch.cuda.set_rng_state(state["random"]["cuda"].cpu())
+        torch.set_rng_state(random["cpu"].cpu())
+        if "cuda" in random and self.recipe.device == "cuda":
+            torch.cuda.set_rng_state(random["cuda"].cpu())
 
     def _follow(self, batches: Iterator[Any]) -> None:
         """Steps until the time is up. Trials on the way do not count as training."""
@@ -280,11 +288,16 @@ class Trainer:
         self.recipe.shadow.train()
         self._listener.trial(minutes, figures, picture)
         self.progress.note(figures)
-        (self._out / "history.json").write_text(json.dumps(self.progress.history))
+        write_atomic(self._out / "history.json", json.dumps(self.progress.history).encode())
         curves(self.progress.history, self._out / "curves.png")
         self.save()
         self._budget = budget_s(self._minutes, self._until, self.progress.seconds)
         self._last = self._clock()
+
+
+def _is_row(row: Any) -> bool:
+    numbers = isinstance(row, dict) and all(type(value) in (int, float) for value in row.values())
+    return numbers and {"minutes", "step"} <= row.keys()
 
 
 def budget_s(minutes: float, until: float | None, seconds: float) -> float:

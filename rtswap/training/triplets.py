@@ -98,7 +98,7 @@ class Supply:
         for path in shards(self._folder):
             if path not in self._taken and len(self._taken) < self._most:
                 self._taken.add(path)
-                self._add(read_shard(path))
+                self._add(_read(path))
 
     def batch(self, rng: np.random.Generator, known: int, cross: int) -> Triplets:
         """Random rows: first ``known`` that have a truth, then ``cross`` that have none."""
@@ -134,7 +134,7 @@ def supply(
     folder: Path,
     side: int,
     *,
-    count: int = 40,
+    count: int = 50,
     least: int = 2,
     makers: int = 1,
     seed: int = 0,
@@ -227,9 +227,23 @@ def _row(scene: Scene, side: int) -> dict[str, Any]:
     }
 
 
+def _read(path: Path) -> Shard:
+    """The columns of one file. Raises InputError and UsageError."""
+    shard = read_shard(path)
+    plain = all(rows.dtype.kind in "uifb" for rows in shard.values())
+    if (
+        not plain
+        or not {*FIELDS, "faces"} <= shard.keys()
+        or shard["photo"].ndim != 4
+        or shard["known"].dtype != bool
+    ):
+        raise UsageError(f"{path} holds no triplets", do="Remove this folder to make them anew.")
+    return shard
+
+
 def _check(crowd: Crowd, folder: Path, side: int) -> None:
     for path in shards(folder)[:1]:
-        shard = read_shard(path)
+        shard = _read(path)
         found = int(shard["faces"][0]), int(shard["photo"].shape[1])
         if found != (len(crowd), side):
             raise UsageError(

@@ -25,7 +25,7 @@ from aiortc import (
 )
 from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateError
 
-from rtswap.core.errors import UsageError
+from rtswap.core.errors import UsageError, reason
 from rtswap.core.types import Image, MarkedImage
 from rtswap.media.live_sound import Heard, LiveSound
 from rtswap.web.browser_camera import BrowserCamera
@@ -70,7 +70,7 @@ class Connections:
                 await self._connect(peer, sdp)
         except BROKEN as error:
             await self._drop(peer)
-            raise UsageError("this is no WebRTC offer", got=str(error)[:200]) from None
+            raise UsageError("this is no WebRTC offer", got=reason(error)) from None
         except BaseException:
             await self._drop(peer)
             raise

@@ -14,7 +14,7 @@ from typing import Any
 
 from rtswap.app.config import OPTIONS, SECTIONS, Config
 from rtswap.app.options import Option
-from rtswap.core.errors import ConfigError
+from rtswap.core.errors import ConfigError, reason
 from rtswap.core.text import nearest
 
 OFFERED = ("tracking", "swap", "mask", "models", "safety", "badge", "budget", "engine")
@@ -52,7 +52,7 @@ def changed(config: Config, values: Mapping[str, Any]) -> Config:
         try:
             read = row.kind.from_toml(value)
         except (ValueError, TypeError, AttributeError, OverflowError) as error:
-            raise ConfigError(key, expected=row.kind.expected, got=str(error)[:200]) from None
+            raise ConfigError(key, expected=row.kind.expected, got=reason(error)) from None
         config = replace(config, **{row.section: replace(getattr(config, row.section), **{row.name: read})})
     return config
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rtswap.app import option_kinds
 from rtswap.app.config import OPTIONS, SECTIONS, Config
 from rtswap.app.config_file import Effective, effective, read, to_toml
 from rtswap.app.options import duration
@@ -29,6 +30,11 @@ def written(folder: Path, text: str) -> Path:
 
 def read_text(folder: Path, text: str) -> dict[str, Any]:
     return read(written(folder, text))
+
+
+def test_a_swapper_file_that_is_missing_is_called_missing() -> None:
+    with pytest.raises(ValueError, match="there is no such file"):
+        option_kinds.swapper().parse("me.dfm")
 
 
 def test_defaults() -> None:

@@ -80,11 +80,14 @@ CASES = {
         faceswap_gan(alpha="free", cycle=True, norm="hybrid"), 18, GAN | {"alpha", "shortfall", "cycle"}
     ),
     "faceshifter": Case(one_shot("faceshifter"), 15, FULL | {"same", "taught", "back", "detail"}),
+    "faceshifter taught": Case(one_shot("faceshifter", teacher="mesh"), 15, FULL | {"same", "identity", "detail"}),
     "faceshifter hear": Case(one_shot("faceshifter", hear=0.4), 15, FULL | {"mended", "change"}),
     "faceshifter assisted": Case(one_shot("faceshifter", variant="assisted"), 15, FULL | {"same", "mesh_psnr"}),
     "fsgan": Case(one_shot("fsgan"), 15, FULL | {"view", "hole", "seam", "blend_psnr"}),
     "fslsd": Case(one_shot("fslsd", steady=True), 15, PHASES | {"landmarks", "unsteady"}),
+    "fslsd taught": Case(one_shot("fslsd", teacher="mesh"), 15, PHASES | {"landmarks", "side"}),
     "megafs": Case(one_shot("megafs"), 10, PHASES),
+    "megafs taught": Case(one_shot("megafs", teacher="mesh"), 15, PHASES | {"landmarks"}),
     "megafs hierfe": Case(one_shot("megafs", encoder="hierfe"), 15, PHASES),
 }
 """Add a recipe here, and all that follows is asked of it."""
@@ -116,6 +119,7 @@ def small_and_quick(monkeypatch: pytest.MonkeyPatch) -> None:
         "megafs.recipe.dims_of": prior_dims,
     }.items():
         monkeypatch.setattr(f"{recipes}.{name}", value)
+    monkeypatch.setattr("rtswap.training.lessons.supply", supply)
     torch.set_num_threads(1)
 
 

@@ -27,6 +27,7 @@ from rtswap.training.system_file import CLOSE, Graph, write_system  # noqa: E402
 
 CASES: dict[str, dict[str, object]] = {
     "faceshifter": {},
+    "faceshifter taught": {"teacher": "mesh"},
     "faceshifter hear": {"hear": 0.2},
     "faceshifter assisted": {"variant": "assisted"},
     "fsgan": {},

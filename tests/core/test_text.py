@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from paths import ROOT
 
 from rtswap.core.text import clock, duration, plural, printable, size
 
@@ -72,3 +75,9 @@ def test_clock(seconds: float, digits: int, text: str) -> None:
 )
 def test_printable(text: str, shown: str) -> None:
     assert printable(text) == shown
+
+
+def test_causes_are_told_without_errno_and_in_one_line() -> None:
+    """By ``reason``: ``str`` of an OSError is "[Errno 13] Permission denied: 'x'", that of others may be a page."""
+    plain = re.compile(r"got=str\(error\)|got=f\"\{error\}")
+    assert [str(path) for path in (ROOT / "rtswap").rglob("*.py") if plain.search(path.read_text())] == []

@@ -174,6 +174,7 @@ def test_no_folder_and_no_table_are_told(tmp_path: Path, name: str) -> None:
         ("keypoints", [[1, 2]]),
         ("keypoints", [["1", "2"]] * 5),
         ("landmarks", [[1e9, 0, 0]] * 468),
+        ("landmarks", [[5, 5, 0]] * 468),
         ("points68", [[1, [2]]] * 68),
         ("pose", [1, 2]),
         ("person", 1.5),

@@ -20,10 +20,11 @@ _FACESWAP_GAN = {
     "uniform_yaw": False, "template": "whole",
 }  # fmt: skip
 
-_STYLES = {"prior_layout": "small", "prior": None, "pull": 1.0, "adversarial": 0.05}
+_STYLES = {"teacher": "none", "prior_layout": "small", "prior": None, "pull": 1.0, "adversarial": 0.05}
 _ONE_SHOT: dict[str, dict[str, object]] = {
     "faceshifter": {
         "layout": "small", "identity_weight": 1.0, "critic_weight": 0.1, "variant": "faithful", "hear": 0.0,
+        "teacher": "none",
     },
     "fsgan": {"capacity": "lite", "faithful": False},
     "fslsd": {**_STYLES, "structure": 5, "steady": False},

@@ -216,7 +216,7 @@ def large() -> bytes:
 
 
 HOSTILE = {
-    "truncated": (foreign.swapper("inswapper")[:-1000], "damaged"),
+    "truncated": (foreign.swapper("inswapper")[:-1000], "incomplete or damaged"),
     "empty": (b"", "is empty"),
     "a page": (b"<html>not found</html>", "not an ONNX file"),
     "a checkpoint": (b"PK\x03\x04" + bytes(100), "not an ONNX file"),

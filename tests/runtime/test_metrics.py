@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rtswap.core.errors import OutputError
+from rtswap.runtime.guard import Reason
 from rtswap.runtime.metrics import Histogram, Metrics, MetricsLog, Spans, prometheus, status_line
 
 
@@ -102,7 +103,7 @@ def test_histogram_agrees_with_exact_percentiles(seconds: list[float]) -> None:
 def test_summary_of_a_session() -> None:
     metrics = played()
     metrics.set_dropped(7)
-    summary = json.loads(metrics.to_json())
+    summary = metrics.summary()
     assert summary["frames"] == 100
     assert summary["dropped"] == 7
     assert summary["fps"] == pytest.approx(30, abs=0.01)
@@ -126,7 +127,7 @@ def test_an_empty_record_is_not_an_error() -> None:
     assert metrics.summary()["frames"] == 0
     assert status_line(metrics) == "0 faces"
     assert "rtswap_frames_total 0\n" in prometheus(metrics)
-    json.loads(metrics.to_json())
+    json.dumps(metrics.summary(), allow_nan=False)
 
 
 def test_numbers_that_are_none_are_left_out() -> None:
@@ -134,7 +135,7 @@ def test_numbers_that_are_none_are_left_out() -> None:
     metrics.record({"swap": float("nan"), "track": float("inf")}, captured_at=5, finished_at=4)
     assert metrics.recent()["stages_ms"] == {}
     assert metrics.recent()["frame_age_ms"]["p50"] == 0
-    json.loads(metrics.to_json())
+    json.dumps(metrics.summary(), allow_nan=False)
 
 
 def test_status_line_is_one_short_line_without_percentiles() -> None:
@@ -160,6 +161,14 @@ def test_frames_are_counted_by_what_became_of_their_faces() -> None:
     summary = metrics.summary()
     assert summary["frames_covered_because"] == {"a": 2, "b": 1}
     assert (summary["frames_covered"], summary["frames_plain"]) == (2, 2)
+
+
+def test_of_equally_frequent_reasons_a_failure_is_named_first() -> None:
+    metrics = played(2)
+    for _ in range(2):
+        metrics.add_outcome(swapped=0, covered=2, reasons=[Reason.DOUBT, Reason.FAILURE])
+    assert [*metrics.summary()["frames_covered_because"]] == [Reason.FAILURE, Reason.DOUBT]
+    assert metrics.failures == 2
 
 
 def test_prometheus_text_can_be_parsed_and_is_in_seconds() -> None:

@@ -24,8 +24,9 @@ from rtswap.core.errors import UsageError
 from rtswap.networks.landmarks import place
 from rtswap.training.crowd import Crowd
 from rtswap.training.recipes.faceshifter import losses
+from rtswap.training.recipes.faceshifter.critic import Critic
 from rtswap.training.recipes.faceshifter.hear import Hear, cluttered, lost
-from rtswap.training.recipes.faceshifter.network import PAPER, Aad, Aei, Bound, Critic, Dims
+from rtswap.training.recipes.faceshifter.network import PAPER, Aad, Aei, Bound, Dims
 from rtswap.training.recipes.faceshifter.recipe import FaceShifterRecipe, dims_of
 from rtswap.training.recipes.faceshifter.samples import Portraits, seen_by_recogniser
 from rtswap.training.recipes.faceshifter.spec import SPECS
@@ -246,7 +247,8 @@ def test_an_assisted_network_corrects_the_swap_that_it_is_given(
     def supply(people: Crowd, *_: object, **__: object) -> Iterator[MadeTriplets]:
         yield MadeTriplets(people)
 
-    monkeypatch.setattr("rtswap.training.recipes.faceshifter.recipe.supply", supply)
+    for module in ("recipes.faceshifter.recipe", "lessons"):
+        monkeypatch.setattr(f"rtswap.training.{module}.supply", supply)
     recipe = begin(monkeypatch, variant="assisted", out=tmp_path, rate=4e-3)
     Trainer(recipe, tmp_path, minutes=40 / 60, clock=Seconds()).run()
     tried = [row for row in json.loads((tmp_path / "history.json").read_text()) if "same_psnr" in row]
@@ -317,6 +319,7 @@ def test_faces_that_mesh_swaps_are_larger_and_are_scaled_down_with_their_landmar
     (spec,) = SPECS
     assert spec.faces_px(one_shot_arguments("faceshifter")) == 64
     assert spec.faces_px(one_shot_arguments("faceshifter", variant="assisted")) == 128
+    assert spec.faces_px(one_shot_arguments("faceshifter", teacher="mesh")) == 128
     large = small_crowd(3, 128)
     small = large.at(64)
     assert small.pictures.shape == (3, 64, 64, 3)

@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional
 from training_clock import Seconds
 
-from rtswap.core.errors import UsageError
+from rtswap.core.errors import ModelError, UsageError
 from rtswap.networks.system_file import read_system
 from rtswap.training.layers import to_input
 from rtswap.training.recipe import Moment
@@ -166,7 +166,7 @@ def test_a_prior_is_taken_from_the_other_systems_training(tmp_path: Path) -> Non
     with pytest.raises(UsageError, match="another prior"):
         FslsdRecipe(one_shot_arguments("fslsd", prior=path, resolution=128), small_crowd(20, 128))
     (tmp_path / "none.pt").write_bytes(b"nothing")
-    with pytest.raises(UsageError, match="cannot read the prior"):
+    with pytest.raises(ModelError, match=r"Give a checkpoint\.pt of fslsd or megafs"):
         FslsdRecipe(one_shot_arguments("fslsd", prior=str(tmp_path / "none.pt")), CROWD)
 
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -105,8 +105,8 @@ def test_a_crash_while_a_checkpoint_is_written_keeps_the_old_one(
     trainer.save()
     before = (tmp_path / CHECKPOINT).read_bytes()
 
-    def crash(_: object, path: Path) -> None:
-        path.write_bytes(before[:100])
+    def crash(_: object, file: BinaryIO) -> None:
+        file.write(before[:100])
         raise OSError("no space left on device")
 
     monkeypatch.setattr(torch, "save", crash)

@@ -13,11 +13,11 @@ import pytest
 
 pytest.importorskip("torch", reason="torch is not installed: it is needed to train, never to use")
 
-from rtswap.core.errors import UsageError
+from rtswap.core.errors import InputError, UsageError
 from rtswap.training.crowd import Crowd
 from rtswap.training.scenes import CROSS, SAME, TURNED, Plan, Scene, SceneMaker, mirrored
 from rtswap.training.shards import read_shard, shards, write_shards
-from rtswap.training.triplets import CrowdPeople, Supply, supply, write_triplets
+from rtswap.training.triplets import FIELDS, CrowdPeople, Supply, supply, write_triplets
 from rtswap.vision.geometry import canonical
 from rtswap.vision.topology import OVAL
 
@@ -114,6 +114,25 @@ def test_a_file_is_made_once_and_whole(tmp_path: Path) -> None:
     assert calls == [0, 1, 2, 2]
     assert [path.name for path in shards(tmp_path)] == ["0000.npz", "0001.npz"]
     assert read_shard(tmp_path / "0001.npz")["a"].tolist() == [[1] * 3] * 4
+
+
+def test_files_from_somebody_else_are_one_error(crowd: Crowd, tmp_path: Path) -> None:
+    path = tmp_path / "0000.npz"
+    for write in (
+        lambda: path.write_bytes(b"nothing"),
+        lambda: path.write_bytes(b""),
+        lambda: np.save(path.open("wb"), np.zeros(3)),
+        lambda: np.savez(path, photo=np.array([{}], dtype=object)),
+        lambda: np.savez(path, photo=np.zeros(3), known=np.zeros(2)),
+        lambda: np.savez_compressed(path, photo=np.zeros(1 << 20)),
+    ):
+        write()
+        with pytest.raises(InputError, match="Remove it to make it anew"):
+            read_shard(path)
+    for columns in ({"photo": np.zeros(3)}, {name: np.zeros(2) for name in (*FIELDS, "faces")}):
+        np.savez(path, **columns)
+        with pytest.raises(UsageError, match="holds no triplets"), supply(crowd, tmp_path, 48, count=1):
+            pass
 
 
 def test_batches_have_what_was_asked_for_and_a_run_that_goes_on_makes_nothing_anew(

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from rtswap.training.checkpoint import read_checkpoint
 from rtswap.training.layers import to_input
 from rtswap.training.recipe import Recipe, Terms
 from training.batches import add_pool_arguments, open_batches
@@ -43,7 +44,7 @@ class LandmarkRecipe(Recipe):
     def __init__(self, args: argparse.Namespace, views: Views, trials: dict[str, Batch]) -> None:
         network = LandmarkNetwork()
         if args.start is not None:
-            network.grow_from(torch.load(args.start, map_location="cpu", weights_only=True)["shadow"])
+            network.grow_from(read_checkpoint(args.start)["shadow"])
         super().__init__(network, args)
         self._views, self._trials = views, trials
         self._point_weights = point_weights().to(self.device)

@@ -12,7 +12,8 @@ from typing import Any
 
 import psutil
 
-from rtswap.core.errors import OutputError
+from rtswap.core.errors import OutputError, reason
+from rtswap.core.files import make_writable, write_atomic
 from rtswap.core.machine import package_version, processor_name
 
 PACKAGES = ("rtswap", "numpy", "opencv-python", "onnxruntime", "openvino", "torch", "tensorrt_rtx", "av")
@@ -45,11 +46,15 @@ def check_writable(path: Path) -> None:
     if path.is_dir() or not path.absolute().parent.is_dir():
         got = "a folder" if path.is_dir() else f"no folder {path.absolute().parent}"
         raise OutputError(f"cannot write {path}", got=got, do="Choose another path with --out.")
+    try:
+        make_writable(path.absolute().parent)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}", got=reason(error), do="Choose another path with --out.") from None
 
 
 def write_result(path: Path, result: Mapping[str, Any]) -> None:
     """Write the result as JSON. Raises OutputError."""
     try:
-        path.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+        write_atomic(path, (json.dumps(result, indent=1) + "\n").encode())
     except OSError as error:
-        raise OutputError(f"cannot write {path}", got=str(error), do="Choose another path with --out.") from error
+        raise OutputError(f"cannot write {path}", got=reason(error), do="Choose another path with --out.") from error

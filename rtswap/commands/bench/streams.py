@@ -25,7 +25,7 @@ from rtswap.commands.bench.machine import check_writable, machine, write_result
 from rtswap.commands.bench.rig import ClipInput, People, WarmedMetrics, quiet_program, warm_up
 from rtswap.commands.bench.sharing import Pool
 from rtswap.commands.bench.streams_plot import draw_streams
-from rtswap.core.errors import OutputError, UsageError
+from rtswap.core.errors import OutputError, UsageError, reason
 from rtswap.core.files import write_atomic
 from rtswap.core.text import plural
 from rtswap.core.types import Image
@@ -228,4 +228,4 @@ def _draw(path: Path, found: Mapping[int, Mapping[str, Any]], subtitle: str) -> 
     try:
         write_atomic(path, draw_streams({count: figures["all"] for count, figures in found.items()}, subtitle))
     except OSError as error:
-        raise OutputError(f"cannot write {path}", got=str(error), do="Choose another path with --out.") from error
+        raise OutputError(f"cannot write {path}", got=reason(error), do="Choose another path with --out.") from error

@@ -67,7 +67,7 @@ def open_aligned(path: Path) -> AlignedFace:
         return read_aligned(data)
     except ValueError as error:
         do = "Only JPEGs that DeepFaceLab extracted can be imported."
-        raise InputError(f"{path} is no aligned face of DeepFaceLab", got=str(error), do=do) from None
+        raise InputError(f"{path} is no aligned face of DeepFaceLab", got=reason(error), do=do) from None
 
 
 def cut_aligned(path: Path, face: AlignedFace, file: str, models: FaceModels) -> CutFace | None:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from rtswap.core.errors import EngineError
+from rtswap.core.errors import EngineError, reason
 from rtswap.core.files import write_cached
 from rtswap.engines.tensorrt.plan import Manifest, manifest_from_json, manifest_to_json
 
@@ -103,7 +103,7 @@ def read_plan(path: Path, key: str) -> tuple[bytes, Manifest]:
     try:
         plan = path.read_bytes()
     except OSError as error:
-        raise EngineError(f"{what} cannot be read", got=str(error)) from error
+        raise EngineError(f"{what} cannot be read", got=reason(error)) from error
     if len(plan) != manifest.plan_bytes:
         raise EngineError(f"{what} is truncated", expected=f"{manifest.plan_bytes} bytes", got=str(len(plan)))
     if hashlib.sha256(plan).hexdigest() != manifest.plan_sha256:

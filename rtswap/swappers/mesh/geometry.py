@@ -52,10 +52,12 @@ BLACK_LEVEL_S, BLACK_LEVEL_EVERY_S = 1.0, 0.1
 """Time constant of the target's black level, and the interval between measurements."""
 MIDDLE = np.array([*LEFT_BROW, *RIGHT_BROW, *LEFT_EYE, *RIGHT_EYE, *LIPS_OUTER])
 """What the black level is measured between: as on the photo, without the hair beside the face."""
-ERODE, FEATHER = 0.005, 0.018
-"""In face widths: how far inside the oval the soft edge begins, and its sigma."""
+ERODE, ERODE_PROFILE, FEATHER = 0.015, 0.005, 0.018
+"""In face widths: how far inside the oval the soft edge begins, where skin does not darken yet; inside the profile,
+so that a turned nose is replaced; and its sigma."""
 OUTLINES = tuple(map(np.array, (OVAL, [*OVAL[:18], *PROFILE[:0:-1]], [*OVAL[18:], *PROFILE[:-1]])))
 """The face, and either half of it: turned far, the nose and the mouth stand out beyond the oval."""
+INSETS = tuple(np.where(np.isin(ring, OVAL), ERODE, ERODE_PROFILE)[:, None] for ring in OUTLINES)
 LIDS = (
     [130, 25, 110, 24, 23, 22, 26, 112, 243, 190, 56, 28, 27, 29, 30, 247],
     [463, 341, 256, 252, 253, 254, 339, 255, 359, 467, 260, 259, 257, 258, 286, 414],
@@ -63,7 +65,7 @@ LIDS = (
 """The points outside those of either eye's ring: where its lids end. What lies within is the target's own."""
 LIDS_FEATHER = 0.014
 """Face widths by which the soft edge around an eye is wider than that of the mouth."""
-LIDS_GROWN = 0.4
+LIDS_GROWN = 0.3
 """How much larger than its lids the area is that is the target's own around an eye that closes or smiles: what tells
 how open an eye is are its lids and the skin that they push, more than the slit itself."""
 AROUND_LIDS = 1.7
@@ -131,8 +133,7 @@ class FacePlacement:
 
     def _outlines(self, size: tuple[int, int]) -> list[Points]:
         """The rings (N, 2) of ``OUTLINES`` on a grid of ``size`` over the extent."""
-        destination = scaled(self.destination, self.size, size)[:, :2]
-        return [destination[ring] for ring in OUTLINES]
+        return [scaled(self.destination[ring], self.size, size)[:, :2] for ring in OUTLINES]
 
     def light_area(self, size: tuple[int, int]) -> tuple[Mask, float]:
         """Area in which light is measured, 1 inside, on a grid of ``size`` over the extent; and sigma of its
@@ -157,18 +158,17 @@ class FacePlacement:
         return around
 
     def oval(self, size: tuple[int, int]) -> tuple[Mask, float]:
-        """Mask 0..255 of the face on a grid of ``size`` over the extent, and the feather's sigma in nodes: the oval,
-        and in a turned face the profile that stands out beyond it. It is eroded by the feather; without the hull it
-        extends to the texture's skirt."""
+        """Mask 0..255 of the face, with a turned face's profile, on a grid of ``size`` over the extent, and sigma of
+        its feather in nodes, by which it is eroded. Without the hull it extends to the texture's skirt."""
         sigma = max(0.7, FEATHER * self.face_px / MASK_STEP)
         rings = self._outlines(size)
         middle = rings[0].mean(0)
-        inset = ERODE * self.face_px / MASK_STEP + sigma
-        outwards = 0.0 if self.hull else SKIRT
+        outwards = 1 if self.hull else 1 + SKIRT
         masks = np.zeros((len(rings), *size[::-1]), np.uint8)
-        for mask, ring in zip(masks, rings, strict=True):
-            reach = np.linalg.norm(ring - middle, axis=1, keepdims=True)
-            grown = middle + (ring - middle) * np.maximum(0, 1 + outwards - inset / np.maximum(reach, 1e-6))
+        for mask, ring, inset in zip(masks, rings, INSETS, strict=True):
+            reach = np.maximum(np.linalg.norm(ring - middle, axis=1, keepdims=True), 1e-6)
+            inwards = (inset * self.face_px / MASK_STEP + sigma) / reach
+            grown = middle + (ring - middle) * np.maximum(0, outwards - inwards)
             fill(mask, [grown], 255)
         return np.asarray(cv2.max(masks[0], cv2.add(masks[1], masks[2])), np.uint8), sigma
 
@@ -237,7 +237,7 @@ class FaceGeometry:
         inner, landmarks = at_edges(destination, RIM_SHARE) - origin, at_edges(face.landmarks) - origin
         motion = neutral.motion
         assert motion is not None
-        folds = shares(motion.others * np.float32(min(self._expression, 1.0)), motion.smile * self._expression)
+        folds = shares(motion, self._expression, inner, landmarks)
         nodes, wrinkles = _map_nodes(inner, folds, (x2 - x1, y2 - y1))
         width = float(np.ptp(landmarks[:, 0]))
         own_eyes = self._expression < OWN_EYES

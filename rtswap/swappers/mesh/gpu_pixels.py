@@ -238,7 +238,8 @@ def _toned(ratios: Tensor, features: list[Tensor], lighter: Tensor) -> Tensor:
     """``skin_tones.tones`` and ``skin_tones.feature_tones`` of each face's ratios; ``lighter`` (N,)."""
     logs = torch.log(ratios.clamp(min=1) / ONE)
     above, below = (
-        (1 + per * lighter).clamp(low, high)[:, None, None, None] for per, low, high in (HIGHLIGHTS, SHADOWS)
+        (1 + torch.where(lighter > 0, up, down) * lighter).clamp(low, high)[:, None, None, None]
+        for up, down, low, high in (HIGHLIGHTS, SHADOWS)
     )
     excess, of_lips = ((lighter - least).clamp(min=0)[:, None, None, None] for least in (MUCH_LIGHTER, LIGHTER))
     shift, redder = (

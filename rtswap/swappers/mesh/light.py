@@ -69,9 +69,9 @@ MOST_BLACK = 0.6
 UNLIKE = 0.5
 """Difference in log light from the surroundings where a place of the target half counts as skin: hair, eyes and
 background differ more."""
-GLOSS, GLOSS_SIGMA, MOST_GLOSS = 0.75, 0.25, 0.5
+GLOSS, GLOSS_SIGMA, MOST_GLOSS = 0.75, 0.25, 0.3
 """Share of the target's gloss that is kept, per log of how much darker the target is than the photo; sigma of gloss
-as a share of the light's; and largest share. Dark skin without it looks powdered."""
+as a share of the light's; and largest share. Dark skin without it looks powdered; more of it is the target's face."""
 GLEAM, PURPLE = 1.0, 0.1
 """Log lightness, and log of red and blue over green, at which half counts as gloss: eyes and teeth are lighter, lips
 purple."""

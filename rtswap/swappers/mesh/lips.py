@@ -7,12 +7,22 @@ rim of lip, and two pairs of lips, the source's around the target's, frame a mou
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from rtswap.core.types import Points
+from rtswap.core.types import Image, Points
+from rtswap.vision.resample import looked_up
+
+Field = NDArray[np.float32]
 
 UPPER = np.array([191, 80, 81, 82, 13, 312, 311, 310, 415])
 LOWER = np.array([95, 88, 178, 87, 14, 317, 402, 318, 324])
 """Opposite points of the inner lips, without the corners."""
+OUTER_UPPER = np.array([185, 40, 39, 37, 0, 267, 269, 270, 409])
+OUTER_LOWER = np.array([146, 91, 181, 84, 17, 314, 405, 321, 375])
+"""The outlines of the lips above and below these."""
+INNER_UPPER = np.array([[184, 74, 73, 72, 11, 302, 303, 304, 408], [183, 42, 41, 38, 12, 268, 271, 272, 407]])
+INNER_LOWER = np.array([[77, 90, 180, 85, 16, 315, 404, 320, 307], [96, 89, 179, 86, 15, 316, 403, 319, 325]])
+"""(2, 9) The points on the lips between outline and ring."""
 CORNERS, OUTER_CORNERS = np.array([78, 308]), np.array([61, 291])
 ON_LIP = 0.03
 """How far the landmarks of a wide open mouth lie on the lower lip, in mouth widths. By eye on enlarged photos."""
@@ -31,3 +41,61 @@ def at_edges(mesh: Points, share: float = 1.0) -> Points:
     moved[LOWER] += np.float32(share) * gap * (1 - left / np.maximum(height, 1e-6))
     moved[CORNERS] += np.float32(TO_CORNER) * (mesh[OUTER_CORNERS] - mesh[CORNERS])
     return moved
+
+
+OPEN = 0.1
+"""Height of the mouth in mouth widths from which a photo shows teeth or a gap."""
+STEPS, SIDE = 48, 5
+"""Samples across a lip, and on either side of an edge, whose colours are compared."""
+FROM_UPPER, FROM_LOWER, TO = 0.15, 0.65, 1.3
+"""Where a lip may end, in shares of its way from the outline to the ring; gloss is below a lower lip's middle."""
+INSIDE = 0.25
+"""How far from the ring, in heights of the mouth, the colour of its inside is read."""
+LEAST_EDGE, FIRST_EDGE = 0.22, 0.5
+"""Least difference in log colour of an edge; share of the strongest one from which an edge nearer to the outline
+counts."""
+OFFSET = 8.0
+"""Levels added before the logarithm."""
+
+
+def edges_in(photo: Image, mesh: Points) -> Points:
+    """``at_edges`` for a photo, which shows where its lips end. Landmark networks lay the ring of a smile onto the
+    teeth below a thin upper lip: a shut mouth would have teeth on its lips."""
+    moved = at_edges(mesh)
+    height = np.linalg.norm(moved[LOWER, :2] - moved[UPPER, :2], axis=1)
+    width = np.linalg.norm(mesh[OUTER_CORNERS[0], :2] - mesh[OUTER_CORNERS[1], :2])
+    if height[len(height) // 2] < OPEN * width:
+        return moved
+    rings = moved[UPPER], moved[LOWER]
+    for ring, inner, outline, begin, opposite in (
+        (UPPER, INNER_UPPER, mesh[OUTER_UPPER], FROM_UPPER, rings[1]),
+        (LOWER, INNER_LOWER, mesh[OUTER_LOWER], FROM_LOWER, rings[0]),
+    ):
+        shares = np.linspace(begin, TO, STEPS, dtype=np.float32)
+        across = (moved[ring] - outline)[:, None]
+        within = moved[ring] + np.float32(INSIDE) * (opposite - moved[ring])
+        ends = _ends(_logs(photo, outline[:, None] + shares[:, None] * across), _logs(photo, within[:, None]), shares)
+        moved[ring] = outline + ends * across[:, 0]
+        moved[inner] = outline + ends * (mesh[inner] - outline)
+    return moved
+
+
+def _logs(photo: Image, where: Points) -> Field:
+    """Log colours at the places (N, M, 3) px."""
+    colours = looked_up(photo, np.ascontiguousarray(where[..., :2], np.float32))
+    return np.asarray(np.log(colours.astype(np.float32) + np.float32(OFFSET)), np.float32)
+
+
+def _ends(logs: Field, inside: Field, shares: Field) -> Field:
+    """Where each lip ends (N, 1): the first clear edge of its colours ``logs`` (N, STEPS, 3) beyond which it looks
+    like the mouth's ``inside`` (N, 1, 3); 1 where there is none."""
+    sums = np.pad(np.cumsum(logs, axis=1), ((0, 0), (1, 0), (0, 0)))
+    means = (sums[:, SIDE:] - sums[:, :-SIDE]) / SIDE
+    before, after = means[:, :-SIDE], means[:, SIDE:]
+    edges = np.linalg.norm(after - before, axis=2)
+    edges *= np.linalg.norm(after - inside, axis=2) < np.linalg.norm(before - inside, axis=2)
+    strongest = edges.max(1)
+    first = np.argmax(edges >= FIRST_EDGE * strongest[:, None], axis=1)
+    ends = np.where(strongest >= LEAST_EDGE, shares[SIDE + first], 1)
+    beside = np.pad(ends, 1, mode="edge")
+    return np.asarray(np.median([beside[:-2], ends, beside[2:]], axis=0)[:, None], np.float32)

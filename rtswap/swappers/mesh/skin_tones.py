@@ -20,9 +20,10 @@ ONE = 128
 """The ratio 1 in 8 bits."""
 DEEP = -0.2
 """Log of the ratio below which a place is hair or an opening instead of shaded skin."""
-HIGHLIGHTS, SHADOWS = (-0.5, 0.4, 1.3), (-0.35, 0.65, 1.25)
+HIGHLIGHTS, SHADOWS = (-0.5, -0.9, 0.4, 1.6), (-0.35, -0.7, 0.65, 1.5)
 """Factors of the logs of ratios above 1, and below 1 down to ``DEEP``: change over the log of how much lighter the
-target is, and limits. On lighter skin gloss and shading stand out less."""
+target is, the same where it is darker, and limits. On lighter skin gloss and shading stand out less, on darker skin
+more: without them features are flat there."""
 MUCH_LIGHTER, LIGHTER = 0.35, 0.2
 """Logs of how much lighter the target's skin must be for brows and shades, and for lips, to be shown otherwise than
 skin. Their own colour is what it is, on whatever skin: as ratios to dark skin, they would be pale on light skin."""
@@ -61,7 +62,10 @@ def toned(ratios: Image, lighter: float, features: Callable[[], Image] | None) -
 def tones(lighter: float) -> NDArray[np.uint8]:
     """Table from ratios to those shown on a target that is ``lighter`` than the photo by this log: (256,), or
     (256, 3) if channels differ, which takes twice the time."""
-    above, below = (np.float32(min(max(1 + per * lighter, low), high)) for per, low, high in (HIGHLIGHTS, SHADOWS))
+    above, below = (
+        np.float32(min(max(1 + (on_lighter if lighter > 0 else on_darker) * lighter, low), high))
+        for on_lighter, on_darker, low, high in (HIGHLIGHTS, SHADOWS)
+    )
     bright, shaded, deep = _logs_of_ratios()
     shown, dark = above * bright, below * shaded + deep
     excess = np.float32(min(lighter - MUCH_LIGHTER, 1.0))

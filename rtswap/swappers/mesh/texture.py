@@ -16,7 +16,7 @@ import numpy as np
 from rtswap.core.types import Image, Mask, Points, Portrait
 from rtswap.networks.occlusion import OcclusionModel
 from rtswap.swappers.mesh.fill import filled
-from rtswap.swappers.mesh.lips import at_edges
+from rtswap.swappers.mesh.lips import edges_in
 from rtswap.swappers.mesh.multi_view import PhotoView, merged
 from rtswap.swappers.mesh.skin import face_mask
 from rtswap.swappers.mesh.uv_chart import COARSE, FINE, SIZE, SKIRT, chart, inwards, skirted, to_chart
@@ -92,6 +92,6 @@ def _crisp(level: Image) -> Image:
 
 
 def _view(photo: Portrait, skin: bool, occlusion_model: OcclusionModel | None) -> PhotoView:
-    image, seen = to_chart(photo.image, at_edges(photo.landmarks))
+    image, seen = to_chart(photo.image, edges_in(photo.image, photo.landmarks))
     face = face_mask(photo.image, photo.landmarks, occlusion_model) if skin else np.full((FINE, FINE), 255, np.uint8)
     return PhotoView(image, seen, face)

@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.core.types import Image
-from rtswap.swappers.mesh.neutral_expression import SMILING
+from rtswap.core.types import Image, Points
+from rtswap.swappers.mesh.neutral_expression import SMILING, Motion
 from rtswap.swappers.mesh.skin_tones import ONE
-from rtswap.vision.geometry import canonical
+from rtswap.vision.geometry import canonical, interocular
 from rtswap.vision.resample import blurred, resized
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, RIGHT_BROW, RIGHT_EYE
 
@@ -27,8 +27,11 @@ LEFT_FOLD = (129, 203, 206, 216, 212)
 """From the wing of the nose to beside the corner of the mouth; the right one is its mirror image."""
 REACH = (0.3, 0.12, 0.14)
 """Inter-ocular distances around these points over which wrinkles of forehead, glabella and folds fade out."""
-CLEAR = 0.1
-"""Inter-ocular distances from brows and eyes within which nothing is shown: hair is no wrinkle."""
+NOSE = (129, 49, 102, 48, 64, 98, 219, 115)
+"""The left wing of the nose; the right one is its mirror image."""
+CLEAR, CLEAR_NOSE = 0.1, 0.15
+"""Inter-ocular distances from the target's brows and eyes, and from the wings of its nose, within which nothing is
+shown: hair is no wrinkle, nor is the outline of a wider nose."""
 RAISED, KNIT = (0.01, 0.04), (0.006, 0.02)
 """Inter-ocular distances of motion from rest over which wrinkles appear: of the brows upwards; of their inner ends
 towards each other and down."""
@@ -40,23 +43,30 @@ LEAST, MOST = 0.7, 1.2
 """Limits of the lightness relative to the surroundings: a wrinkle is not black, and gloss is no wrinkle."""
 FAINTEST = 0.005
 """Share below which nothing is added."""
+_HAIR = [*LEFT_BROW, *RIGHT_BROW, *LEFT_EYE, *RIGHT_EYE]
 STEP = 4
 """Pixels per node of the grid on which the surroundings are averaged."""
 
 
-def shares(others: Field, smile: float) -> Field | None:
+def shares(motion: Motion, expression: float, shown: Points, target: Points) -> Field | None:
     """Share of the target's wrinkles at each point of the mesh, (468,) 0..1; None if there are none.
 
-    ``others`` (468, 3): displacement from rest of a mesh in the canonical pose; ``smile``: how much farther apart and
-    higher the corners of the mouth are than at rest, in inter-ocular distances.
+    ``motion``: the target's; ``expression``: share of it that is followed; ``shown``, ``target`` (468, 3): the swap's
+    points and the target's, in the same pixels.
     """
+    others, smile = motion.others * np.float32(min(expression, 1.0)), motion.smile * expression
     brows = others[[*LEFT_BROW, *RIGHT_BROW], 1]
     inner = others[[55, 107, 285, 336]]
     knit = float((inner[:2, 0].mean() - inner[2:, 0].mean()) / 2 + max(0.0, inner[:, 1].mean()))
     amounts = _ramp(-float(brows.mean()), *RAISED), _ramp(knit, *KNIT), _ramp(smile, *SMILING)
     if not any(amounts):
         return None
-    return np.asarray(SHARE * np.minimum(np.array(amounts, np.float32) @ _regions(), 1), np.float32)
+    share = SHARE * np.minimum(np.array(amounts, np.float32) @ _regions(), 1)
+    size = max(interocular(target), 1e-6)
+    for points, clear in ((_HAIR, CLEAR), (_nose(), CLEAR_NOSE)):
+        apart = np.linalg.norm(shown[:, None, :2] - target[None, points, :2], axis=2).min(1) / size
+        share = share * np.clip(apart / clear - 0.3, 0, 1)
+    return np.asarray(share, np.float32)
 
 
 def deepen(swapped: Image, target: Image, share: Field, sigma: float) -> None:
@@ -88,9 +98,14 @@ def _regions() -> Field:
         return np.asarray(np.linalg.norm(mesh[:, None] - mesh[None, points], axis=2).min(1), np.float32)
 
     folds = [*LEFT_FOLD, *canonical().mirror[list(LEFT_FOLD)].tolist()]
-    clear = np.clip(near([*LEFT_BROW, *RIGHT_BROW, *LEFT_EYE, *RIGHT_EYE]) / CLEAR - 0.3, 0, 1)
     groups = zip((list(FOREHEAD), list(GLABELLA), folds), REACH, strict=True)
-    return np.stack([np.exp(-((near(group) / reach) ** 2)) * clear for group, reach in groups])
+    return np.stack([np.exp(-((near(group) / reach) ** 2)) for group, reach in groups])
+
+
+@cache
+def _nose() -> list[int]:
+    """The points of both wings of the nose."""
+    return [*NOSE, *canonical().mirror[list(NOSE)].tolist()]
 
 
 def _ramp(value: float, low: float, high: float) -> float:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from rtswap.core.errors import NotInstalled
+from rtswap.core.errors import NotInstalled, reason
 from rtswap.web.routes.route import Route, field_of, json_of, only, studio_of
 from rtswap.web.studio import Studio
 
@@ -27,7 +27,7 @@ class Peers:
             from rtswap.web.connections import Connections
         except ImportError as error:
             do = "Run: pip install 'rtswap[studio]'"
-            raise NotInstalled("WebRTC needs the package aiortc", got=str(error)[:200], do=do) from None
+            raise NotInstalled("WebRTC needs the package aiortc", got=reason(error), do=do) from None
         if studio not in self._of:
             self._of[studio] = Connections(studio, loopback=self._loopback)
         return self._of[studio]

@@ -21,7 +21,7 @@ from rtswap.commands.bench import limits as limits_module
 from rtswap.commands.bench import rig as rig_module
 from rtswap.commands.bench import run as run_module
 from rtswap.commands.bench import tables
-from rtswap.commands.bench.machine import machine
+from rtswap.commands.bench.machine import check_writable, machine
 from rtswap.commands.bench.rig import ClipInput
 from rtswap.commands.bench.run import CASES, Case, bench
 from rtswap.core.errors import OutputError
@@ -154,3 +154,14 @@ def test_stages_on_request() -> None:
     text = printed(*tables.cases(FOUND, stats=True))
     assert re.search(r"track +3\.21", text)
     assert "40% of this machine's peak" in text
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_anything_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(folder: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    monkeypatch.setattr("rtswap.commands.bench.machine.make_writable", refuse)
+    with pytest.raises(OutputError, match=r"bench\.json; got Permission denied\. Choose another path with --out"):
+        check_writable(tmp_path / "bench.json")

@@ -8,19 +8,23 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import NoReturn
 
 import cv2
 import foreign_models as foreign
 import numpy as np
 import pytest
+from media_files import make_clip
 
 from rtswap.commands.main import main
 from rtswap.commands.models import run as models_run
+from rtswap.core.errors import EngineError
 from rtswap.core.model_rows import forget_model_rows
 from rtswap.networks import model_store
 from rtswap.networks.model_catalog import KnownModel, ModelCatalog, Pack, model_catalog
 from rtswap.source.personas import persona_photo
 from rtswap.swappers.onnx.identity import Latent
+from rtswap.swappers.onnx.swapper import OnnxSwapper
 from rtswap.vision.images import read_image
 
 
@@ -199,6 +203,40 @@ def test_from_a_file_to_a_swapped_picture_in_two_commands(
     share = after[150:230, 215:265].sum() / before[150:230, 215:265].sum()
     assert 0.55 < share < 0.66
     assert np.abs(after - before)[:, :60].max() <= 8  # the invisible mark
+
+
+def test_a_swapper_that_always_fails_is_named_as_the_reason(
+    tmp_path: Path, target: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is told to look into the camera when it was the network."""
+    for path in foreign.write(tmp_path, blendswap_256=foreign.darker("blendswap")).values():
+        assert main(["models", "add", str(path)]) == 0
+    clip, out = tmp_path / "clip.mp4", tmp_path / "out.mp4"
+    make_clip(clip, [read_image(target)] * 6)
+
+    def broken(*_: object) -> NoReturn:
+        raise EngineError("the network is broken")
+
+    monkeypatch.setattr(OnnxSwapper, "swap_together", broken)
+    main(
+        [
+            "-s",
+            "persona:ada",
+            "-i",
+            str(clip),
+            "-o",
+            str(out),
+            "--swapper",
+            "blendswap_256",
+            "--engine",
+            "onnxruntime",
+        ]
+    )
+    said = capsys.readouterr().err
+    assert "swapping failed: the network is broken" in said
+    assert "no face was swapped: something failed in 6 of 6 frames, see above" in said
+    assert "covered in 6 (" in said
+    assert "a failure" in said
 
 
 def test_a_dfm_needs_no_photo(tmp_path: Path, target: Path, capsys: pytest.CaptureFixture[str]) -> None:

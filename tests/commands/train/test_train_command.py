@@ -103,6 +103,15 @@ def test_facesets_that_will_not_do(tmp_path: Path, capsys: pytest.CaptureFixture
     (ben / TABLE).write_text(table.replace('"template":"whole"', '"template":"ffhq"', 1))
     said = refused(capsys, "df", "--data", str(ada), "--data", str(ben), *words)
     assert "the facesets are aligned differently" in said
+    for folder in (ada, ben):
+        first, *faces = (folder / TABLE).read_text().splitlines()
+        head = json.loads(first) | {"settings": {"template": "no"}}
+        (folder / TABLE).write_text("\n".join([json.dumps(head), *faces, ""]))
+    assert "unknown template" in refused(capsys, "df", "--data", str(ada), "--data", str(ben), *words)
+    vectors = [json.dumps(json.loads(face) | {"embedding": [1, 2, 3], "space": "rtswap"}) for face in faces]
+    (ben / TABLE).write_text("\n".join([json.dumps(head).replace('"no"', '"whole"'), *vectors, ""]))
+    said = refused(capsys, "faceshifter", "--data", str(ben), "--minutes", "1", "--out", str(tmp_path / "out"))
+    assert "no identity vectors of rtswap's recogniser" in said
     assert not (tmp_path / "out").exists()
 
 

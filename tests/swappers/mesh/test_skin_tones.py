@@ -22,6 +22,12 @@ def test_on_lighter_skin_gloss_and_shading_stand_out_less() -> None:
     assert np.all(tones(0.8)[shade] > tones(0.0)[shade])
 
 
+def test_on_much_darker_skin_features_stand_out_more() -> None:
+    """As on the photo, they were flat there, and hardly anybody was recognised."""
+    logs = np.log(tones(-0.6)[[ONE - 16, ONE + 30]] / ONE) / np.log(np.array([ONE - 16, ONE + 30]) / ONE)
+    assert logs.min() > 1.3
+
+
 def test_shades_of_much_lighter_skin_are_red_and_few() -> None:
     """As grey as on the dark skin of the photo, they were dirt around mouth and nose."""
     shade = round(0.7 * ONE)

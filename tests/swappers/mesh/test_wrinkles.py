@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rtswap.swappers.mesh.wrinkles import deepen
+from rtswap.swappers.mesh.neutral_expression import Motion
+from rtswap.swappers.mesh.wrinkles import NOSE, deepen, shares
+from rtswap.vision.geometry import canonical
 
 
 @pytest.mark.filterwarnings("error")
@@ -14,3 +16,25 @@ def test_black_targets_have_no_wrinkles_and_give_no_nan() -> None:
     swapped = np.full((64, 64, 3), 100, np.uint8)
     deepen(swapped, np.zeros((64, 64, 3), np.uint8), np.ones((16, 16), np.float32), 3.0)
     assert (swapped == 70).all(), "as dark as a wrinkle may be"
+
+
+def test_folds_of_a_smile_leave_out_the_target_s_nose() -> None:
+    """The outline of a wide nose stood on the cheeks, beside the narrow nose of the photo."""
+    shown = canonical().mesh
+    mirror = canonical().mirror[list(NOSE)]
+    target = shown.copy()
+    target[list(NOSE), 0] -= 0.1
+    target[mirror, 0] += 0.1
+    smiling = Motion(
+        np.zeros(5, np.float32), np.zeros(5, np.float32), 1.0, np.zeros((468, 3), np.float32), 0.3, (0, 0)
+    )
+    own, wider = (shares(smiling, 1.0, shown, one) for one in (shown, target))
+    assert own is not None
+    assert wider is not None
+    outline = target[[*NOSE, *mirror], :2]
+    near = np.linalg.norm(shown[:, None, :2] - outline, axis=2).min(1) < 0.045
+    assert own[near].max() > 0.25, "folds reach there"
+    assert wider[near].max() == 0
+    cheek = [216, 436]
+    assert (wider[cheek] == own[cheek]).all()
+    assert own[cheek].min() > 0.5

@@ -5,12 +5,14 @@ the target at every scale. The generator begins with the source's identity alone
 denormalisations of its features: one by the target's attributes, one by the identity; a gate says where which
 counts.
 
-Beside the identity vector stands a code of the source's photo, which texture and colours can pass through (not in the
-paper). What depends on the source alone is computed once (``Aei.bind``), so that a frame runs static layers.
+Beside the identity vector stand a code and maps of the source's photo, which texture and colours can pass through
+(not in the paper): what a vector says of a person, some thousand people cannot teach. What depends on the source
+alone is computed once (``Aei.bind``), so that a frame runs static layers.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from types import MappingProxyType
@@ -20,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rtswap.training.layers import to_input
+from rtswap.training.recipes.faceshifter.softened import Softened
 
 SLOPE = 0.1
 IDENTITY = 128
@@ -45,7 +47,8 @@ class Dims:
     shuffle: int = 4
     """Pixels per side that a place of the last map holds. 1: the last block makes the picture."""
     photo: tuple[int, ...] = (32, 64, 96, 128)
-    """Channels of the photo's encoder; the last is the length of its code. Empty: the embedding alone."""
+    """Channels of the photo's encoder, whose layers halve the side; the last is the length of its code. Empty: the
+    embedding alone."""
     identity: int = IDENTITY
     kernel: Literal[1, 3] = 1
     """Of the convolutions that make scales, shifts and gates."""
@@ -53,6 +56,10 @@ class Dims:
     norm: Literal["batch", "instance"] = "batch"
     bias: bool = False
     """Of the convolutions."""
+    softened: bool = False
+    """Whether the attribute encoder sees the face itself blurred."""
+    template: str = "whole"
+    """By which faces are aligned."""
 
     @property
     def maps(self) -> list[int]:
@@ -76,6 +83,14 @@ class Dims:
         return self.seen * (2 if self.assisted else 1)
 
     @property
+    def photo_maps(self) -> list[tuple[int, int]]:
+        """Channels of the photo's map that each block of the generator sees, and its side; 0 channels: none."""
+        first = self.resolution // self.unshuffle
+        found = {first >> layer: channels for layer, channels in enumerate(self.photo, 1)}
+        sides = [self.lowest << block for block in range(len(self.maps))]
+        return [(found.get(side, 0), side) for side in sides]
+
+    @property
     def code(self) -> int:
         """Length of what the generator knows of the source."""
         return self.identity + (self.photo[-1] if self.photo else 0)
@@ -85,7 +100,7 @@ class Bound(NamedTuple):
     """What the generator knows of a source."""
 
     identity: Tensor
-    """(N, K) scales and shifts of all blocks."""
+    """(N, K) scales and shifts of all blocks, then the photo's maps."""
     start: Tensor
     """(N, C, S, S) the features that it begins with."""
 
@@ -129,22 +144,27 @@ class AttributeEncoder(nn.Module):
 
 class Aad(nn.Module):
     """Adaptive attentional denormalisation: features (N, C, S, S), an attribute map (N, A, S, S), scale and shift
-    (N, 2 C) of the identity -> features."""
+    (N, 2 C) of the identity, to which a map of the photo (N, ``photo``, S, S) adds for each place -> features."""
 
-    def __init__(self, channels: int, attributes: int, dims: Dims) -> None:
+    def __init__(self, channels: int, attributes: int, photo: int, dims: Dims) -> None:
         super().__init__()
         self._channels = channels
         self.norm = normalised(channels, dims.norm)
         self.attributes = nn.Conv2d(attributes, 2 * channels, dims.kernel, 1, dims.kernel // 2, bias=dims.bias)
         gates = 1 if dims.gate == "place" else channels
         self.gate = nn.Conv2d(channels, gates, dims.kernel, 1, dims.kernel // 2, bias=dims.bias)
+        self.photo = nn.Conv2d(photo, 2 * channels, 1, bias=False) if photo else None
+        if self.photo is not None:  # begins with the identity alone
+            nn.init.zeros_(self.photo.weight)
 
-    def forward(self, h: Tensor, attributes: Tensor, identity: Tensor) -> Tensor:
+    def forward(self, h: Tensor, attributes: Tensor, identity: Tensor, photo: Tensor | None) -> Tensor:
         """Mix both denormalisations."""
         h = self.norm(h)
         of_target = self.attributes(attributes).split(self._channels, 1)
-        of_source = identity[..., None, None].to(h.dtype).split(self._channels, 1)
-        return self.mixed(h, of_target, of_source, torch.sigmoid(self.gate(h)))
+        source = identity[..., None, None].to(h.dtype)
+        if self.photo is not None and photo is not None:
+            source = source + self.photo(photo.to(h.dtype))
+        return self.mixed(h, of_target, source.split(self._channels, 1), torch.sigmoid(self.gate(h)))
 
     @staticmethod
     def mixed(h: Tensor, target: tuple[Tensor, ...], source: tuple[Tensor, ...], gate: Tensor) -> Tensor:
@@ -156,9 +176,9 @@ class Aad(nn.Module):
 class AadBlock(nn.Module):
     """(N, inputs, S, S) -> (N, outputs, S, S): residual, with a denormalisation before each convolution."""
 
-    def __init__(self, inputs: int, outputs: int, attributes: int, dims: Dims) -> None:
+    def __init__(self, inputs: int, outputs: int, attributes: int, photo: int, dims: Dims) -> None:
         super().__init__()
-        self.aads = nn.ModuleList(Aad(inputs, attributes, dims) for _ in range(2 if inputs == outputs else 3))
+        self.aads = nn.ModuleList(Aad(inputs, attributes, photo, dims) for _ in range(2 if inputs == outputs else 3))
         sizes = [inputs, outputs, outputs][: len(self.aads)]
         self.convs = nn.ModuleList(nn.Conv2d(inputs, size, 3, 1, 1, bias=dims.bias) for size in sizes)
 
@@ -167,13 +187,13 @@ class AadBlock(nn.Module):
         """Numbers of the identity's scales and shifts that each denormalisation takes."""
         return [2 * self.convs[0].in_channels] * len(self.aads)
 
-    def forward(self, h: Tensor, attributes: Tensor, identities: list[Tensor]) -> Tensor:
+    def forward(self, h: Tensor, attributes: Tensor, identities: list[Tensor], photo: Tensor | None) -> Tensor:
         """``identities``: as many as there are denormalisations."""
         x = h
         for aad, layer, identity in zip(self.aads[:2], self.convs[:2], identities, strict=False):
-            x = layer(torch.relu(aad(x, attributes, identity)))
+            x = layer(torch.relu(aad(x, attributes, identity, photo)))
         if len(self.aads) == 3:
-            h = self.convs[2](torch.relu(self.aads[2](h, attributes, identities[2])))
+            h = self.convs[2](torch.relu(self.aads[2](h, attributes, identities[2], photo)))
         return x + h
 
 
@@ -186,9 +206,11 @@ class Generator(nn.Module):
         sizes = [*dims.generator, last]
         self.start = nn.ConvTranspose2d(dims.code, sizes[0], dims.lowest)
         self.blocks = nn.ModuleList(
-            AadBlock(a, b, maps, dims) for (a, b), maps in zip(pairwise(sizes), dims.maps, strict=True)
+            AadBlock(a, b, maps, photo, dims)
+            for (a, b), maps, (photo, _) in zip(pairwise(sizes), dims.maps, dims.photo_maps, strict=True)
         )
         self._widths = [block.widths for block in self.blocks]
+        self._photo = dims.photo_maps
         self.identity = nn.Linear(dims.code, sum(map(sum, self._widths)))
         self.picture = nn.Identity() if dims.shuffle == 1 else nn.Conv2d(last, 3 * dims.shuffle**2, 3, 1, 1)
         self.shuffled = nn.Identity() if dims.shuffle == 1 else nn.PixelShuffle(dims.shuffle)
@@ -201,23 +223,29 @@ class Generator(nn.Module):
                 for weight in layer.parameters():
                     nn.init.zeros_(weight)
 
-    def bind(self, code: Tensor) -> Bound:
-        """(N, code) -> what the blocks take of it."""
-        return Bound(self.identity(code), self.start(code[..., None, None]))
+    def bind(self, code: Tensor, photo: Sequence[Tensor] = ()) -> Bound:
+        """(N, code) and the photo's maps by ``Dims.photo_maps`` -> what the blocks take of it."""
+        shares = [self.identity(code), *(one.flatten(1).to(code.dtype) for one in photo)]
+        return Bound(torch.cat(shares, 1), self.start(code[..., None, None]))
 
     def forward(self, attributes: list[Tensor], bound: Bound) -> Tensor:
         """Make the picture."""
-        h, shares = bound.start, bound.identity.split([sum(widths) for widths in self._widths], 1)
-        for number, (block, maps, share) in enumerate(zip(self.blocks, attributes, shares, strict=True)):
+        sizes = [*map(sum, self._widths), *(channels * side**2 for channels, side in self._photo if channels)]
+        shares, h = iter(bound.identity.split(sizes, 1)), bound.start
+        identities = [list(next(shares).split(widths, 1)) for widths in self._widths]
+        for number, (block, maps, (channels, side)) in enumerate(
+            zip(self.blocks, attributes, self._photo, strict=True)
+        ):
             if number:
                 h = functional.interpolate(h, scale_factor=2.0, mode="bilinear", align_corners=False)
-            h = block(h, maps, list(share.split(self._widths[number], 1)))
+            photo = next(shares).unflatten(1, (channels, side, side)) if channels else None
+            h = block(h, maps, identities[number], photo)
         made: Tensor = self.shuffled(self.picture(h))
         return made
 
 
 class PhotoEncoder(nn.Module):
-    """Photos (N, 3, R, R) -> codes (N, C)."""
+    """Photos (N, 3, R, R) -> codes (N, C), and the maps that ``Dims.photo_maps`` tells."""
 
     def __init__(self, dims: Dims) -> None:
         super().__init__()
@@ -225,10 +253,16 @@ class PhotoEncoder(nn.Module):
         steps = (Step(a, b) for a, b in pairwise((dims.seen, *dims.photo)))
         self.layers = nn.Sequential(nn.PixelUnshuffle(dims.unshuffle), *steps)
         self.code = nn.Linear(length * side**2, length)
+        first = dims.resolution // dims.unshuffle
+        self._shown = [(first // side).bit_length() - 1 for channels, side in dims.photo_maps if channels]
 
-    def forward(self, photos: Tensor) -> Tensor:
+    def forward(self, photos: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Encode."""
-        return self.code(self.layers(photos).flatten(1))
+        found = []
+        for layer in self.layers:
+            photos = layer(photos)
+            found.append(photos)
+        return self.code(photos.flatten(1)), [found[layer] for layer in self._shown]
 
 
 class Aei(nn.Module):
@@ -237,6 +271,7 @@ class Aei(nn.Module):
     def __init__(self, dims: Dims) -> None:
         super().__init__()
         self.dims = dims
+        self.softened = Softened(dims.template, dims.resolution) if dims.softened else nn.Identity()
         self.encoder = AttributeEncoder(dims)
         self.photo = PhotoEncoder(dims) if dims.photo else None
         self.generator = Generator(dims)
@@ -244,12 +279,14 @@ class Aei(nn.Module):
     def bind(self, photos: Tensor, embeddings: Tensor) -> Bound:
         """Photos (N, 3, R, R) and embeddings (N, E) of unit length."""
         code = embeddings * embeddings.shape[1] ** 0.5
-        if self.photo is not None:
-            code = torch.cat([code, self.photo(photos).to(code.dtype)], 1)
-        return self.generator.bind(code)
+        if self.photo is None:
+            return self.generator.bind(code)
+        of_photo, maps = self.photo(photos)
+        return self.generator.bind(torch.cat([code, of_photo.to(code.dtype)], 1), maps)
 
     def attributes(self, faces: Tensor, warped: Tensor | None = None) -> list[Tensor]:
         """Maps of pictures (N, 3, R, R) and, assisted, of those of the source's face in place of the target's."""
+        faces = self.softened(faces)
         return self.encoder(faces if warped is None else torch.cat([faces, warped], 1))
 
     def made(self, attributes: list[Tensor], bound: Bound, warped: Tensor | None = None) -> Tensor:
@@ -286,61 +323,3 @@ class FaceShifter(nn.Module):
         self.aei, self.hear = aei, hear
         self.register_buffer("mending", torch.zeros((), dtype=torch.int64))
         """1 as soon as AEI-Net has learnt and HEAR-Net learns."""
-
-
-class Patches(nn.Sequential):
-    """Pictures (N, 3, R, R) -> how real each patch looks (N, 1, r, r). ``sizes``: channels of layers that halve the
-    side; ``deep``: of one more that does not, 0: none."""
-
-    def __init__(self, sizes: tuple[int, ...], deep: int) -> None:
-        layers: list[nn.Module] = []
-        for number, (a, b) in enumerate(pairwise((3, *sizes, *([deep] if deep else [])))):
-            layers.append(nn.Conv2d(a, b, 4, 2 if number < len(sizes) else 1, 2))
-            if deep and number:
-                layers.append(nn.InstanceNorm2d(b))
-            layers.append(nn.LeakyReLU(0.2))
-        super().__init__(*layers, nn.Conv2d(deep or sizes[-1], 1, 4, 1, 2))
-
-
-class Critic(nn.Module):
-    """Looks at pictures (N, 3, R, R) at ``scales``, each half as large as the one before."""
-
-    def __init__(self, sizes: tuple[int, ...], deep: int, scales: int) -> None:
-        super().__init__()
-        self.scales = nn.ModuleList(Patches(sizes, deep) for _ in range(scales))
-
-    def forward(self, pictures: Tensor) -> list[Tensor]:
-        """Scores of the patches at each scale."""
-        found = []
-        for number, patches in enumerate(self.scales):
-            if number:
-                pictures = functional.avg_pool2d(pictures, 3, 2, 1, count_include_pad=False)
-            found.append(patches(pictures))
-        return found
-
-
-class BindGraph(nn.Module):
-    """``photo`` (1, R, R, 3) uint8, ``embedding`` (1, 128) -> ``identity`` (1, K), ``start`` (1, C, S, S)."""
-
-    def __init__(self, aei: Aei) -> None:
-        super().__init__()
-        self.aei = aei
-
-    def forward(self, photo: Tensor, embedding: Tensor) -> tuple[Tensor, Tensor]:
-        """Bind."""
-        return self.aei.bind(to_input(photo), embedding)
-
-
-class FrameGraph(nn.Module):
-    """``face`` (1, R, R, 3) uint8, what ``BindGraph`` made and, assisted, ``warped`` (1, R, R, 3) uint8 ->
-    ``swapped`` (1, R, R, 3), 0..255."""
-
-    def __init__(self, aei: Aei) -> None:
-        super().__init__()
-        self.aei = aei
-
-    def forward(self, face: Tensor, identity: Tensor, start: Tensor, warped: Tensor | None = None) -> Tensor:
-        """Swap."""
-        beside = None if warped is None else to_input(warped)
-        made = self.aei(to_input(face), Bound(identity, start), beside)
-        return ((made.clamp(-1, 1) + 1) * 127.5).permute(0, 2, 3, 1)

@@ -5,6 +5,8 @@ finer must come from the photo. Then half of each batch gets somebody else's ide
 of the hidden face shows the way, the recogniser looks on, and what came out is given back, with the right photo, to
 become the real face again: a swap between two people with a truth for each pixel. Last a critic looks on.
 
+*faithful* with a teacher: the network sees the same, and learns what ``mesh`` makes of pairs of people (``lessons``).
+
 *assisted*: the network also sees the swap of ``mesh`` and adds to it. Half of each batch are triplets with a truth.
 """
 
@@ -15,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,15 +27,18 @@ from torch import Tensor
 
 from rtswap.core.errors import UsageError
 from rtswap.training.crowd import Crowd
-from rtswap.training.identity import Recogniser
+from rtswap.training.identity import IdentityLoss, Recogniser
 from rtswap.training.layers import to_pictures
-from rtswap.training.losses import decibels, edges, unlike
+from rtswap.training.lessons import DRAWN, lessons, numbered_triplets
+from rtswap.training.losses import decibels, edges
 from rtswap.training.pictures import write_sheet
 from rtswap.training.recipe import Moment, Recipe, Terms, descend, weighted
 from rtswap.training.recipes.faceshifter import losses
+from rtswap.training.recipes.faceshifter.critic import Critic
+from rtswap.training.recipes.faceshifter.graphs import BindGraph, FrameGraph
 from rtswap.training.recipes.faceshifter.hear import Embedder, Hear, MendedFrameGraph, cluttered, lost
-from rtswap.training.recipes.faceshifter.network import PAPER, Aei, BindGraph, Critic, Dims, FaceShifter, FrameGraph
-from rtswap.training.recipes.faceshifter.samples import TRIED, Batch, Portraits, assisted_batch, tried
+from rtswap.training.recipes.faceshifter.network import PAPER, Aei, Dims, FaceShifter
+from rtswap.training.recipes.faceshifter.samples import TRIED, Batch, Portraits, assisted_batch, taught_batch, tried
 from rtswap.training.system_file import Graph
 from rtswap.training.triplets import supply
 from rtswap.training.workers import in_order
@@ -50,6 +56,8 @@ SHOWN_WHOLE = 0.2
 ASSISTED_PULL, NEAR = 0.2, 0.25
 """Of an assisted generator: how much identity counts, beside a faithful one's, since ``mesh`` has brought most of it;
 and how much it counts to stay near the swap of ``mesh``, where no truth is known."""
+TAUGHT_PULL = 2.0
+"""How much identity counts where a reference is known, beside where it is not."""
 SHOWN = 8
 """Rows of the sheet."""
 
@@ -70,7 +78,9 @@ class FaceShifterRecipe(Recipe):
 
     def __init__(self, args: argparse.Namespace, crowd: Crowd) -> None:
         self.assisted = args.variant == "assisted"
-        self.dims = dims_of(args.layout, args.resolution, assisted=self.assisted)
+        self.taught = not self.assisted and args.teacher == "mesh"
+        dims = dims_of(args.layout, args.resolution, assisted=self.assisted)
+        self.dims = replace(dims, softened=self.taught, template=args.template)
         if self.assisted and args.hear:
             raise UsageError(
                 "--hear mends what a faithful generator loses", do="Leave it out, or --variant assisted."
@@ -80,34 +90,38 @@ class FaceShifterRecipe(Recipe):
         full = self.dims.shuffle == 1
         self.critic = self.add_critic(Critic((64, 128, 256), 512, 3) if full else Critic((32, 64, 128), 0, 2))
         self.recogniser = Recogniser().to(self.device)
+        self.unlike = IdentityLoss(self.recogniser)
         self.embedder = Embedder(self.recogniser, args.template, args.resolution)
 
-    def batches(self, seed: int) -> AbstractContextManager[Iterator[list[Tensor]]]:
+    def batches(self, seed: int) -> AbstractContextManager[Iterator[Batch]]:
         """From batch ``seed`` on: the number of the step. Triplets: of those that have been made by then."""
-        args = self.args
-        if self.assisted:
+        if self.taught or self.assisted:
             return self._triplets(seed)
-        return in_order(Portraits(self._learnt, args.batch, args.seed), self.device, seed, args.workers)
+        return self._portraits(seed)
 
     @contextmanager
-    def _triplets(self, seed: int) -> Iterator[Iterator[list[Tensor]]]:
+    def _portraits(self, seed: int) -> Iterator[Iterator[Batch]]:
         args = self.args
-        with supply(self._learnt, args.out / "triplets", args.resolution, makers=max(1, args.workers)) as stored:
+        with in_order(Portraits(self._learnt, args.batch, args.seed), self.device, seed, args.workers) as drawn:
+            yield map(Batch.of, drawn)
 
-            def endless() -> Iterator[list[Tensor]]:
-                number = seed
-                while True:
-                    rng = np.random.default_rng((args.seed, number))
-                    rows = stored.batch(rng, args.batch // 2, args.batch - args.batch // 2)
-                    yield [part.to(self.device) for part in assisted_batch(rows, self._learnt.embeddings)]
-                    number += 1
-
-            yield endless()
+    @contextmanager
+    def _triplets(self, seed: int) -> Iterator[Iterator[Batch]]:
+        args, known, folder = self.args, self._learnt.embeddings, self.args.out / "triplets"
+        rows = args.batch * (DRAWN if self.taught else 1)
+        with numbered_triplets(
+            self._learnt, folder, args.resolution, rows, seed=args.seed, workers=args.workers
+        ) as drawn:
+            batches = map(drawn, count(seed))
+            if self.taught:
+                yield (taught_batch(lessons(rows, rng), known, rng).to(self.device) for rows, rng in batches)
+            else:
+                yield (Batch.of(assisted_batch(rows, known)).to(self.device) for rows, _ in batches)
 
     def step(self, batches: Iterator[Any], moment: Moment) -> Terms:
         """The generator learns, then the critic."""
         self.set_rate(moment.rate)
-        batch = Batch.of(next(batches))
+        batch = next(batches)
         learning = 1 - self.args.hear
         if moment.share >= learning:
             terms = self.hear_terms(batch)
@@ -115,7 +129,8 @@ class FaceShifterRecipe(Recipe):
             return terms
         share = moment.share / learning
         self.critic.requires_grad_(False)
-        terms, made = (self.assisted_terms if self.assisted else self.terms)(batch, share)
+        terms_of = self.assisted_terms if self.assisted else self.taught_terms if self.taught else self.terms
+        terms, made = terms_of(batch, share)
         if critical := share >= CRITIC_FROM and self.args.critic_weight > 0:
             with self.autocast():
                 terms["fooled"] = self.args.critic_weight * losses.fooled(self.critic(made))
@@ -190,6 +205,20 @@ class FaceShifterRecipe(Recipe):
             "attributes": losses.attributes(again, [maps[count:] for maps in attributes]),
         }, made
 
+    def taught_terms(self, batch: Batch, share: float) -> tuple[Terms, Tensor]:
+        """Of a generator that learns what ``mesh`` makes of two people; what should come out is known of all."""
+        with self.autocast():
+            bound = self.network.aei.bind(batch.photos, batch.embeddings)
+            made = self.network.aei(batch.faces, bound).float()
+        weight = AROUND + (1 - AROUND) * batch.masks
+        with self.autocast():
+            off = self.unlike(made, batch.known, batch.embeddings, batch.truth)
+        return {
+            "same": losses.reconstruction(made, batch.truth, weight),
+            "edges": edges(made, batch.truth, weight),
+            "identity": TAUGHT_PULL * self.args.identity_weight * off,
+        }, made
+
     def hear_terms(self, batch: Batch) -> Terms:
         """Terms of HEAR-Net, while AEI-Net is fixed at its average; half of the batch get their own identity."""
         aei, hear = self.network.aei, self.network.hear
@@ -208,9 +237,9 @@ class FaceShifterRecipe(Recipe):
                 error = lost(aei, self.embedder, faces)
             made = hear(swapped, error).float()
             shown = losses.grey_change(made, swapped.float(), self._px(FINE))
-            who = self.recogniser(shown, batch.known, jitter=True)
+            off = self.unlike(shown, batch.known, embeddings)
         return {
-            "identity": unlike(who, embeddings),
+            "identity": off,
             "change": (made - swapped.float()).abs().mean(),
             "mended": losses.reconstruction(made[:count], faces[:count], torch.ones_like(own.masks)),
         }
@@ -220,9 +249,9 @@ class FaceShifterRecipe(Recipe):
         pull = self.args.identity_weight * min(1.0, max(0.0, share - PRETRAINED) / (RAMPED - PRETRAINED))
         shown = losses.grey_change(swapped, cross.truth, self._px(FINE))
         with self.autocast():
-            who = self.recogniser(shown, cross.known, jitter=True)
+            off = self.unlike(shown, cross.known, embeddings)
         return {
-            "identity": pull * unlike(who, embeddings),
+            "identity": pull * off,
             "around": losses.reconstruction(swapped, cross.truth, 1 - cross.masks),
         }
 
@@ -290,10 +319,10 @@ class FaceShifterRecipe(Recipe):
     def tried(self) -> tuple[Batch, Batch]:
         """People kept out: with a truth, and swaps between two."""
         if not self.assisted:
-            return tried(self._kept, self.device)
+            return tried(self._kept.at(self.args.resolution), self.device)
         with supply(self._kept, self.args.out / "tried", self.args.resolution, count=1, least=1, seed=1) as stored:
             rows = stored.batch(np.random.default_rng(0), TRIED, TRIED)
-        batch = Batch.of([part.to(self.device) for part in assisted_batch(rows, self._kept.embeddings)])
+        batch = Batch.of(assisted_batch(rows, self._kept.embeddings)).to(self.device)
         return batch.part(slice(TRIED)), batch.part(slice(TRIED, None))
 
     def made(self, batch: Batch) -> Tensor:

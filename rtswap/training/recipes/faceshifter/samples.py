@@ -15,6 +15,7 @@ from rtswap.core.types import Image
 from rtswap.networks.landmarks import place
 from rtswap.training.crowd import Crowd
 from rtswap.training.layers import to_input
+from rtswap.training.lessons import Lessons
 from rtswap.training.recogniser import SIZE
 from rtswap.training.triplets import Triplets
 from rtswap.training.warp import Map, Variation, draw_maps, grid, placed
@@ -62,6 +63,10 @@ class Batch(NamedTuple):
         faces, photos, truth, warped = picture
         return cls(faces, truth, masks, known, photos, vectors[0], vectors[1], warped)
 
+    def to(self, device: str) -> Batch:
+        """On ``device``."""
+        return Batch(*(None if one is None else one.to(device) for one in self))
+
     def part(self, rows: slice) -> Batch:
         """These alone."""
         return Batch(*(None if one is None else one[rows] for one in self))
@@ -98,7 +103,11 @@ class Portraits:
 def seen_by_recogniser(points: NDArray[np.float32], shown: Map) -> NDArray[np.float32]:
     """Matrix (2, 3) from a sample to the recogniser's crop. ``points`` (468, 3) px of the stored picture; ``shown``:
     which of its pixels each pixel of the sample shows, an affine map."""
-    matrix = place(placed(points, shown), SIZE)
+    return _placed(placed(points, shown))
+
+
+def _placed(points: NDArray[np.float32]) -> NDArray[np.float32]:
+    matrix = place(points, SIZE)
     if matrix is None:
         raise ValueError("degenerate landmarks")
     return matrix
@@ -120,6 +129,16 @@ def assisted_batch(rows: Triplets, embeddings: NDArray[np.float32]) -> list[Tens
     parts = (rows.target, rows.mask, known, rows.photo, rows.truth, rows.warped, embeddings[rows.source],
              embeddings[rows.goal])  # fmt: skip
     return [torch.from_numpy(np.ascontiguousarray(part)) for part in parts]
+
+
+def taught_batch(taught: Lessons, embeddings: NDArray[np.float32], rng: np.random.Generator) -> Batch:
+    """Lessons, their photos in other lights. ``embeddings``: of the crowd."""
+    known = np.stack([_placed(points) for points in taught.points])
+    photos = np.stack([toned(photo, rng) for photo in taught.photos])
+    vectors = torch.from_numpy(embeddings[taught.source])
+    parts = (taught.faces, taught.masks, known, photos)
+    batch = Batch.of([*map(torch.from_numpy, parts), vectors])
+    return batch._replace(truth=to_input(torch.from_numpy(taught.truth)))
 
 
 def tried(kept: Crowd, device: str) -> tuple[Batch, Batch]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from rtswap.app.options import choice, number
-from rtswap.training.spec import RESOLUTION, RecipeSpec, TrainOption
+from rtswap.training.spec import RESOLUTION, TEACHER, RecipeSpec, TrainOption, pixels_to_teach
 
 if TYPE_CHECKING:
     from rtswap.training.recipe import Recipe
@@ -19,6 +19,7 @@ OPTIONS = (
         "faithful",
         "faithful: from photo and identity vector; assisted: the network corrects the swap of mesh",
     ),
+    TEACHER,
     TrainOption("--layout", choice("small", "tao", "maum"), None, "sizes of the layers, as taotaonice's or maum's"),
     TrainOption(
         "--hear",
@@ -43,8 +44,8 @@ def _load() -> Callable[..., Recipe]:
 
 
 def _faces_px(options: Any) -> int:
-    """Larger where ``mesh`` swaps them before they are scaled down: what was resampled twice is soft."""
-    return options.resolution * (2 if options.variant == "assisted" else 1)
+    """As other recipes', and larger where the network corrects ``mesh``."""
+    return 2 * options.resolution if options.variant == "assisted" else pixels_to_teach(options)
 
 
 SPECS = (

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from rtswap.training.crowd import Crowd
 from rtswap.training.identity import coarsely_changed
-from rtswap.training.losses import edges, unlike
+from rtswap.training.losses import edges
 from rtswap.training.recipe import Terms
 from rtswap.training.recipes.fslsd.network import BindGraph, FrameGraph, Fslsd, Made
 from rtswap.training.recipes.style_prior import losses
@@ -62,7 +62,7 @@ class FslsdRecipe(StyleRecipe):
         twice = [torch.cat([one[across], one[across]]) for one in (faces, batch.matrices, embeddings)]
         with self.autocast():
             likeness = self.perception(made.face[own], faces[own])
-            who = self.recogniser(coarsely_changed(swaps, twice[0]), twice[1], jitter=True)
+            unlike = self.unlike(coarsely_changed(swaps, twice[0]), *twice[1:])
             read = self.network.prior.reader(torch.cat([made.face, made.side])).float()
         terms: Terms = {
             "same": losses.difference(made.face[own], faces[own], weight[own]),
@@ -70,12 +70,42 @@ class FslsdRecipe(StyleRecipe):
             "likeness": likeness,
             "side": losses.difference(made.side[own], faces[own], weight[own]),
             "around": losses.difference(made.face[across], faces[across], 1 - mask[across]),
-            "identity": self.args.pull * unlike(who, twice[2]),
+            "identity": self.args.pull * unlike,
             "landmarks": losses.apart(read, torch.cat([wanted, wanted])),
             "style": losses.style(made.face[across], faces[across], mask[across]),
         }
         if self.args.steady:
             terms |= self._steadiness(batch, photos, photo_points, made, mask)
+        return terms, made.face
+
+    def taught_terms(self, batch: Batch) -> tuple[Terms, Tensor]:
+        """As ``swap_terms``: side output and swap are compared with the truth; with an empty mask with the face."""
+        assert batch.truth is not None
+        photos, faces, truth = toned(batch.photos), batch.faces, batch.truth
+        mask = outline(batch.points, self.dims.resolution)
+        still = max(1, len(mask) // UNTOUCHED)
+        mask[:still] = 0
+        wanted = torch.cat([faces[:still], truth[still:]])
+        made = self.made(self.network, faces, batch.points, photos, batch.photo_points, mask)
+        weight = AROUND + (1 - AROUND) * batch.masks
+        with self.autocast():
+            likeness = self.perception(made.face, wanted)
+            swapped = torch.cat([made.face[still:], made.side[still:]])
+            unlike = self.unlike(
+                swapped, *(torch.cat([one[still:]] * 2) for one in (batch.matrices, batch.embeddings, truth))
+            )
+            read = self.network.prior.reader(torch.cat([made.face, made.side])).float()
+            goal = self.network.prior.reader(truth).float()
+        terms: Terms = {
+            "same": losses.difference(made.face, wanted, weight),
+            "same_edges": edges(made.face, wanted, weight),
+            "likeness": likeness,
+            "side": losses.difference(made.side, truth, weight),
+            "identity": self.args.pull * unlike,
+            "landmarks": losses.apart(read, torch.cat([goal, goal])),
+        }
+        if self.args.steady:
+            terms |= self._steadiness(batch, photos, batch.photo_points, made, mask)
         return terms, made.face
 
     def made(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rtswap.app.options import integer, switch
 from rtswap.training.recipes.style_prior.options import PRIOR, SIZES
-from rtswap.training.spec import RecipeSpec, TrainOption
+from rtswap.training.spec import RecipeSpec, TrainOption, pixels_to_teach
 
 if TYPE_CHECKING:
     from rtswap.training.recipe import Recipe
@@ -33,5 +33,6 @@ SPECS = (
         OPTIONS,
         {"small": {**SIZES["small"], "structure": 5}, "full": {**SIZES["full"], "structure": 7}},
         kind="one-shot",
+        faces_px=pixels_to_teach,
     ),
 )

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from rtswap.training.crowd import Crowd
 from rtswap.training.identity import coarsely_changed
-from rtswap.training.losses import edges, unlike
+from rtswap.training.losses import edges
 from rtswap.training.recipe import Terms
 from rtswap.training.recipes.megafs.network import BindGraph, FrameGraph, Megafs
 from rtswap.training.recipes.style_prior import losses
@@ -48,16 +48,33 @@ class MegafsRecipe(StyleRecipe):
             wanted = self.network.prior.reader(faces).float()
             likeness = self.perception(made[own], faces[own])
             shown = coarsely_changed(made[across], faces[across])
-            who = self.recogniser(shown, batch.matrices[across], jitter=True)
+            unlike = self.unlike(shown, batch.matrices[across], embeddings[across])
             read = self.network.prior.reader(made).float()
         return {
             "same": losses.difference(made[own], faces[own], weight[own]),
             "same_edges": edges(made[own], faces[own], weight[own]),
             "likeness": likeness,
             "around": losses.difference(made[across], faces[across], 1 - batch.masks[across]),
-            "identity": self.args.pull * unlike(who, embeddings[across]),
+            "identity": self.args.pull * unlike,
             "landmarks": losses.apart(read, wanted),
             "style": losses.style(made[across], faces[across], batch.masks[across]),
+        }, made
+
+    def taught_terms(self, batch: Batch) -> tuple[Terms, Tensor]:
+        """As ``swap_terms``, compared with the truth."""
+        assert batch.truth is not None
+        made, truth = self.made(self.network, batch.faces, toned(batch.photos)), batch.truth
+        weight = AROUND + (1 - AROUND) * batch.masks
+        with self.autocast():
+            likeness = self.perception(made, truth)
+            unlike = self.unlike(made, batch.matrices, batch.embeddings, truth)
+            read = self.network.prior.reader(torch.cat([made, truth])).float()
+        return {
+            "same": losses.difference(made, truth, weight),
+            "same_edges": edges(made, truth, weight),
+            "likeness": likeness,
+            "identity": self.args.pull * unlike,
+            "landmarks": losses.apart(*read.chunk(2)),
         }, made
 
     def made(self, network: Megafs, faces: Tensor, photos: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rtswap.app.options import choice, integer
 from rtswap.training.recipes.style_prior.options import PRIOR, SIZES
-from rtswap.training.spec import RecipeSpec, TrainOption
+from rtswap.training.spec import RecipeSpec, TrainOption, pixels_to_teach
 
 if TYPE_CHECKING:
     from rtswap.training.recipe import Recipe
@@ -41,5 +41,6 @@ SPECS = (
             "full": {**SIZES["full"], "kept": 4, "encoder": "hierfe"},
         },
         kind="one-shot",
+        faces_px=pixels_to_teach,
     ),
 )

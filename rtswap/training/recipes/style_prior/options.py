@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rtswap.app.options import choice, number, text
-from rtswap.training.spec import RESOLUTION, TrainOption
+from rtswap.training.spec import RESOLUTION, TEACHER, TrainOption
 
 PRIOR = (
     RESOLUTION,
@@ -14,6 +14,7 @@ PRIOR = (
         None,
         "take the style prior of another training, and learn only the swap",
     ),
+    TEACHER,
     TrainOption("--pull", number("N", 0, 50), 3, "towards the source's identity"),
     TrainOption("--adversarial", number("N", 0, 5), 0.05, "weight of a critic in the last third of each phase"),
 )

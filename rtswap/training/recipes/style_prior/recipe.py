@@ -10,27 +10,32 @@ from __future__ import annotations
 import argparse
 import math
 from abc import abstractmethod
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from itertools import count
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rtswap.core.errors import UsageError, reason
+from rtswap.core.errors import UsageError
+from rtswap.training.checkpoint import read_checkpoint
 from rtswap.training.crowd import Crowd
-from rtswap.training.identity import Perception, Recogniser
+from rtswap.training.identity import IdentityLoss, Perception, Recogniser
 from rtswap.training.layers import to_pictures
-from rtswap.training.losses import decibels, edges, unlike
+from rtswap.training.lessons import DRAWN, lessons, numbered_triplets
+from rtswap.training.losses import decibels, edges
 from rtswap.training.pictures import write_sheet
 from rtswap.training.recipe import Moment, Recipe, Terms, descend, weighted
 from rtswap.training.recipes.style_prior import losses
 from rtswap.training.recipes.style_prior.critic import Critic, varied
 from rtswap.training.recipes.style_prior.network import Dims, StylePrior
 from rtswap.training.recipes.style_prior.points import normalised
-from rtswap.training.recipes.style_prior.samples import Batch, Portraits, toned, tried
+from rtswap.training.recipes.style_prior.samples import Batch, Portraits, taught_batch, toned, tried
+from rtswap.training.triplets import Triplets
 from rtswap.training.workers import in_order
 from rtswap.vision.topology import POINTS_68
 
@@ -97,8 +102,9 @@ class StyleRecipe(Recipe):
             network.prior.load_state_dict(read_prior(Path(args.prior).expanduser(), network.prior))  # type: ignore[union-attr,operator]
         super().__init__(network, args)
         self.phases = Phases(0.0 if args.prior is not None else PRIOR_UNTIL)
-        self.learnt, self.kept = crowd.split()
+        self._larger, self.learnt, self.kept = crowd.split()[0], *crowd.at(dims.resolution).split()
         self.recogniser = Recogniser().to(self.device)
+        self.unlike = IdentityLoss(self.recogniser)
         self.perception = Perception(args.template, dims.resolution).to(self.device)
         self.critic = self.add_critic(Critic(dims, full=args.prior_layout == "full"), betas=CRITIC_BETAS)
 
@@ -107,21 +113,45 @@ class StyleRecipe(Recipe):
         """All that a checkpoint holds."""
         return {**super().parts, "phases": self.phases}
 
-    def batches(self, seed: int) -> AbstractContextManager[Iterator[list[Tensor]]]:
-        """From batch ``seed`` on: the number of the step."""
+    @contextmanager
+    def batches(self, seed: int) -> Iterator[Iterator[Batch]]:
+        """From batch ``seed`` on: the number of the step. With a teacher the swap is learnt from lessons."""
         args = self.args
-        return in_order(Portraits(self.learnt, args.batch, args.seed), self.device, seed, args.workers)
+        with ExitStack() as stack:
+            portraits = stack.enter_context(
+                in_order(Portraits(self.learnt, args.batch, args.seed), self.device, seed, args.workers)
+            )
+
+            @cache
+            def drawn() -> Callable[[int], tuple[Triplets, np.random.Generator]]:
+                folder, side, rows = args.out / "triplets", args.resolution, DRAWN * args.batch
+                return stack.enter_context(
+                    numbered_triplets(self._larger, folder, side, rows, seed=args.seed, workers=args.workers)
+                )
+
+            def endless() -> Iterator[Batch]:
+                for number in count(seed):
+                    if self.phases.swapping and args.teacher == "mesh":
+                        taught = lessons(*drawn()(number))
+                        yield taught_batch(taught, self.learnt.embeddings).to(self.device)
+                    else:
+                        yield Batch.of(next(portraits))
+
+            yield endless()
 
     def step(self, batches: Iterator[Any], moment: Moment) -> Terms:
         """The prior learns, or the swap; then the critic."""
         if self.phases.begins(moment.share):
             self.network.prior.load_state_dict(self.shadow.prior.state_dict())
         self.set_rate(moment.rate * self.phases.rate(moment.share))
-        batch = Batch.of(next(batches))
+        batch = next(batches)
         for name, part in self.network.named_children():
             learns = (name == "prior") != self.phases.swapping
             part.requires_grad_(learns).train(learns)
-        terms, made = self.swap_terms(batch) if self.phases.swapping else self.prior_terms(batch)
+        terms_of = self.prior_terms if not self.phases.swapping else self.swap_terms
+        if batch.truth is not None:
+            terms_of = self.taught_terms
+        terms, made = terms_of(batch)
         watched = bool(self.args.adversarial) and self.phases.over(moment.share) >= WATCHED
         if watched:
             self.critic.requires_grad_(False)
@@ -156,7 +186,7 @@ class StyleRecipe(Recipe):
             rows = torch.cat([first[:, :k], second[:, k:count], first[:, count:]], 1)
             made = prior.generator(rows)[1].float()
             read = prior.reader(torch.cat([toned(faces), made])).float()
-            who = self.recogniser(made, batch.matrices, jitter=True)
+            unlike = self.unlike(made, batch.matrices, batch.embeddings)
         weight = AROUND + (1 - AROUND) * batch.masks
         wanted = self.read(batch.points)
         with self.autocast():
@@ -165,7 +195,7 @@ class StyleRecipe(Recipe):
             "inversion": losses.difference(made, faces, weight),
             "inversion_edges": edges(made, faces, weight),
             "inversion_likeness": likeness,
-            "inversion_identity": unlike(who, batch.embeddings),
+            "inversion_identity": unlike,
             "reading": losses.apart(read, torch.cat([wanted, wanted])),
         }, made
 
@@ -183,6 +213,10 @@ class StyleRecipe(Recipe):
         """Of the swap, with the prior fixed, and the pictures (N, 3, R, R) that the critic judges."""
 
     @abstractmethod
+    def taught_terms(self, batch: Batch) -> tuple[Terms, Tensor]:
+        """As ``swap_terms``, of a batch of pairs of people whose truth is known."""
+
+    @abstractmethod
     def swapped(self, batch: Batch) -> list[Tensor]:
         """The averaged network's swaps of each face with the next person's photo, (N, 3, R, R): last the swap, before
         it whatever led to it."""
@@ -191,7 +225,7 @@ class StyleRecipe(Recipe):
         """On people kept out: PSNR in dB of faces inverted, within their masks; of swaps between two of them the
         cosine to the source, that to the target, and the distance of the landmarks from the target's, as a share of
         the side. The sheet: source, target, target inverted, and what ``swapped`` gives."""
-        batch = Batch(*(part.to(self.device) for part in tried(self.kept.spread(TRIED))))
+        batch = tried(self.kept.spread(TRIED)).to(self.device)
         with self.autocast():
             inverted = self.shadow.prior(batch.faces).float()
             made = [one.float() for one in self.swapped(batch)]
@@ -232,14 +266,17 @@ def check_split(rows: int, dims: Dims, flag: str) -> int:
 
 
 def read_prior(path: Path, prior: nn.Module) -> dict[str, Tensor]:
-    """The averaged prior of a checkpoint of FSLSD or MegaFS. Raises UsageError for another file."""
+    """The averaged prior of a checkpoint of FSLSD or MegaFS. Raises ModelError and UsageError for another file."""
     do = "Give a checkpoint.pt of fslsd or megafs with the same --resolution and --prior-layout."
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)["shadow"]
-    except (OSError, RuntimeError, EOFError, UnpicklingError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"cannot read the prior {path}", got=reason(error), do=do) from None
-    found = {name.removeprefix("prior."): value for name, value in state.items() if name.startswith("prior.")}
+    state = read_checkpoint(path, do=do).get("shadow")
+    found = (
+        {name.removeprefix("prior."): value for name, value in state.items() if str(name).startswith("prior.")}
+        if isinstance(state, dict)
+        else {}
+    )
     wanted = prior.state_dict()
-    if found.keys() != wanted.keys() or any(found[name].shape != wanted[name].shape for name in wanted):
+    if found.keys() != wanted.keys() or any(
+        getattr(found[name], "shape", None) != wanted[name].shape for name in wanted
+    ):
         raise UsageError(f"{path} holds another prior", do=do)
     return found

@@ -7,12 +7,15 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from rtswap.core.types import Matrix
 from rtswap.networks.landmarks import place
 from rtswap.training.crowd import Crowd
 from rtswap.training.layers import to_input
+from rtswap.training.lessons import Lessons
 from rtswap.training.recogniser import SIZE
 from rtswap.training.warp import Map, Variation, draw_maps, grid, placed
 from rtswap.training.workers import Sample
@@ -47,6 +50,8 @@ class Batch(NamedTuple):
     """(N, 2, 3) from a face to the recogniser's crop."""
     embeddings: Tensor
     """(N, 128)."""
+    truth: Tensor | None = None
+    """(N, 3, R, R) the faces with those of the photos, which are then other people's, as the embeddings are."""
 
     @classmethod
     def of(cls, parts: list[Tensor]) -> Batch:
@@ -57,9 +62,9 @@ class Batch(NamedTuple):
         )
         return cls(faces, masks[:, None].float() / 255, points, bent, photos, *others)
 
-    def part(self, rows: slice) -> Batch:
-        """These people alone."""
-        return Batch(*(one[rows] for one in self))
+    def to(self, device: str) -> Batch:
+        """On ``device``."""
+        return Batch(*(None if one is None else one.to(device) for one in self))
 
 
 class Portraits:
@@ -83,6 +88,21 @@ class Portraits:
         return described(crowd, row, straight, bent, other)
 
 
+def taught_batch(taught: Lessons, embeddings: NDArray[np.float32]) -> Batch:
+    """``embeddings``: of the crowd. No face is bent."""
+    matrices = np.stack([_to_recogniser(points) for points in taught.points])
+    parts = (taught.faces, taught.masks, taught.points, taught.faces, taught.photos, taught.photo_points, matrices,
+             embeddings[taught.source])  # fmt: skip
+    return Batch.of([*map(torch.from_numpy, parts)])._replace(truth=to_input(torch.from_numpy(taught.truth)))
+
+
+def _to_recogniser(points: NDArray[np.float32]) -> Matrix:
+    matrix = place(points, SIZE)
+    if matrix is None:
+        raise ValueError("degenerate landmarks")
+    return matrix
+
+
 def tried(crowd: Crowd) -> Batch:
     """All faces of ``crowd`` as they are; their photos, too."""
     straight = grid(crowd.pictures.shape[1])
@@ -94,9 +114,7 @@ def described(crowd: Crowd, row: int, straight: Map, bent: Map, other: Map) -> S
     """One face as three maps show it. ``straight`` and ``other``: affine."""
     picture = crowd.pictures[row]
     points = placed(crowd.points[row], straight)
-    matrix = place(points, SIZE)
-    if matrix is None:
-        raise ValueError("degenerate landmarks")
+    matrix = _to_recogniser(points)
     return (
         looked_up(picture, straight), looked_up(crowd.masks[row], straight), points, looked_up(picture, bent),
         looked_up(picture, other), placed(crowd.points[row], other), matrix, crowd.embeddings[row],

@@ -1,0 +1,73 @@
+"""Read checkpoints of trainings, which may come from anybody: nothing in them is run or taken unchecked."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rtswap.core.errors import ModelError, reason
+from rtswap.core.files import open_regular
+from rtswap.training.optimisers import AdaBelief
+
+DAMAGED = (
+    ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError, OSError, RuntimeError,
+    TypeError, UnpicklingError, ValueError, zipfile.BadZipFile,
+)  # fmt: skip
+"""What reading or using a damaged checkpoint may raise."""
+
+
+def read_checkpoint(path: Path, device: str = "cpu", do: str = "Remove it to train anew.") -> dict[str, Any]:
+    """The parts of a checkpoint by name. Raises ModelError, with ``do``, for a file that is damaged, that would grow
+    beyond its size when it is read, or that holds anything but tensors and plain values."""
+    try:
+        with open_regular(path) as file:
+            with zipfile.ZipFile(file) as pack:
+                check_uncompressed(pack, path)
+                if pack.testzip():
+                    raise ValueError("damaged")
+            file.seek(0)
+            state = torch.load(file, map_location=device, weights_only=True)
+        if not isinstance(state, dict):
+            raise ValueError("no parts")
+    except DAMAGED as error:
+        got = reason(error) if isinstance(error, OSError) else "a damaged file, or one of another kind"
+        raise ModelError(f"cannot read the checkpoint {path}", got=got, do=do) from None
+    return state
+
+
+def check_uncompressed(pack: zipfile.ZipFile, path: Path) -> None:
+    """Raise ValueError for a zip file whose content is larger than itself."""
+    if sum(entry.file_size for entry in pack.infolist()) > path.stat().st_size:
+        raise ValueError("compressed data")
+
+
+def load_part(part: nn.Module | torch.optim.Optimizer, state: Any) -> None:
+    """Give a network or an optimiser its state. An optimiser keeps its own settings, such as the learning rate.
+    Raises one of ``DAMAGED``."""
+    if isinstance(part, nn.Module):
+        part.load_state_dict(state)
+        return
+    own = part.state_dict()["param_groups"]
+    weights = {number: weight for group, its in zip(part.param_groups, own, strict=True)
+               for number, weight in zip(its["params"], group["params"], strict=True)}  # fmt: skip
+    names = {"mean", "spread"} if isinstance(part, AdaBelief) else {"step", "exp_avg", "exp_avg_sq"}
+    for number, values in state["state"].items():
+        if values.keys() != names:
+            raise ValueError("another optimiser")
+        for name, value in values.items():
+            shape = () if name == "step" else weights[number].shape
+            if not isinstance(value, Tensor) or value.shape != shape or not value.is_floating_point():
+                raise ValueError(f"{name} of an optimiser")
+    part.load_state_dict({"state": state["state"], "param_groups": own})
+
+
+def is_plain(number: object, *, whole: bool = False) -> bool:
+    """Whether ``number`` is a finite number from 0 on."""
+    kinds = (int,) if whole else (int, float)
+    return type(number) in kinds and 0 <= number < 1e15 and math.isfinite(number)  # type: ignore[operator, arg-type]

@@ -1,0 +1,69 @@
+"""Photos of smiles: where their lips end, whatever the landmarks say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from people import ReadyMesh, person, swap_face
+
+from rtswap.core.types import Image, Points
+from rtswap.swappers.mesh.lips import LOWER, OUTER_UPPER, UPPER, at_edges, edges_in
+from rtswap.swappers.mesh.shape import to_canonical
+from rtswap.vision.geometry import canonical, transform
+
+WHITE = (235, 245, 245)
+
+
+def smiling(name: str, opening: float = 0.2) -> Points:
+    """The person's landmarks with an open mouth, its height in inter-ocular distances."""
+    who = person(name).landmarks
+    pose = to_canonical(who)
+    frontal = transform(pose, who) + opening * canonical().expression[0]
+    return np.asarray((frontal - pose[:, 3]) @ np.linalg.inv(pose[:, :3]).T, np.float32)
+
+
+def photo_of(name: str, share: float) -> tuple[Image, Points, Points]:
+    """A photo whose upper lip ends at ``share`` of what the landmarks say, the landmarks, and where it ends. The lip
+    is red, and teeth are below it."""
+    mesh, picture = smiling(name), person(name).portrait.copy()
+    edge = mesh[OUTER_UPPER] + np.float32(share) * (mesh[UPPER] - mesh[OUTER_UPPER])
+    mouth = [mesh[[61]], mesh[OUTER_UPPER], mesh[[291]], mesh[[375, 321, 405, 314, 17, 84, 181, 91, 146]]]
+    teeth = [edge, mesh[LOWER][::-1]]
+    for ring, colour in ((mouth, (110, 110, 190)), (teeth, WHITE)):
+        points = np.round(np.concatenate(ring)[:, :2] * 16).astype(np.int32)
+        cv2.fillPoly(picture, [points], colour, cv2.LINE_AA, 4)
+    return picture, mesh, edge
+
+
+@pytest.mark.parametrize("share", [0.4, 0.7])
+@pytest.mark.parametrize("name", ["ada", "ben", "dan"])
+def test_the_upper_lip_ends_where_the_photo_shows_it(name: str, share: float) -> None:
+    picture, mesh, edge = photo_of(name, share)
+    width = float(np.linalg.norm(mesh[61] - mesh[291]))
+    off = np.linalg.norm(edges_in(picture, mesh)[UPPER, :2] - edge[:, :2], axis=1) / width
+    assert off.max() < 0.02
+    assert np.linalg.norm(at_edges(mesh)[UPPER, :2] - edge[:, :2], axis=1).max() / width > 0.03
+
+
+@pytest.mark.parametrize(("source", "target"), [("ada", "ben"), ("dan", "ada")])
+def test_a_smiling_photo_puts_no_teeth_on_the_lips_of_a_shut_mouth(source: str, target: str) -> None:
+    picture, mesh, _ = photo_of(source, 0.4)
+    swapper = ReadyMesh().bind(replace(person(source), portrait=picture, landmarks=mesh))
+    shut = person(target).landmarks.copy()
+    shut[LOWER] = shut[UPPER]
+    swapped, face = swap_face(swapper, person(target).portrait, shut)
+    (left, right), (top, bottom) = face.landmarks[[37, 267], 0].astype(int), face.landmarks[[0, 17], 1].astype(int)
+    colours = np.log(swapped.crop[top:bottom, left:right] + np.float32(8))
+    redness = colours[..., 2] - colours[..., 1]
+    assert (redness < 0.6 * np.median(redness)).mean() < 0.05
+
+
+def test_where_nothing_is_seen_landmarks_are_trusted() -> None:
+    """A shut mouth, and a picture of one colour."""
+    mesh = person("ada").landmarks
+    grey = np.full_like(person("ada").portrait, 120)
+    assert np.array_equal(edges_in(person("ada").portrait, mesh), at_edges(mesh))
+    assert edges_in(grey, smiling("ada")) == pytest.approx(at_edges(smiling("ada")), abs=1e-3)
