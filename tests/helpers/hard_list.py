@@ -27,9 +27,7 @@ def _all(rng: np.random.Generator, first: int) -> Iterator[Scene]:
     who = [PEOPLE[(first + n) % len(PEOPLE)] for n in range(40)]
     for number in range(6):
         found = [*_near(who[number:], number, rng), *_far(who[number + 8 :], number, rng)]
-        if (
-            number > 2
-        ):  # of the others two are missed: in the middle of a face for a frame, and far in haze
+        if number > 2:  # of the others two are missed: in the middle of a face for a frame, and far in haze
             yield from found
 
 
@@ -65,11 +63,11 @@ def _soft(image: Image, index: int) -> Image:
 
 
 def _blue(image: Image, index: int) -> Image:
-    return (image * np.array([1, 0.35, 0.2])).astype(np.uint8)
+    return np.asarray(image * np.array([1, 0.35, 0.2]), np.uint8)
 
 
 def _hazy(image: Image, index: int) -> Image:
-    return (image * 0.2 + 105).astype(np.uint8)
+    return np.asarray(image * 0.2 + 105, np.uint8)
 
 
 _LIGHTS: tuple[After, ...] = (_hazy, _soft, _blue)
