@@ -81,6 +81,7 @@ CASES = {
     ),
     "faceshifter": Case(one_shot("faceshifter"), 15, FULL | {"same", "taught", "back", "detail"}),
     "faceshifter taught": Case(one_shot("faceshifter", teacher="mesh"), 15, FULL | {"same", "identity", "detail"}),
+    "faceshifter taught hear": Case(one_shot("faceshifter", teacher="mesh", hear=0.4), 15, FULL | {"mended"}),
     "faceshifter hear": Case(one_shot("faceshifter", hear=0.4), 15, FULL | {"mended", "change"}),
     "faceshifter assisted": Case(one_shot("faceshifter", variant="assisted"), 15, FULL | {"same", "mesh_psnr"}),
     "fsgan": Case(one_shot("fsgan"), 15, FULL | {"view", "hole", "seam", "blend_psnr"}),

@@ -238,7 +238,7 @@ class Generator(nn.Module):
         ):
             if number:
                 h = functional.interpolate(h, scale_factor=2.0, mode="bilinear", align_corners=False)
-            photo = next(shares).unflatten(1, (channels, side, side)) if channels else None
+            photo = next(shares).reshape(-1, channels, side, side) if channels else None
             h = block(h, maps, identities[number], photo)
         made: Tensor = self.shuffled(self.picture(h))
         return made

@@ -227,6 +227,7 @@ class FaceShifterRecipe(Recipe):
             aei.load_state_dict(self.shadow.aei.state_dict())
             self.network.mending.fill_(1)
         aei.eval().requires_grad_(False)
+        batch = batch._replace(faces=batch.truth)  # whose photo it is, also where a lesson's target is somebody else
         count = len(batch.faces) // 2
         own, others = batch.part(slice(count)), batch.from_others().part(slice(count, None))
         photos, embeddings = torch.cat([own.photos, others.photos]), torch.cat([own.embeddings, others.embeddings])

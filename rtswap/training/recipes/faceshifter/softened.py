@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rtswap.training.losses import smooth
 from rtswap.vision.templates import TEMPLATES
 
 SIGMA = 4.0
@@ -32,16 +31,22 @@ class Softened(nn.Module):
         line = np.arange(side)
         far = np.hypot((line[None, :] - x) / (WIDE * between), (line[:, None] - y) / (HIGH * between))
         where = np.clip((1 - far) / EDGE + 0.5, 0, 1)
-        self._sigma = SIGMA * side / 128 / PASSES**0.5
-        self._size = 2 * int(2 * self._sigma) + 1
-        self._around = PASSES * (self._size // 2)
-        where[: self._around] = where[-self._around :] = 0
-        where[:, : self._around] = where[:, -self._around :] = 0
+        sigma = SIGMA * side / 128 / PASSES**0.5
+        self._reach = int(2 * sigma)
+        around = PASSES * self._reach
+        where[:around] = where[-around:] = where[:, :around] = where[:, -around:] = (
+            0  # the border is blurred with zeros
+        )
+        bell = torch.exp(-(torch.arange(-self._reach, self._reach + 1.0) ** 2) / (2 * sigma**2))
+        across = (bell / bell.sum()).repeat(3, 1, 1, 1)
+        self.register_buffer("across", across, persistent=False)
+        self.register_buffer("down", across.mT.contiguous(), persistent=False)
         self.register_buffer("where", torch.from_numpy(where.astype(np.float32))[None, None], persistent=False)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Blur."""
         soft = pictures
         for _ in range(PASSES):
-            soft = smooth(soft, self._size, self._sigma)
-        return pictures + self.where * (functional.pad(soft, [self._around] * 4) - pictures)
+            soft = functional.conv2d(soft, self.across, padding=(0, self._reach), groups=3)
+            soft = functional.conv2d(soft, self.down, padding=(self._reach, 0), groups=3)
+        return pictures + self.where * (soft - pictures)
