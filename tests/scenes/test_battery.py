@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 from attack_list import attacks
+from hard_list import hard
 from people import face_models
 from scene_list import scenes
 from staged_scenes import Scene, bareness, frames
@@ -27,7 +28,7 @@ BARE = 0.65
 EMPTY_AFTER_S = 0.35
 """Short, so that what would leave after three seconds leaves within a scene."""
 MANY = 6 if os.environ.get("RTSWAP_SCENES") == "many" else 1
-SCENES = [*scenes(MANY), *attacks(MANY), *tricks(MANY)]
+SCENES = [*scenes(MANY), *attacks(MANY), *tricks(MANY), *hard(MANY)]
 KINDS = sorted({scene.kind for scene in SCENES})
 
 
