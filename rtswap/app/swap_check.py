@@ -20,7 +20,6 @@ from rtswap.networks.recognition import FaceRecogniser
 from rtswap.source import load_source
 from rtswap.source.personas import PREFIX
 from rtswap.vision.geometry import box_of
-from rtswap.vision.topology import OVAL
 
 FACES = "amara", "george"
 """The personas whose faces are swapped. They are unlike, so that hardly any source resembles both."""
@@ -28,6 +27,9 @@ UNCHANGED = 0.9
 """Cosine from which a swapped face is the target's own, in our recogniser's space, if both of ``FACES`` reach it. The
 lower one of ``mesh``, DFM files and one-shot systems trained for 3 minutes is at most 0.82; that of a target with 30%
 of a swap blended in at least 0.95 (five sources)."""
+
+CHANGED = 4
+"""Levels by which a pixel differs where something was swapped."""
 
 
 class SwapCheck:
@@ -72,14 +74,15 @@ class SwapCheck:
 
 
 def _in_colours_of(face: SourceIdentity, picture: Image) -> Image:
-    """``picture`` with the face's own mean and deviation of each channel inside its outline (as Reinhard et al. 2001,
-    but in BGR): a copy that is only tinted is a copy."""
-    inside = np.zeros(picture.shape[:2], np.uint8)
-    cv2.fillConvexPoly(inside, cv2.convexHull(face.landmarks[OVAL, :2].astype(np.int32)), 255)
-    (mean, spread), (own_mean, own_spread) = (cv2.meanStdDev(one, mask=inside) for one in (picture, face.portrait))
+    """``picture``, in which what was swapped has the face's own mean and deviation of each channel there (as Reinhard
+    et al. 2001, but in BGR): a copy that is only tinted is a copy."""
+    swapped = (cv2.absdiff(picture, face.portrait).max(2) > CHANGED).astype(np.uint8)
+    if not swapped.any():
+        return picture
+    (mean, spread), (own_mean, own_spread) = (cv2.meanStdDev(one, mask=swapped) for one in (picture, face.portrait))
     gain = own_spread / np.maximum(spread, 1e-3)
-    matched = (picture - mean.T) * gain.T + own_mean.T
-    return np.asarray(np.clip(np.round(matched), 0, 255), np.uint8)
+    matched = np.clip(np.round((picture - mean.T) * gain.T + own_mean.T), 0, 255)
+    return np.asarray(np.where(swapped[..., None] > 0, matched, picture), np.uint8)
 
 
 def _swapped(renderer: Renderer, face: SourceIdentity) -> Image | None:

@@ -41,7 +41,6 @@ def test_coasting_goes_on_as_before_in_real_seconds_and_is_not_rounded() -> None
     for n in range(1, 60):
         box_filter.predict(DT)
         box_filter.update(np.float32([90 * n * DT, 0, 200 + 90 * n * DT, 260]))
-    np.testing.assert_allclose(box_filter.velocity, [90, 0], atol=1)
     before = box_filter.box
     for dt in (0.05, 0.01, 0.14):
         coasted = box_filter.predict(dt)
