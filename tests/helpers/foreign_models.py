@@ -78,8 +78,9 @@ def swapper(family: str, *, half: bool = False, size: int = 0) -> bytes:
     return file(nodes, {"target": target, "source": source}, outputs, weights)
 
 
-def dfm(size: int = 64, *, morph: bool = True) -> bytes:
-    """The face is the picture with its first channel, blue, doubled by the morph value; masks are halves."""
+def dfm(size: int = 64, *, morph: bool = True, turns: bool = False) -> bytes:
+    """The face is the picture with its first channel, blue, doubled by the morph value; masks are halves. ``turns``:
+    and turned upside down by it, so that it is nobody's."""
     shape: Shape = ["n", size, size, 3]
     face, celeb = np.zeros((1, size, size, 1), np.float32), np.zeros((1, size, size, 1), np.float32)
     face[:, : 3 * size // 4], celeb[:, :, : 3 * size // 4] = 1, 1
@@ -91,14 +92,23 @@ def dfm(size: int = 64, *, morph: bool = True) -> bytes:
         node("Add", "none celeb", "out_celeb_face_mask:0"),
         node("Mul", "blue morph_value:0" if morph else "blue one", "more"),
         node("Add", "one more", "factor"),
-        node("Mul", "in_face:0 factor", "out_celeb_face:0"),
+        node("Mul", "in_face:0 factor", "blueish" if turns else "out_celeb_face:0"),
     ]
+    weights = {"zero": np.zeros(1, np.float32), "one": np.ones(1, np.float32), "face": face, "celeb": celeb}
+    if turns:
+        nodes += [
+            node("Slice", "blueish last before_first rows back", "turned"),
+            node("Sub", "turned blueish", "apart"),
+            node("Mul", "apart morph_value:0", "moved"),
+            node("Add", "blueish moved", "out_celeb_face:0"),
+        ]
+        slices = {"last": -1, "before_first": -(size + 1), "rows": 1, "back": -1}
+        weights |= {name: np.array([value], np.int64) for name, value in slices.items()}
     inputs: dict[str, Shape] = {"in_face:0": shape}
     if morph:
         inputs["morph_value:0"] = [1]
     masks: Shape = ["n", size, size, 1]
     outputs = {"out_face_mask:0": masks, "out_celeb_face:0": shape, "out_celeb_face_mask:0": masks}
-    weights = {"zero": np.zeros(1, np.float32), "one": np.ones(1, np.float32), "face": face, "celeb": celeb}
     return file(nodes, inputs, outputs, {**weights, "blue": blue})
 
 

@@ -241,7 +241,7 @@ def test_a_swapper_that_always_fails_is_named_as_the_reason(
 
 def test_a_dfm_needs_no_photo(tmp_path: Path, target: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "Me.dfm"
-    path.write_bytes(foreign.dfm(256))
+    path.write_bytes(foreign.dfm(256, turns=True))
     assert "consent for the source Me.dfm is not confirmed" in refused(capsys, "add", str(path), code=2)
     assert main(["models", "add", str(path), "--i-have-consent"]) == 0
     out = tmp_path / "out.png"
