@@ -9,7 +9,7 @@ from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from rtswap.core.errors import ModelError, reason
 from rtswap.core.files import open_regular
@@ -47,10 +47,10 @@ def check_uncompressed(pack: zipfile.ZipFile, path: Path) -> None:
         raise ValueError("compressed data")
 
 
-def load_part(part: nn.Module | torch.optim.Optimizer, state: Any) -> None:
-    """Give a network or an optimiser its state. An optimiser keeps its own settings, such as the learning rate.
-    Raises one of ``DAMAGED``."""
-    if isinstance(part, nn.Module):
+def load_part(part: Any, state: Any) -> None:
+    """Give a network, an optimiser or a schedule its state. An optimiser keeps its own settings, such as the learning
+    rate. Raises one of ``DAMAGED``."""
+    if not isinstance(part, torch.optim.Optimizer):
         part.load_state_dict(state)
         return
     own = part.state_dict()["param_groups"]
