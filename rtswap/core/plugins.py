@@ -120,7 +120,8 @@ class _Named:
         return called
 
     def part(self, part: Any) -> Any:
-        """An object with the same public names. They are real attributes, as the protocols of parts ask for them."""
+        """An object with the same public names, which its own class knows as one of its own. They are real
+        attributes, as the protocols of parts ask for them."""
 
         def read(name: str) -> Any:
             with self.failing(name):
@@ -137,7 +138,8 @@ class _Named:
             return property(lambda _: read(name), lambda _, value: setattr(part, name, value))
 
         members: dict[str, Any] = {name: member(name) for name in dir(part) if not name.startswith("_")}
-        return type(type(part).__name__, (), {**members, "__getattr__": other})()
+        members |= {"__getattr__": other, "__class__": property(lambda _: type(part))}
+        return type(type(part).__name__, (), members)()
 
     def frames(self, given: Iterator[Any]) -> Iterator[Any]:
         """The frames of an input."""

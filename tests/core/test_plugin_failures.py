@@ -32,6 +32,7 @@ class Part:
     name = "bad"
     def bind(self, source): return Part() if may_fail("bind") else None
     def swap(self, *given): return may_fail("swap")
+    def is_like(self, other): return isinstance(other, Part)
     def frames(self):
         if not may_fail("frames"):
             return None
@@ -126,6 +127,14 @@ def test_a_part_that_is_incomplete_is_one_error_and_still_lacks_what_it_lacks(si
     assert not hasattr(model, "batch")
     with pytest.raises(RtswapError, match="badpkg does not work; got a Part without batch"):
         _ = model.batch
+
+
+def test_a_part_knows_its_own_kind(site: Path) -> None:
+    """A swapper that swaps several faces at once is given the others."""
+    (site / "bad_part.py").write_text(PART.format(fault=""))
+    build: Any = plugin("rtswap.swappers", "bad", SwapperSpec).build
+    assert build(None).is_like(build(None))
+    assert not build(None).is_like("bad")
 
 
 def test_an_output_that_exits_neither_hangs_nor_ends_the_run_in_silence(site: Path, tmp_path: Path) -> None:

@@ -28,21 +28,6 @@ ON_LIP = 0.03
 """How far the landmarks of a wide open mouth lie on the lower lip, in mouth widths. By eye on enlarged photos."""
 TO_CORNER = 0.4
 """How far the mouth opens beyond the ring's corners, as a share of the way to the outer corners."""
-
-
-def at_edges(mesh: Points, share: float = 1.0) -> Points:
-    """The mesh (468, 3) with the inner lips' ring at the edges of the lips, by a ``share`` of the way from where the
-    landmarks lie; a shut mouth stays shut."""
-    moved = mesh.copy()
-    gap = mesh[UPPER] - mesh[LOWER]
-    height = np.sqrt(np.einsum("ij,ij->i", gap, gap))[:, None]
-    rim = np.float32(ON_LIP * np.linalg.norm(mesh[CORNERS[0]] - mesh[CORNERS[1]]))
-    left = np.sqrt(height**2 + rim**2) - rim
-    moved[LOWER] += np.float32(share) * gap * (1 - left / np.maximum(height, 1e-6))
-    moved[CORNERS] += np.float32(TO_CORNER) * (mesh[OUTER_CORNERS] - mesh[CORNERS])
-    return moved
-
-
 OPEN = 0.1
 """Height of the mouth in mouth widths from which a photo shows teeth or a gap."""
 STEPS, SIDE = 48, 5
@@ -56,6 +41,19 @@ LEAST_EDGE, FIRST_EDGE = 0.22, 0.5
 counts."""
 OFFSET = 8.0
 """Levels added before the logarithm."""
+
+
+def at_edges(mesh: Points, share: float = 1.0) -> Points:
+    """The mesh (468, 3) with the inner lips' ring at the edges of the lips, by a ``share`` of the way from where the
+    landmarks lie; a shut mouth stays shut."""
+    moved = mesh.copy()
+    gap = mesh[UPPER] - mesh[LOWER]
+    height = np.sqrt(np.einsum("ij,ij->i", gap, gap))[:, None]
+    rim = np.float32(ON_LIP * np.linalg.norm(mesh[CORNERS[0]] - mesh[CORNERS[1]]))
+    left = np.sqrt(height**2 + rim**2) - rim
+    moved[LOWER] += np.float32(share) * gap * (1 - left / np.maximum(height, 1e-6))
+    moved[CORNERS] += np.float32(TO_CORNER) * (mesh[OUTER_CORNERS] - mesh[CORNERS])
+    return moved
 
 
 def edges_in(photo: Image, mesh: Points) -> Points:
