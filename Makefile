@@ -67,7 +67,7 @@ BROWSER := playwright==1.65.2 axe-playwright-python==0.1.8
 test-studio: $(READY)
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || [ -n "$$RTSWAP_CHROMIUM" ] || { \
 	  echo "A browser is missing. On Debian: sudo apt install chromium; else set RTSWAP_CHROMIUM" >&2; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --target build/browser $(BROWSER)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --target build/browser $(BROWSER)
 	PYTHONPATH=build/browser RTSWAP_REQUIRE_BROWSER=1 RTSWAP_LONG_RUN_S=$(LONG_RUN_S) \
 	  $(BIN)/pytest -q tests/web/test_browser.py tests/web/test_long_run.py
 

@@ -25,10 +25,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from telling import tell
+from results_file import tell
 
 from rtswap.core.protocols import Engine
-from rtswap.engines.measure import difference
+from rtswap.engines.measurement import difference
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
 from rtswap.engines.openvino import OpenVinoEngine
 from rtswap.networks.onnx_graph import Graph
@@ -71,7 +71,7 @@ class Generator:
         pads = [kernel // 2] * 4
         return self.g.conv(x, weights, bias, pads=pads, strides=[step, step])
 
-    def styled(self, x: str, identity: str, channels: int) -> str:
+    def style(self, x: str, identity: str, channels: int) -> str:
         """Add AdaIN: normalise every channel to mean 0 and deviation 1, then scale and shift it by the identity."""
         g = self.g
         self.macs += 512 * 2 * channels
@@ -96,8 +96,8 @@ class Generator:
         x = g.add("Relu", self.conv(x, 512, 256, 3, 64, step=2))
         x = g.add("Relu", self.conv(x, 1024, 512, 3, 32, step=2))
         for _ in range(6):
-            y = g.add("Relu", self.styled(self.conv(x, 1024, 1024, 3, 32), "source", 1024))
-            x = g.add("Add", x, self.styled(self.conv(y, 1024, 1024, 3, 32), "source", 1024))
+            y = g.add("Relu", self.style(self.conv(x, 1024, 1024, 3, 32), "source", 1024))
+            x = g.add("Add", x, self.style(self.conv(y, 1024, 1024, 3, 32), "source", 1024))
         for out, into, side in ((512, 1024, 64), (256, 512, 128)):
             x = g.add("Resize", x, "", g.constant(np.array([1, 1, 2, 2], np.float32)), mode="linear")
             x = g.add("Relu", self.conv(x, out, into, 3, side))

@@ -15,15 +15,16 @@ import argparse
 import os
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
-from telling import tell
+from results_file import tell
 
 from rtswap.app.config import Config
 from rtswap.app.networks import FaceModels, open_models
+from rtswap.commands.evaluate.speed import spread_ms
 from rtswap.compositing.canvas.host import HostCanvas
 from rtswap.compositing.finishes.color import ColorMatch
 from rtswap.compositing.finishes.detail import MatchDetail
@@ -56,18 +57,18 @@ SLOW: dict[str, Callable[[], Finish]] = {
 """Settings for files."""
 
 
-def someone(eyes: FaceModels, name: str, width: float) -> SourceIdentity:
+def someone(models: FaceModels, name: str, width: float) -> SourceIdentity:
     """Return a persona's image with a face ``width`` px wide."""
     picture = persona(name)
-    found = find_landmarks(eyes.landmarks, picture, eyes.detector.detect(picture)[0].keypoints)
+    found = find_landmarks(models.landmarks, picture, models.detector.detect(picture)[0].keypoints)
     scale = width / float(np.ptp(found[:, 0]))
     large = np.asarray(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), np.uint8)
     return SourceIdentity(large, (found * scale).astype(np.float32), name=name)
 
 
-def swapped_face(eyes: FaceModels, width: float) -> tuple[SwappedFace, Target]:
+def swap_face(models: FaceModels, width: float) -> tuple[SwappedFace, Target]:
     """Return a swap of ada onto a soft, noisy frame of ben."""
-    source, who = someone(eyes, "ada", 300), someone(eyes, "ben", width)
+    source, who = someone(models, "ada", 300), someone(models, "ben", width)
     noise = 4 * np.random.default_rng(0).standard_normal(who.portrait.shape[:2])[..., None]
     picture = (cv2.GaussianBlur(who.portrait, (0, 0), 1.5) + noise).clip(0, 255).astype(np.uint8)
     swapper = MeshSwapModel().bind(source)
@@ -91,14 +92,7 @@ def measure(
             start = time.perf_counter()
             step.apply(fresh, face, Quality())
             times[name].append(time.perf_counter() - start)
-    return {name: summary(values[WARM_UP:]) for name, values in times.items()}
-
-
-def summary(seconds: Sequence[float]) -> dict[str, float]:
-    """Return minimum, median and spread in ms."""
-    p10, p50, p90 = np.percentile(seconds, [10, 50, 90]) * 1000
-    figures = {"min_ms": min(seconds) * 1000, "median_ms": p50, "p10_ms": p10, "p90_ms": p90}
-    return {name: round(float(value), 3) for name, value in figures.items()}
+    return {name: spread_ms(values[WARM_UP:]) for name, values in times.items()}
 
 
 def main() -> None:
@@ -110,11 +104,11 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     cv2.setNumThreads(1)
-    eyes = open_models(Config(), on_event=lambda text: None)
-    occlusion_model = eyes.occlusion_model
+    models = open_models(Config(), on_event=lambda text: None)
+    occlusion_model = models.occlusion_model
     assert occlusion_model is not None, "the default configuration asks for it"
     live = {"occlusion": lambda: OcclusionMask(occlusion_model)} | LIVE
-    swapped, target = swapped_face(eyes, options.width)
+    swapped, target = swap_face(models, options.width)
     before = os.getloadavg()[0]
     report = {
         "face_px": options.width,

@@ -23,7 +23,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from telling import tell
+from results_file import tell
 
 from rtswap.compositing.canvas.face_table import side_for
 from rtswap.compositing.canvas.gpu import Compositor
@@ -76,7 +76,7 @@ class Clock:
 
     def _one(self, run: Callable[[], Any]) -> float:
         if self.device.type != "cuda":
-            return timed(run)
+            return time_of(run)
         begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
         begin.record()
         run()
@@ -85,7 +85,7 @@ class Clock:
         return float(begin.elapsed_time(end)) / 1e3
 
 
-def timed(run: Callable[[], Any]) -> float:
+def time_of(run: Callable[[], Any]) -> float:
     """Time in seconds on the host's clock."""
     begin = time.perf_counter()
     run()
@@ -118,7 +118,7 @@ def limits(clock: Clock, quick: bool) -> dict[str, float]:
     return found
 
 
-def textured(width: int, height: int) -> Image:
+def make_frame(width: int, height: int) -> Image:
     """Return a synthetic frame with realistic contrast."""
     rng = np.random.default_rng(0)
     coarse = rng.integers(40, 215, (height // 16 + 1, width // 16 + 1, 3), np.uint8)
@@ -138,11 +138,11 @@ class Scene:
 
     def __init__(self, device: str, size: tuple[int, int], faces: int, *, mode: str) -> None:
         width, height = size
-        self.image = textured(width, height)
+        self.image = make_frame(width, height)
         self.size = size
         self.compositor, self.stamp = Compositor(device), Stamp(Badge(), Watermark(Payload((1, 0))))
         model = GpuMeshSwapModel(MeshSwapModel(skin=False), device, mode)
-        swapper = model.bind(SourceIdentity(textured(512, 512), face_at(256, 256, 300)))
+        swapper = model.bind(SourceIdentity(make_frame(512, 512), face_at(256, 256, 300)))
         assert isinstance(swapper, GpuMeshSwapper)
         self.swapper, self.quality = swapper, Quality()
         landmarks = [face_at(width * (k + 0.5) / faces, height / 2, FACE_PX * height) for k in range(faces)]
@@ -205,7 +205,7 @@ def mesh_flops(faces: int, side: int) -> float:
     return faces * (2 * blurs + 200 * side**2)
 
 
-def measured(scene: Scene, clock: Clock, rates: dict[str, float]) -> dict[str, Any]:
+def measure(scene: Scene, clock: Clock, rates: dict[str, float]) -> dict[str, Any]:
     """Measure every stage of a scene, then complete frames."""
     stages = {}
     for name, work in scene.stages().items():
@@ -218,19 +218,19 @@ def measured(scene: Scene, clock: Clock, rates: dict[str, float]) -> dict[str, A
         }
     scene.frame()
     before = scene.compositor.waits.count
-    frames = [timed(scene.frame) for _ in range(clock.repeats)]
+    frames = [time_of(scene.frame) for _ in range(clock.repeats)]
     waits = (scene.compositor.waits.count - before) / clock.repeats
     return {
         "stages": stages,
-        "geometry on the host": spread([timed(scene.host_rows) for _ in range(clock.repeats)]),
+        "geometry on the host": spread([time_of(scene.host_rows) for _ in range(clock.repeats)]),
         "frame": spread(frames),
-        "overlapped_ms": round(1e3 * overlapped(scene, clock.repeats), 4),
+        "overlapped_ms": round(1e3 * overlap(scene, clock.repeats), 4),
         "waits_per_frame": waits,
         "side_of_crops": side_for(scene.views),
     }
 
 
-def overlapped(scene: Scene, frames: int) -> float:
+def overlap(scene: Scene, frames: int) -> float:
     """Return seconds per frame if each frame is submitted before the last is received."""
     last = scene.begun()
     begin = time.perf_counter()
@@ -290,7 +290,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
                 left_out.append(title)
                 continue
             scene = Scene(options.device, size, faces, mode=mode)
-            scenes[title] = measured(scene, clock, rates)
+            scenes[title] = measure(scene, clock, rates)
     report = {
         "machine": machine(device),
         "quick": options.quick,

@@ -6,8 +6,8 @@
 Method: faces as input; times are of one ``Engine.run``, NumPy array in, NumPy arrays out, including copies and one
 synchronisation; warm-up is discarded (two seconds for TensorRT for RTX, which compiles in the background); median and
 90th percentile. Start is the time until the engine's first result: cold, and again with the caches filled by the cold
-start. Multiply-adds are counted from the graph. The peak is the best of five matrix products of 8192 x 8192 in
-float16 on random numbers, timed with CUDA events.
+start. Multiply-adds are counted from the graph. The card's limits are
+measured as by ``rtswap bench``: the best of ten matrix products of 8192 x 8192 in float16, timed with CUDA events.
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ import numpy as np
 import onnx
 
 from rtswap.commands.bench.costs import multiply_adds
+from rtswap.commands.bench.limits import gpu_limits
 from rtswap.core.errors import RtswapError
 from rtswap.core.protocols import Engine
 from rtswap.core.types import Tensor
 from rtswap.engines.build.profiles import profile_of
-from rtswap.engines.measure import difference
+from rtswap.engines.measurement import difference
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
 from rtswap.engines.samples import fill_with_faces
 from rtswap.engines.tensorrt.engine import TensorRtEngine
@@ -72,7 +73,7 @@ def inputs_of(model: onnx.ModelProto, batch: int) -> dict[str, Tensor]:
 
 
 def measure(
-    path: Path, name: str, batch: int, make: Make, truth: Mapping[str, Tensor], inputs: Mapping[str, Tensor], s: float
+    path: Path, name: str, make: Make, truth: Mapping[str, Tensor], inputs: Mapping[str, Tensor], s: float
 ) -> dict[str, Any]:
     """Return start times, agreement and run times of one network on one engine; or why it does not run."""
     try:
@@ -117,38 +118,12 @@ def _run_for(engine: Engine, inputs: Mapping[str, Tensor], seconds: float) -> li
     return times
 
 
-def peaks(torch: Any) -> dict[str, float]:
-    """Return the device's limits, best of five: float16 matrix product, copies on the GPU and over the bus."""
-
-    def best(run: Callable[[], Any]) -> float:
-        times = []
-        for _ in range(8):
-            before, after = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-            before.record()
-            run()
-            after.record()
-            after.synchronize()
-            times.append(before.elapsed_time(after) / 1e3)
-        return min(times[3:])
-
-    side = 8192
-    a, b = (torch.randn(side, side, device="cuda", dtype=torch.float16) for _ in range(2))
-    large = torch.empty(2**30, dtype=torch.uint8, device="cuda")
-    host = torch.empty(2**26, dtype=torch.uint8, pin_memory=True)
-    part = large[: host.numel()]
-    return {
-        "gemm_fp16_tflops": round(2 * side**3 / best(lambda: a @ b) / 1e12, 1),
-        "copy_on_card_gb_s": round(2 * large.numel() / best(lambda: large.clone()) / 1e9, 1),
-        "upload_gb_s": round(host.numel() / best(lambda: part.copy_(host, non_blocking=True)) / 1e9, 1),
-    }
-
-
 def machine(torch: Any, device: str) -> dict[str, Any]:
     found = {"system": platform.platform(), "python": platform.python_version(), "torch": torch.__version__}
     found |= {"cores": os.cpu_count(), "load_average": os.getloadavg()[0], "onnx": onnx.__version__}
     if device == "cuda":
         found |= {"gpu": torch.cuda.get_device_name(0), "capability": torch.cuda.get_device_capability(0)}
-        found |= {"cuda": torch.version.cuda, **peaks(torch)}
+        found |= {"cuda": torch.version.cuda, **gpu_limits(torch).told}
     return found
 
 
@@ -184,7 +159,7 @@ def main() -> None:
             case: dict[str, Any] = {"gmacs": round(multiply_adds(model, inputs) / 1e9, 4)}
             truth = {key: value.copy() for key, value in reference.run(inputs).items()}
             for engine, make in list(engines.items()):
-                found = measure(path, name, batch, make, truth, inputs, given.seconds)
+                found = measure(path, name, make, truth, inputs, given.seconds)
                 case[engine] = found
                 if "do not run on compute capability" in found.get("failed", ""):  # the same for every network
                     report["left_out"][engine] = found["failed"]

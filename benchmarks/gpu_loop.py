@@ -20,8 +20,8 @@ from typing import Any
 
 import cv2
 import numpy as np
-from gpu import FACE_PX, SIZES, VISIBLE, machine, modes_of, spread, textured
-from telling import tell
+from gpu import FACE_PX, SIZES, VISIBLE, machine, make_frame, modes_of, spread
+from results_file import tell
 
 from rtswap.app.config import Config
 from rtswap.app.networks import open_models
@@ -43,7 +43,6 @@ from rtswap.runtime.metrics import Spans
 from rtswap.swappers.mesh.gpu import GpuMeshSwapModel
 from rtswap.swappers.mesh.swapper import MeshSwapModel
 from rtswap.swappers.refiner.gpu import GpuRefinerSwapModel
-from rtswap.swappers.refiner.swapper import SIZES as SIDES
 from rtswap.vision.geometry import box_of
 
 torch = load_torch()
@@ -59,9 +58,8 @@ class Loop:
         self.compositor = Compositor(device)
         registry = Registry(on_event=print)
         model: SwapModel = GpuMeshSwapModel(MeshSwapModel(skin=False), device, mode)
-        if swapper in SIDES:
-            engines = (TorchEngine(registry.path(name), device=device) for name in ("refiner-source", swapper))
-            model = GpuRefinerSwapModel(model, *engines, SIDES[swapper])
+        if swapper == "refiner":
+            model = GpuRefinerSwapModel(model, TorchEngine(registry.path(swapper), device=device))
         bound = model.bind(people().source("ada"))
         assert isinstance(bound, GpuSwapper)
         network = TorchEngine(registry.path("occlusion"), device=device)
@@ -102,7 +100,7 @@ def scene(size: tuple[int, int], faces: int) -> tuple[Image, list[Points]]:
     """Return a frame with this many faces side by side, and their meshes. The faces are realistic: on a synthetic
     texture the occlusion network would mask everything."""
     portrait, mesh = people().portrait("ben")
-    image = textured(*size)
+    image = make_frame(*size)
     scale, middle = FACE_PX * size[1] / float(np.ptp(mesh[:, 0])), (mesh.min(0) + mesh.max(0)) / 2
     found = []
     for face in range(faces):
@@ -119,7 +117,7 @@ def scene(size: tuple[int, int], faces: int) -> tuple[Image, list[Points]]:
     return image, found
 
 
-def measured(loop: Loop, repeats: int) -> dict[str, Any]:
+def measure(loop: Loop, repeats: int) -> dict[str, Any]:
     """Measure after a warm-up in which networks are captured and kernels compiled."""
     for _ in range(max(5, repeats // 10)):
         loop.frame()
@@ -141,7 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--quick", action="store_true", help="smoke test with few, small scenes")
     parser.add_argument("--modes", type=modes_of, default=[], help="how the mesh's pixels are rendered")
-    parser.add_argument("--swappers", nargs="+", choices=("mesh", *SIDES), default=["mesh", "refiner-256"])
+    parser.add_argument("--swappers", nargs="+", choices=("mesh", "refiner"), default=["mesh", "refiner"])
     parser.add_argument("--json", type=Path, help="write the results here")
     options = parser.parse_args(arguments)
     sizes = {"180p": (320, 180)} if options.quick else SIZES
@@ -151,7 +149,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
         for faces in (1,) if options.quick else (1, 4):
             for mode, swapper in product(modes, options.swappers):
                 loop = Loop(options.device, size, faces, mode, swapper)
-                found[f"{name}, {faces} faces, {mode}, {swapper}"] = measured(loop, 3 if options.quick else 200)
+                found[f"{name}, {faces} faces, {mode}, {swapper}"] = measure(loop, 3 if options.quick else 200)
     report = {"machine": machine(torch.device(options.device)), "quick": options.quick, "frames": found}
     tell(report, options.json)
     return report

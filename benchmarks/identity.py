@@ -16,7 +16,7 @@ from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from telling import tell
+from results_file import tell
 
 from rtswap.app.config import Config
 from rtswap.app.console import Console

@@ -26,7 +26,7 @@ import numpy as np
 import onnx
 from engines import Generator
 from onnx import TensorProto, helper, numpy_helper
-from telling import tell
+from results_file import tell
 
 from rtswap.compositing.canvas.host import HostCanvas
 from rtswap.core.machine import processor_name
@@ -89,7 +89,7 @@ def nothing() -> bytes:
     return with_emap(made.SerializeToString())
 
 
-def opened(folder: Path, name: str, content: bytes, threads: int) -> tuple[OnnxSwapModel, Timed, Timed, float]:
+def open_model(folder: Path, name: str, content: bytes, threads: int) -> tuple[OnnxSwapModel, Timed, Timed, float]:
     """Add a file and open it; returns the model, its engine, that of the latent, and the seconds of adding."""
     path = folder / f"{name}.onnx"
     path.write_bytes(content)
@@ -149,10 +149,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         os.environ["RTSWAP_MODELS"] = str(folder / "models")
-        model, engine, _, _ = opened(folder, "nothing", nothing(), options.threads)
+        model, engine, _, _ = open_model(folder, "nothing", nothing(), options.threads)
         _, without_ms, without_cpu_ms = face(model, source, frame, engine, RUNS_WITHOUT)
         content, gmacs = Generator().build()
-        model, engine, latent, add_s = opened(folder, "generator", with_emap(content), options.threads)
+        model, engine, latent, add_s = open_model(folder, "generator", with_emap(content), options.threads)
         whole_ms, overhead_ms, overhead_cpu_ms = face(model, source, frame, engine, options.runs, WARM_UP)
         latents = latent.runs
         plain, boosted = [], []

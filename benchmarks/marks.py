@@ -7,7 +7,7 @@ that a run can be interrupted and parts can be repeated. ``--clips``: folders wi
 addition to the personas, scikit-image's photographs and generated content. 15 minutes on an idle core, 2 with
 ``--quick``.
 
-``ways``: clips of 2 s are marked, processed (marks_ways.py) and read by rtswap's own reader, each as one window.
+``ways``: clips of 2 s are marked, processed (marks_steps.py) and read by rtswap's own reader, each as one window.
 Without a codec only every fourth frame is read, which makes it harder. ``found``: share of the windows in which the
 mark is found; ``read``: with the right payload; ``wrong``: with a wrong one.
 ``chance``: scores of unmarked windows. Each scene gives four windows, rotated by quarter turns; the pattern and its
@@ -30,9 +30,9 @@ import cv2
 import marks_clips
 import marks_content
 import marks_picture
-import marks_ways
+import marks_steps
 import numpy as np
-from marks_ways import Frames, Step
+from marks_steps import Frames, Step
 
 from rtswap.commands.bench.machine import machine
 from rtswap.disclosure.watermark import Payload, Watermark
@@ -42,7 +42,7 @@ from rtswap.disclosure.watermark_search import FALSE_POSITIVES, false_positive
 ROOT = Path(__file__).resolve().parents[1]
 PAYLOAD = Payload((0, 6), month=10)
 THRESHOLD = next(z for z in np.arange(5, 12, 0.001) if false_positive(float(z)) <= FALSE_POSITIVES)
-FPS = marks_ways.FPS
+FPS = marks_steps.FPS
 BIT_RATES, CALL_RATES = (150, 300, 600, 1000, 2000), (100, 200, 400, 600, 1000)
 CRFS, SCALES = (23, 28, 33, 38), (0.25, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0)
 CROPS, WINDOWS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4), (1, 3, 8, 15, 30, 60)
@@ -83,18 +83,22 @@ Gone = tuple[str, tuple[float, float], dict[str, Reading]]
 """A scene's name, PSNR and SSIM of its marking, and the result of reading after each way."""
 
 
-def sent(scene: marks_clips.Scene) -> Gone:
+def send(scene: marks_clips.Scene) -> Gone:
     frames = marked(scene.frames)
-    return scene.name, quality(scene.frames, frames), {name: read(gone) for name, gone in marks_ways.gone(frames)}
+    return (
+        scene.name,
+        quality(scene.frames, frames),
+        {name: read(gone) for name, gone in marks_steps.send(frames)},
+    )
 
 
 def ways(folders: list[Path], renditions: int) -> Row:
     """Return each way's row, and the effect of the mark on quality; ``hard`` scenes separately."""
     done = []
     for scene in marks_clips.scenes(folders, renditions):
-        done.append(sent(scene))
+        done.append(send(scene))
         print(scene.name, "psnr {:.1f} ssim {:.4f}".format(*done[-1][1]), flush=True)
-    return ways_summed(done, [sent(scene) for scene in marks_clips.hard()])
+    return ways_summed(done, [send(scene) for scene in marks_clips.hard()])
 
 
 def ways_summed(done: Sequence[Gone], hard: Sequence[Gone]) -> Row:
@@ -145,18 +149,18 @@ def curves(folders: list[Path], every: int) -> Row:
 
 def along(scene: marks_clips.Scene) -> Iterator[tuple[str, float, Reading]]:
     kinds: dict[str, dict[float, Step]] = {
-        "h264_kbit": {rate: marks_ways.h264(b=f"{rate}k", maxrate=f"{rate}k", bufsize="1M") for rate in BIT_RATES},
-        "vp8_640x360_kbit": {rate: marks_ways.vpx("libvpx", rate, marks_ways.SMALL) for rate in CALL_RATES},
-        "h264_crf": {crf: marks_ways.h264(crf=str(crf)) for crf in CRFS},
-        "scale": {scale: marks_ways.scaled(scale) for scale in SCALES},
-        "crop": {keep: marks_ways.cropped(keep) for keep in CROPS},
+        "h264_kbit": {rate: marks_steps.h264(b=f"{rate}k", maxrate=f"{rate}k", bufsize="1M") for rate in BIT_RATES},
+        "vp8_640x360_kbit": {rate: marks_steps.vpx("libvpx", rate, marks_steps.SMALL) for rate in CALL_RATES},
+        "h264_crf": {crf: marks_steps.h264(crf=str(crf)) for crf in CRFS},
+        "scale": {scale: marks_steps.scale(scale) for scale in SCALES},
+        "crop": {keep: marks_steps.cropped(keep) for keep in CROPS},
     }
     frames = marked(scene.frames)
     for kind, steps in kinds.items():
         for value, step in steps.items():
-            given = frames if kind.startswith(("h264", "vp8")) else frames[:: marks_ways.SPARSE]
+            given = frames if kind.startswith(("h264", "vp8")) else frames[:: marks_steps.SPARSE]
             yield kind, value, read(step(given))
-    encoded = marks_ways.h264(crf="28")(frames)
+    encoded = marks_steps.h264(crf="28")(frames)
     for count in WINDOWS:
         yield "window_frames_crf28", count, read(encoded[-count:])
 
@@ -170,11 +174,11 @@ def curves_summed(found: dict[str, dict[float, list[Reading]]]) -> Row:
     }
 
 
-def unmarked_scores(folders: list[Path], count: int, seed: int) -> Iterator[tuple[str, float]]:
+def score_unmarked(folders: list[Path], count: int, seed: int) -> Iterator[tuple[str, float]]:
     """Yield the content and the score of ``count`` unmarked windows."""
     real, rng = marks_content.pictures(folders), np.random.default_rng(seed)
     for _ in range(count // 4):
-        kind, frames = marks_content.unmarked_window(rng, real)
+        kind, frames = marks_content.draw_window(rng, real)
         for turns in range(4):
             yield kind, read([np.ascontiguousarray(np.rot90(frame, turns)) for frame in frames]).score
 
@@ -183,7 +187,7 @@ def chance(folders: list[Path], count: int, seed: int, log: Path) -> Row:
     """Estimate the probability that an unmarked window reaches the threshold: append ``count`` scores to ``log`` and
     summarise all scores in it."""
     with log.open("a") as file:
-        for kind, score in unmarked_scores(folders, count, seed):
+        for kind, score in score_unmarked(folders, count, seed):
             print(kind, round(score, 5), sep="\t", file=file, flush=True)
     scores: dict[str, list[float]] = {}
     for line in log.read_text().splitlines():

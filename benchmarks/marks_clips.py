@@ -15,7 +15,7 @@ from marks_content import CLIP_SUFFIXES, PEOPLE, frames_of, natural
 
 from rtswap.app.config import Config
 from rtswap.app.networks import open_models
-from rtswap.commands.evaluate.clips import config_for, generated, swap_clip
+from rtswap.commands.evaluate.clips import config_for, make_clip, swap_clip
 from rtswap.core.types import Image
 from rtswap.vision.talking_head import persona
 
@@ -38,7 +38,7 @@ def swaps(pairs: Sequence[tuple[str, str]] = PAIRS) -> Iterator[Scene]:
     for source, target in pairs:
         photo = Path(str(resources.files("rtswap").joinpath(f"assets/personas/{source}.jpg")))
         images = swap_clip(
-            generated(target, models, seconds=2 * SECONDS), config_for(photo), models, live=False
+            make_clip(target, models, seconds=2 * SECONDS), config_for(photo), models, live=False
         ).images
         for part in range(len(images) // length):
             yield Scene(f"swap {source} on {target} {part}", images[part * length : (part + 1) * length])
@@ -50,10 +50,10 @@ def drifting(renditions: int, most: int | None = None) -> Iterator[Scene]:
     for rendition in range(renditions):
         for index, (name, photo) in enumerate(islice(photos.items(), most)):
             rng = np.random.default_rng([rendition, index])
-            yield Scene(f"photo {name} {rendition}", _panned(rng, photo))
+            yield Scene(f"photo {name} {rendition}", _pan(rng, photo))
 
 
-def drawn() -> Iterator[Scene]:
+def draw_scenes() -> Iterator[Scene]:
     """Personas in front of plain walls, where a mark is hardest to hide, and a moving hedge, which drowns it."""
     rng = np.random.default_rng(5)
     ramp = np.tile(np.linspace(70, 160, SIZE[0], dtype=np.float32)[None, :, None], (SIZE[1], 1, 3))
@@ -90,7 +90,7 @@ def _leaves(rng: np.random.Generator) -> np.ndarray:
     return cast(np.ndarray, np.repeat(120 + 35 * (plane / plane.std())[..., None], 3, 2))
 
 
-def filmed(folders: Sequence[Path]) -> Iterator[Scene]:
+def film_scenes(folders: Sequence[Path]) -> Iterator[Scene]:
     """Yield the first two seconds of the folders' clips, at 1280x720, with or without cropped sides."""
     for path in sorted(path for folder in folders for path in folder.iterdir()):
         if path.suffix.lower() in CLIP_SUFFIXES:
@@ -102,12 +102,12 @@ def filmed(folders: Sequence[Path]) -> Iterator[Scene]:
 def scenes(folders: Sequence[Path], renditions: int) -> Iterator[Scene]:
     """Yield all scenes. ``renditions``: clips per photograph; 0 skips most scenes."""
     yield from swaps(PAIRS if renditions else PAIRS[:1])
-    yield from drawn()
+    yield from draw_scenes()
     yield from drifting(renditions or 1, None if renditions else 4)
-    yield from filmed(folders)
+    yield from film_scenes(folders)
 
 
-def _panned(rng: np.random.Generator, photo: Image) -> list[Image]:
+def _pan(rng: np.random.Generator, photo: Image) -> list[Image]:
     height, width = photo.shape[:2]
     cover = max(SIZE[0] / width, SIZE[1] / height)
     zoom, growth = cover * float(rng.uniform(1.05, 1.4)), float(rng.uniform(-0.01, 0.03))

@@ -12,7 +12,7 @@ from typing import cast
 import av
 import cv2
 import numpy as np
-from marks_ways import recoded
+from marks_steps import recode
 
 from rtswap.core.types import Image
 from rtswap.vision.talking_head import persona
@@ -69,7 +69,7 @@ def frames_of(path: Path) -> Iterator[Image]:
             yield cast(Image, frame.to_ndarray(format="bgr24"))
 
 
-def unmarked_window(rng: np.random.Generator, real: Sequence[Image]) -> tuple[str, list[Image]]:
+def draw_window(rng: np.random.Generator, real: Sequence[Image]) -> tuple[str, list[Image]]:
     """Return the kind of content and three drifting frames: a random part of a real image or generated content, at a
     random size, sometimes encoded."""
     long = int(rng.choice([480, 640, 854, 1280], p=[0.3, 0.3, 0.25, 0.15]))
@@ -77,17 +77,17 @@ def unmarked_window(rng: np.random.Generator, real: Sequence[Image]) -> tuple[st
     if rng.random() < 0.65:
         kind, scene = "photograph", _part_of(rng, real[int(rng.integers(len(real)))], size)
     else:
-        kind, scene = _drawn(rng, size)
-    scene = _treated(rng, scene)
+        kind, scene = _draw(rng, size)
+    scene = _treat(rng, scene)
     drift = rng.normal(0, 1.5 if rng.random() < 0.6 else 0, 2)
     noise = _noise(rng, size)
     frames = []
     for index in range(3):
         move = np.array([[1, 0, drift[0] * index], [0, 1, drift[1] * index]], np.float32)
         moved = cv2.warpAffine(scene, move, size, borderMode=cv2.BORDER_REFLECT)
-        frames.append(_clipped(moved + np.roll(noise, 31 * index, 0)))
+        frames.append(_clip(moved + np.roll(noise, 31 * index, 0)))
     if rng.random() < 0.15:
-        return kind + ", H.264", recoded(frames, "libx264", {"preset": "veryfast", "threads": "1", "crf": "30"})
+        return kind + ", H.264", recode(frames, "libx264", {"preset": "veryfast", "threads": "1", "crf": "30"})
     return kind, frames
 
 
@@ -102,10 +102,10 @@ def _part_of(rng: np.random.Generator, picture: Image, size: tuple[int, int]) ->
     return cast(Image, part[:, ::-1] if rng.random() < 0.5 else part)
 
 
-def _drawn(rng: np.random.Generator, size: tuple[int, int]) -> tuple[str, Image]:
+def _draw(rng: np.random.Generator, size: tuple[int, int]) -> tuple[str, Image]:
     kind = rng.integers(5)
     if kind == 0:
-        return "noise", _clipped(128 + 45 * _coloured_noise(rng, size, float(rng.uniform(0, 2))))
+        return "noise", _clip(128 + 45 * _draw_noise(rng, size, float(rng.uniform(0, 2))))
     if kind == 1:
         return "gratings", _waves(rng, size)
     if kind == 2:
@@ -118,7 +118,7 @@ def _drawn(rng: np.random.Generator, size: tuple[int, int]) -> tuple[str, Image]
     return "shapes", _shapes(rng, size)
 
 
-def _coloured_noise(rng: np.random.Generator, size: tuple[int, int], power: float) -> np.ndarray:
+def _draw_noise(rng: np.random.Generator, size: tuple[int, int], power: float) -> np.ndarray:
     """Return noise (H, W, 3) with deviation 1 and an amplitude that falls with this power of the frequency."""
     spectrum = np.fft.rfft2(rng.standard_normal(size[::-1]))
     distance = np.hypot(np.fft.fftfreq(size[1])[:, None], np.fft.rfftfreq(size[0])[None])
@@ -133,7 +133,7 @@ def _waves(rng: np.random.Generator, size: tuple[int, int]) -> Image:
     u, v = np.cos(turn) * x + np.sin(turn) * y, np.cos(turn) * y - np.sin(turn) * x
     plane = np.sin(2 * np.pi * u / period) * (np.sin(2 * np.pi * v / period) if rng.random() < 0.5 else 1)
     plane = np.sign(plane) if rng.random() < 0.5 else plane
-    return _clipped((128 + rng.uniform(5, 120) * plane)[..., None].repeat(3, 2))
+    return _clip((128 + rng.uniform(5, 120) * plane)[..., None].repeat(3, 2))
 
 
 def _desktop(rng: np.random.Generator, size: tuple[int, int]) -> Image:
@@ -159,7 +159,7 @@ def _shapes(rng: np.random.Generator, size: tuple[int, int]) -> Image:
     return cast(Image, picture)
 
 
-def _treated(rng: np.random.Generator, picture: Image) -> Image:
+def _treat(rng: np.random.Generator, picture: Image) -> Image:
     """Randomly blur, JPEG-compress, or change the contrast."""
     if rng.random() < 0.3:
         picture = cast(Image, cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(0.5, 6))))
@@ -178,7 +178,7 @@ def _noise(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
     return rng.standard_normal((size[1], size[0], 1), np.float32) * np.float32(abs(rng.normal(0, 2)))
 
 
-def _clipped(values: np.ndarray) -> Image:
+def _clip(values: np.ndarray) -> Image:
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rtswap.commands.reports.chart import Chart, Curve, draw_charts
-from rtswap.commands.reports.drawing import BLUE, GREEN
 from rtswap.core.types import Image
+from rtswap.drawing.chart import Chart, Curve, draw_charts
+from rtswap.drawing.strokes import BLUE, GREEN
 
 PANELS = (
     ("h264_kbit", "H.264, 1280x720, 30 frames a second", "kbit/s"),

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from telling import tell
+from results_file import tell
 
 from rtswap.app.config import Config
 from rtswap.app.sections import BudgetConfig

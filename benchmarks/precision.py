@@ -34,7 +34,6 @@ from rtswap.engines.build.profiles import profiles
 from rtswap.engines.telemetry import no_telemetry
 from rtswap.networks.registry import Registry
 from rtswap.source.portrait import find_landmarks
-from rtswap.swappers.refiner.swapper import SIZES
 from rtswap.vision.talking_head import AnimatedHead, clip, persona
 
 with no_telemetry():
@@ -53,8 +52,7 @@ UNITS = {
     "presence": "probability",
     "visible": "probability",
     "embedding": "length of the vector",
-    "made": "levels of 255",
-    "style": "gains and offsets",
+    "gains": "factor",
     **dict.fromkeys(("fine", "middle", "coarse"), "score, cells"),
     "detail": "levels of 255",
 }
@@ -79,23 +77,22 @@ class Recorder:
 def record() -> dict[str, list[Inputs]]:
     """Return network -> its inputs while four personas are swapped."""
     kept: dict[str, list[Inputs]] = {name: [] for name in profiles()}
-    for swapper in SIZES:  # together they use every network
-        config = Config()
-        config = replace(
-            config,
-            swap=replace(config.swap, swapper=swapper, detail="restore"),
-            tracking=replace(config.tracking, follow="person"),
-            mask=replace(config.mask, masks=(*config.mask.masks, "occlusion")),
-        )
-        networks = Networks(config, on_event=lambda text: None)
-        models = bind_models(networks, config, partial(_recorder, networks, kept))
-        portraits = {name: (persona(name), _landmarks(models, name)) for name in PEOPLE}
-        for source, target in zip(PEOPLE, PEOPLE[1:] + PEOPLE[:1], strict=True):
-            who = SourceIdentity(*portraits[source], name=source)
-            pipeline = Program(config, on_event=lambda text: None, models=models, sources=[who]).pipeline()
-            head = AnimatedHead(*portraits[target], 220)
-            for index, image in enumerate(clip([head], (640, 480), fps=6, frames=FRAMES)):
-                pipeline.process(Frame(image, index, index / 6), Quality())
+    config = Config()  # these use every network
+    config = replace(
+        config,
+        swap=replace(config.swap, swapper="refiner", detail="restore"),
+        tracking=replace(config.tracking, follow="person"),
+        mask=replace(config.mask, masks=(*config.mask.masks, "occlusion")),
+    )
+    networks = Networks(config, on_event=lambda text: None)
+    models = bind_models(networks, config, partial(_recorder, networks, kept))
+    portraits = {name: (persona(name), _landmarks(models, name)) for name in PEOPLE}
+    for source, target in zip(PEOPLE, PEOPLE[1:] + PEOPLE[:1], strict=True):
+        who = SourceIdentity(*portraits[source], name=source)
+        pipeline = Program(config, on_event=lambda text: None, models=models, sources=[who]).pipeline()
+        head = AnimatedHead(*portraits[target], 220)
+        for index, image in enumerate(clip([head], (640, 480), fps=6, frames=FRAMES)):
+            pipeline.process(Frame(image, index, index / 6), Quality())
     kept["dlib"] = [{"image": np.stack([_square(persona(name), 150) for name in PEOPLE])}]
     return {name: _spread(inputs) for name, inputs in kept.items()}
 
@@ -153,7 +150,7 @@ def _float(tensor: TensorProto) -> TensorProto:
 
 
 def run(model: onnx.ModelProto, inputs: Sequence[Inputs]) -> list[Inputs]:
-    """Start ONNX Runtime without graph optimisations, which would remove roundings."""
+    """Return the outputs for each of ``inputs``, without graph optimisations, which would remove roundings."""
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 4

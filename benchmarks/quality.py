@@ -26,7 +26,7 @@ from rtswap.commands.evaluate.run import evaluate
 from training.people import is_usable
 
 
-def held_out(path: Path) -> bool:
+def is_held_out(path: Path) -> bool:
     """Whether an image was held out from all training."""
     return zlib.crc32(path.name.encode()) % 100 < 8 and is_usable(path.name)
 
@@ -60,7 +60,7 @@ def main() -> None:
         out=given.out,
         overwrite=True,
         judge=given.teacher,
-        use=held_out,
+        use=is_held_out,
     )
     command = shlex.join(["python", "benchmarks/quality.py", *sys.argv[1:]])
     _, text = evaluate(config, wanted, console=Console(), command=command)

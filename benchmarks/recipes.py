@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 import onnx
-from telling import tell
+from results_file import tell
 
 from rtswap.app.config import Config
 from rtswap.app.marking import make_disclosure
@@ -40,7 +40,7 @@ from rtswap.commands.evaluate.candidates import ProgramSwapper
 from rtswap.commands.evaluate.clip_metrics import film_figures
 from rtswap.commands.evaluate.clips import read_clip
 from rtswap.commands.evaluate.faces import Face, FaceFinder
-from rtswap.commands.evaluate.figures import CLIPS, PAIRS, SETS, rounded, worst_tenth
+from rtswap.commands.evaluate.figures import CLIPS, PAIRS, SETS, round_row, worst_tenth
 from rtswap.commands.evaluate.identity import identity_judges
 from rtswap.commands.evaluate.landmark_judge import open_judge
 from rtswap.commands.evaluate.pairs import Pair, pairs
@@ -48,9 +48,10 @@ from rtswap.commands.evaluate.sheet import thumbnail
 from rtswap.commands.evaluate.speed import time_in_turn
 from rtswap.commands.evaluate.study import Study
 from rtswap.commands.evaluate.table import table_lines
-from rtswap.commands.reports.sheet import Section, Tile, draw_sheet, mark_sheet, save_sheet
+from rtswap.commands.reports.marked_sheet import mark_sheet, save_sheet
 from rtswap.core.errors import InputError
 from rtswap.core.types import Image
+from rtswap.drawing.sheet import Section, Tile, draw_sheet
 from rtswap.networks.system_file import is_system_file, read_system
 
 ASSETS = Path(__file__).parents[1] / "rtswap" / "assets"
@@ -97,7 +98,7 @@ def cost(model: onnx.ModelProto) -> dict[str, float]:
     return {"parameters_m": round(weights / 1e6, 3), "gmac": round(multiply_adds(model, shapes) / 1e9, 4)}
 
 
-def drawn(sources: Sequence[Path], targets: Sequence[Path], seed: int) -> list[Pair]:
+def draw_pairs(sources: Sequence[Path], targets: Sequence[Path], seed: int) -> list[Pair]:
     """All pairs of two people, shuffled."""
 
     def person(path: Path) -> str:
@@ -244,7 +245,7 @@ def main() -> None:
     if len({Path(word).stem for word in given.swapper}) < len(given.swapper):
         parser.error("two swappers have the same name: rename a file")
     compared = Comparison(given.swapper, given.judge)
-    compared.photos(drawn(given.sources, given.targets, given.seed), given.pairs)
+    compared.photos(draw_pairs(given.sources, given.targets, given.seed), given.pairs)
     films = sorted(one for one in given.clips.iterdir() if one.suffix != ".c2pa") if given.clips else []
     clip_rows = (
         compared.clips(films, compared.finder.find(given.sources[0])) if films else [[] for _ in given.swapper]
@@ -269,7 +270,7 @@ def main() -> None:
         sheet, key = blind_sheet(study, np.random.default_rng())
         save_sheet(blind, mark_sheet(sheet, marks), overwrite=True)
         blind.with_suffix(".json").write_text(json.dumps({"A": key, "pairs": study.pairs}, indent=1) + "\n", "utf-8")
-    rows = {record.name: [rounded(row) for row in record.rows] for record in study.records}
+    rows = {record.name: [round_row(row) for row in record.rows] for record in study.records}
     found = {label: dict(zip(compared.names, values, strict=True)) for label, values in lines}
     about = {"judge": compared.judge.name, "identity": compared.identity[0].name, "pairs": study.pairs}
     report = {**about, "figures": found, "graphs": costs, "papers": PAPERS, "machine": machine(), "rows": rows}

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import psutil
-from telling import tell
+from results_file import tell
 
 from rtswap.app.config import Config
 from rtswap.commands.bench.machine import machine

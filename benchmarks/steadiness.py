@@ -24,7 +24,7 @@ from functools import partial
 import cv2
 import numpy as np
 from arguments import arguments_of
-from telling import tell
+from results_file import tell
 
 from rtswap.app.config import Config
 from rtswap.app.networks import FaceModels, open_models
@@ -35,11 +35,11 @@ from rtswap.commands.evaluate.clips import (
     Clip,
     Swap,
     config_for,
-    generated,
+    find_swapped_face,
+    make_clip,
     mesh_in,
     read_clip,
     swap_clip,
-    swapped_face,
 )
 from rtswap.commands.evaluate.landmark_judge import open_judge
 from rtswap.commands.evaluate.pose import Meshes
@@ -73,40 +73,42 @@ def measure(clip: Clip, swap: Swap, ins: Meshes, outs: Meshes) -> dict[str, obje
     }
 
 
-def tracked(images: Sequence[Image], eyes: FaceModels) -> tuple[Meshes, Meshes]:
+def track(images: Sequence[Image], models: FaceModels) -> tuple[Meshes, Meshes]:
     """Return the meshes of the tracker, and of the network alone, each started from its own previous mesh."""
     config = Config()
-    tracker = Program(config, on_event=print, models=eyes).tracker()
-    smooth, alone, guide = [], [], mesh_in(images[0], eyes)
+    tracker = Program(config, on_event=print, models=models).tracker()
+    smooth, alone, guide = [], [], mesh_in(images[0], models)
     for index, image in enumerate(images):
         tracks = tracker.update(Frame(image, index, index / FPS, index / FPS), Quality())
         smooth.append(tracks[0].landmarks)
-        guide = eyes.landmarks.find(image, [guide])[0].points
+        guide = models.landmarks.find(image, [guide])[0].points
         alone.append(guide)
     return np.array(smooth), np.array(alone)
 
 
-def still_face(eyes: FaceModels, name: str, face_px: float, sigma: float = 3.0, frames: int = 90) -> dict[str, float]:
+def still_face(
+    models: FaceModels, name: str, face_px: float, sigma: float = 3.0, frames: int = 90
+) -> dict[str, float]:
     """Return the jitter of the tracked mesh over that of the network alone, without the first half second."""
     rng = np.random.default_rng(5)
-    portrait = _still(name, eyes, face_px)
+    portrait = _still(name, models, face_px)
     images = [_noisy(portrait, sigma, rng) for _ in range(frames)]
-    smooth, alone = (meshes[WARM_UP:] for meshes in tracked(images, eyes))
+    smooth, alone = (meshes[WARM_UP:] for meshes in track(images, models))
     return {
         region: round(jitter(smooth, points) / jitter(alone, points), 3) for region, points in REGIONS.items()
     } | {"network_px": round(jitter(alone, REGIONS["all"]) * interocular(alone[0]), 3)}
 
 
-def lag(eyes: FaceModels, name: str, face_px: float, sigma: float = 1.0, speed: float = 0.5) -> dict[str, float]:
+def lag(models: FaceModels, name: str, face_px: float, sigma: float = 1.0, speed: float = 0.5) -> dict[str, float]:
     """Return the delay of the tracked mesh in frames, by least squares over all points: behind the true position and
     behind the network alone. The face rests for half a second, then moves for 1.5 s. ``onset``: within the first 5
     frames."""
     rng = np.random.default_rng(6)
-    portrait = _still(name, eyes, face_px)
+    portrait = _still(name, models, face_px)
     step = speed * face_px / FPS
     shifts = np.maximum(0, np.arange(60) - 15) * step
-    images = [_noisy(_shifted(portrait, shift), sigma, rng) for shift in shifts]
-    smooth, alone = tracked(images, eyes)
+    images = [_noisy(_shift(portrait, shift), sigma, rng) for shift in shifts]
+    smooth, alone = track(images, models)
     truth = alone[5:15, :, 0].mean() + shifts - shifts[:15].mean()
     late = (truth - smooth[:, :, 0].mean(1)) / step
     behind = (alone[:, :, 0].mean(1) - smooth[:, :, 0].mean(1)) / step
@@ -117,10 +119,10 @@ def lag(eyes: FaceModels, name: str, face_px: float, sigma: float = 1.0, speed: 
     }
 
 
-def _still(name: str, eyes: FaceModels, face_px: float) -> Image:
+def _still(name: str, models: FaceModels, face_px: float) -> Image:
     """Return a persona in a 720p frame."""
     portrait = persona(name)
-    scale = face_px / float(np.ptp(mesh_in(portrait, eyes)[:, 0]))
+    scale = face_px / float(np.ptp(mesh_in(portrait, models)[:, 0]))
     side = portrait.shape[0] * scale
     matrix = np.array([[scale, 0, 480 - side / 2], [0, scale, 380 - side / 2]], np.float32)
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
@@ -129,7 +131,7 @@ def _still(name: str, eyes: FaceModels, face_px: float) -> Image:
     return np.asarray(cv2.warpAffine(small, matrix, (1280, 720), borderMode=cv2.BORDER_REPLICATE), np.uint8)
 
 
-def _shifted(image: Image, shift: float) -> Image:
+def _shift(image: Image, shift: float) -> Image:
     matrix = np.array([[1, 0, shift], [0, 1, 0]], np.float32)
     return np.asarray(
         cv2.warpAffine(image, matrix, image.shape[1::-1], flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE),
@@ -149,18 +151,18 @@ def mean_of(rows: Sequence[dict], pick: Callable[[dict], float]) -> dict[str, fl
 
 def main() -> None:
     arguments = arguments_of(__doc__)
-    eyes = open_models(Config(), on_event=print)
-    judge = open_judge(arguments.teacher, eyes)
+    models = open_models(Config(), on_event=print)
+    judge = open_judge(arguments.teacher, models)
     clips: list[Callable[[], Clip]] = [partial(read_clip, path) for path in sorted(arguments.clips.iterdir())]
-    clips.append(partial(generated, "ben", eyes))
+    clips.append(partial(make_clip, "ben", models))
     rows = []
     for made in clips:
         footage, guides = made(), None
         for source in arguments.source:
             for live in (False, True):
-                swap = swap_clip(footage, config_for(source), eyes, live=live)
+                swap = swap_clip(footage, config_for(source), models, live=live)
                 if guides is None:
-                    guides = judge.guides(footage.images, swapped_face(footage, swap, eyes))
+                    guides = judge.guides(footage.images, find_swapped_face(footage, swap, models))
                     ins = judge.through(footage.images, guides)
                 row = {"clip": footage.name, "source": source.stem, "live": live}
                 rows.append(row | measure(footage, swap, ins, judge.through(swap.images, guides)))
@@ -173,8 +175,8 @@ def main() -> None:
         "flicker": mean_of(rows, lambda row: row["flicker"]),
         "covered": mean_of(rows, lambda row: row["covered"]),
         "bare_frames": sum(row["bare"] for row in rows),
-        "still": {f"{name} {px} px": still_face(eyes, name, px) for name in ("ben", "ada") for px in (300, 70)},
-        "lag_frames": {f"{name} {px} px": lag(eyes, name, px) for name in ("ben", "ada") for px in (300, 70)},
+        "still": {f"{name} {px} px": still_face(models, name, px) for name in ("ben", "ada") for px in (300, 70)},
+        "lag_frames": {f"{name} {px} px": lag(models, name, px) for name in ("ben", "ada") for px in (300, 70)},
         "clips": rows,
         "machine": machine(),
     }

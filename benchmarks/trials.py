@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from telling import tell
+from results_file import tell
 
 from rtswap.commands.evaluate.speed import time_in_turn
 from rtswap.compositing.canvas.face_table import crop_table, paste_table, side_for
@@ -63,9 +63,7 @@ MODULES: Mapping[str, Callable[[], Any]] = {
     "landmarks": lambda: landmarks.Deployed(landmarks.LandmarkNetwork()),
     "occlusion": lambda: masks.Deployed(masks.OcclusionNetwork()),
     "recognition": lambda: recognition.Deployed(recognition.RecognitionNetwork()),
-    "refiner-128": lambda: refiner.DeployedGenerator(refiner.Generator()),
-    "refiner-256": lambda: refiner.DeployedGenerator(refiner.FineGenerator()),
-    "refiner-128-source": lambda: refiner.DeployedEncoder(refiner.Encoder()),
+    "refiner": lambda: refiner.Deployed(refiner.Refiner()),
 }
 """Network file in rtswap -> the module it was exported from."""
 
@@ -82,7 +80,7 @@ class Operators:
         class Mode(TorchDispatchMode):
             def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
                 found = function(*args, **(kwargs or {}))
-                outer.note(function.__name__.partition(".")[0], _tensors(args), _tensors(_listed(found)))
+                outer.note(function.__name__.partition(".")[0], _tensors(args), _tensors(_as_list(found)))
                 return found
 
         self._mode = Mode()
@@ -104,10 +102,10 @@ class Operators:
 
 
 def _tensors(values: Any) -> list[Tensor]:
-    return [one for value in values for one in _listed(value) if isinstance(one, torch.Tensor)]
+    return [one for value in values for one in _as_list(value) if isinstance(one, torch.Tensor)]
 
 
-def _listed(found: Any) -> list[Any]:
+def _as_list(found: Any) -> list[Any]:
     return list(found) if isinstance(found, list | tuple) else [found]
 
 
@@ -128,7 +126,7 @@ def canvas(device: str) -> dict[str, Any]:
         works = {"plain torch": frame}
         if device == "cuda":
             works["Triton"] = _frame(kernels_for(torch.device(device)), faces, device)
-        for name, times in time_in_turn({name: _waited(work, device) for name, work in works.items()}).items():
+        for name, times in time_in_turn({name: _with_wait(work, device) for name, work in works.items()}).items():
             figures[name] |= times
         found[f"{faces} faces"] = figures
     return found
@@ -165,7 +163,7 @@ def _least_megabytes(faces: int) -> float:
     return round((faces * face * (2 * 3 + 3 * 3 + 1) + 2 * WIDTH * HEIGHT * 3) / 1e6, 1)
 
 
-def _waited(work: Callable[[], object], device: str) -> Callable[[], object]:
+def _with_wait(work: Callable[[], object], device: str) -> Callable[[], object]:
     if device != "cuda":
         return work
 
@@ -189,7 +187,7 @@ def modules(device: str, threads: int) -> dict[str, Any]:
         tensors = [torch.from_numpy(value).to(device) for value in given.values()]
         outputs = {spec: value.copy() for spec, value in table.run(given).items()}
         with torch.inference_mode():
-            answers = _listed(module(*tensors))
+            answers = _as_list(module(*tensors))
         with Operators() as by_module, torch.no_grad():
             module(*tensors)
         program = Program(torch, path.read_bytes(), device=device)
@@ -203,7 +201,7 @@ def modules(device: str, threads: int) -> dict[str, Any]:
 
         works = {
             "operator table": lambda table=table, given=given: table.run(given),
-            "nn.Module": _waited(by_nn, device),
+            "nn.Module": _with_wait(by_nn, device),
             "ONNX Runtime": lambda processor=processor, given=given: processor.run(given),
         }
         apart = [

@@ -5,6 +5,9 @@ What is named here is loaded when first used, so that ``rtswap --help`` stays in
 
 from __future__ import annotations
 
+import os
+
+from rtswap.core.isolation import keep_library_path
 from rtswap.core.version import __version__ as __version__
 
 TYPE_CHECKING = False  # `python -m rtswap` looks in the working folder for what is imported here, even for typing
@@ -31,6 +34,10 @@ __all__ = [
     "swap",
     "verify",
 ]
+
+keep_library_path()
+os.environ.setdefault("GNUTLS_SYSTEM_PRIORITY_FILE", "/etc/gnutls/config")  # PyAV's wheels: in /tmp/vendor, anybody's
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", "100000000")  # `vision.images.MAX_PIXELS`; read as it loads
 
 
 def __dir__() -> list[str]:

@@ -87,7 +87,7 @@ class _Loop:
             raise UsageError("wrong value for on_event", expected="a function", got=type(on_event).__name__)
         self._on_event, self._live = on_event or _ignore, live
         defaults: Settings = {"faces": "all"} if self._pictures else {}
-        request = Request(_checked(config)).changed(None, defaults).changed(source, settings)
+        request = Request(_check(config)).with_settings(None, defaults).with_settings(source, settings)
         photos = list_photos(request.config)
         if not photos:
             raise SourceError("no source given", expected="a photo of the face to use")
@@ -107,12 +107,13 @@ class _Loop:
             expected, kind = ", ".join(sorted(Changes.__annotations__)), type(self).__name__
             raise ConfigError(f"{name} cannot change afterwards", expected=expected, do=f"Make a new {kind} with it.")
         with self._use():  # no picture is swapped meanwhile: the networks that look at photos are the same
-            request = self._request.changed(source, changes)
-            known = list_photos(self._request.config)
-            photos = [photo for photo in list_photos(request.config) if photo not in known]
+            request = self._request.with_settings(source, changes)
+            same = source is None and not changes.keys() & {"swap", "source_face"}
+            known = {*self._request.pictures}  # a file may show somebody else by now
+            photos = [] if same else [photo for photo in list_photos(request.config) if photo not in known]
             self._require_consent(request, photos, consent)
             program, mapping = self._make_program(request, self._program), self._pipeline.mapping
-            if source is None and not changes.keys() & {"swap", "source_face"}:
+            if same:
                 program.identities = self._program.identities
             else:
                 mapping = program.mapping(photos=self._pictures)
@@ -330,7 +331,7 @@ def _read(picture: Picture) -> tuple[Image, str]:
     return np.array(image, order="C") if image is picture else image, name
 
 
-def _checked(config: Config | None) -> Config:
+def _check(config: Config | None) -> Config:
     if config is not None and not isinstance(config, Config):
         expected, do = "a rtswap.app.config.Config", "Settings are keyword arguments: strength=0.8."
         raise UsageError("wrong value for config", expected=expected, got=type(config).__name__, do=do)

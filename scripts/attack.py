@@ -36,7 +36,7 @@ from attack_material import (  # noqa: E402
     face_picture,
     knock,
     make_seeds,
-    mutated,
+    mutate,
     serve_badly,
     write_jumping_clock,
 )
@@ -101,7 +101,7 @@ def attack(
 ) -> list[dict[str, Any]]:
     """Run one case and return its faults."""
     folder.mkdir(parents=True)
-    case = _drawn(folder, seeds, addresses, rng)
+    case = _draw(folder, seeds, addresses, rng)
     before = {path: path.read_bytes() for path in folder.iterdir() if path.is_file() and not path.is_symlink()}
     began = time.monotonic()
     processes = [_start(folder, case) for _ in range(1 + case.twice)]
@@ -111,7 +111,7 @@ def attack(
             knock(case.port, rng)
         if processes[0].poll() is None:
             processes[0].send_signal(number)
-    faults = [fault for process in processes if (fault := _ended(process, case))]
+    faults = [fault for process in processes if (fault := _wait_for(process, case))]
     faults += [
         f"{path.name} changed" for path, data in before.items() if not path.exists() or path.read_bytes() != data
     ]
@@ -125,7 +125,7 @@ def attack(
     ]
 
 
-def _drawn(folder: Path, seeds: dict[str, Path], addresses: list[str], rng: np.random.Generator) -> Case:
+def _draw(folder: Path, seeds: dict[str, Path], addresses: list[str], rng: np.random.Generator) -> Case:
     """Fill the case's folder and return what is run there."""
     kind = rng.choice(
         ["file", "file", "file", "file", "flags", "flags", "web", "place", "place", "signal", "api", "studio"]
@@ -140,7 +140,7 @@ def _drawn(folder: Path, seeds: dict[str, Path], addresses: list[str], rng: np.r
     address, case = name, Case(command)
     if kind == "file":
         (folder / name).write_bytes(
-            mutated((folder / name).read_bytes(), [p.read_bytes() for p in seeds.values()], rng)
+            mutate((folder / name).read_bytes(), [p.read_bytes() for p in seeds.values()], rng)
         )
         if rng.random() < 0.1:
             address = f"link{Path(name).suffix}"
@@ -247,7 +247,7 @@ def _start(folder: Path, case: Case) -> subprocess.Popen[bytes]:
     )
 
 
-def _ended(process: subprocess.Popen[bytes], case: Case) -> str:
+def _wait_for(process: subprocess.Popen[bytes], case: Case) -> str:
     """Wait for a process and return what is wrong with how it ended; empty if nothing is."""
     hung = False
     try:

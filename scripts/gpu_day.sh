@@ -95,7 +95,7 @@ measure() {  # timings, alone; the most important first
   step gpu_loop 60 $python benchmarks/gpu_loop.py --json "$OUT/gpu_loop.json"
   step profile 30 $python benchmarks/gpu_profile.py
   step bench_torch-cuda 60 $bench --engine torch-cuda --overwrite --seconds 0.6 --out "$OUT/bench_torch-cuda.json"
-  step bench_refiner-256 60 $bench --engine torch-cuda --swapper refiner-256 --overwrite --seconds 0.6 --out "$OUT/bench_refiner-256.json"
+  step bench_refiner 60 $bench --engine torch-cuda --swapper refiner --overwrite --seconds 0.6 --out "$OUT/bench_refiner.json"
   if grep -q "plans of tensorrt" "$LOGS/doctor.log"; then echo "bench_tensorrt: the card is not served" >> "$OUT/summary.txt"
   else step bench_tensorrt 60 $bench --engine tensorrt --overwrite --seconds 0.6 --out "$OUT/bench_tensorrt.json"; fi
   step gpu_engines 30 $python benchmarks/gpu_engines.py --seconds 0.02 --json "$OUT/gpu_engines.json"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Train `refiner-128` and then `refiner-256` on a lent GPU machine without internet, within one loan.
+# Train `refiner` on a lent GPU machine without internet, within one loan.
 #
 #   scripts/gpu_training.sh prepare FACES TEACHER   here, after `gpu_day.sh prepare`: faces and labels into .wheels/4
 #   scripts/gpu_training.sh take                    there, with .wheels/4 carried: unpack them
@@ -31,42 +31,31 @@ take() { mkdir -p $DATA && tar xf .wheels/4/faces.tar -C $DATA && ls $DATA/faces
 
 start() {
   bash scripts/gpu_day.sh unpack
-  rm -rf $TREE && cp -r . $TREE && mkdir -p $RESULT/one $RESULT/fine && cp -n $DATA/labels.npz $RESULT/one/
+  rm -rf $TREE && cp -r . $TREE && mkdir -p $RESULT/run && cp -n $DATA/labels.npz $RESULT/run/
   echo $(($(date +%s) + $1)) > $RESULT/end
   setsid bash $TREE/scripts/gpu_training.sh train > $RESULT/train.log 2>&1 < /dev/null &
   sleep 10
 }
 
-train() {  # in $TREE: two thirds of the time for 128 px, the rest for the finer level on top
-  local begin end; begin=$(date +%s) end=$(($(cat $RESULT/end) - ENDING))
+train() {  # in $TREE
+  local end; end=$(($(cat $RESULT/end) - ENDING))
   export PYTHONUNBUFFERED=1 MPLBACKEND=Agg PYTHONPATH=$PWD:$UNPACKED/site312
-  local given="--minutes 60 --faces $DATA/faces --teacher none --cache $RESULT/one --threads 4 --settled 0"
-  mkdir -p $RESULT/ships && cp rtswap/assets/refiner-128*.onnx $RESULT/ships
-  # shellcheck disable=SC2086
-  python3 -m training.refiner $given --until $((begin + (end - begin) * 2 / 3)) --begin-from $RESULT/ships \
-    --out $RESULT/one --makers 13 --shards 600 --least 24 --true 144 --cross 48 --rate 5e-4 > $RESULT/one.log 2>&1
-  python3 -m training.refiner.export --checkpoint $RESULT/one/checkpoint.pt --to $RESULT/ships
-  # shellcheck disable=SC2086
-  python3 -m training.refiner $given --until $end --begin-from $RESULT/ships --size 256 \
-    --out $RESULT/fine --makers 13 --shards 240 --least 13 --true 48 --cross 16 --rate 3e-4 > $RESULT/fine.log 2>&1
-  python3 -m training.refiner.export --checkpoint $RESULT/fine/checkpoint.pt --size 256 --to $RESULT/ships
+  python3 -m training.refiner --minutes 60 --until $end --faces $DATA/faces --teacher none --out $RESULT/run --threads 4 \
+    --begin-from rtswap/assets/refiner.onnx --makers 13 --shards 600 --least 24 --true 144 --cross 48 > $RESULT/run.log 2>&1
+  python3 -m training.refiner.export --checkpoint $RESULT/run/checkpoint.pt --to $RESULT/refiner.onnx
 }
 
 look() {
   sleep "$1"
   echo "left $(($(cat $RESULT/end) - $(date +%s))) s; pairs: $(find $RESULT -path '*pairs-train*' -name '*.npz' | wc -l) files"
-  for name in one fine; do { grep -v '^views' $RESULT/$name.log || true; } 2> /dev/null | tail -n 2 | cut -c 1-400; done
+  { grep -v '^views' $RESULT/run.log || true; } 2> /dev/null | tail -n 2 | cut -c 1-400
   nvidia-smi --query-gpu=utilization.gpu,memory.used --format=csv,noheader
 }
 
 collect() {
-  for name in one fine; do
-    split -b 15000000 -d -a 1 $RESULT/$name/checkpoint.pt "$OUT/$name-checkpoint.pt."
-  done
-  tar cJf "$OUT/networks.txz" -C $RESULT ships one.log fine.log train.log one/history.json fine/history.json
-  for name in one fine; do
-    find $RESULT/$name -name 'contact-*.png' | sort | tail -n 1 | xargs -r -I{} cp {} "$OUT/$name.png"
-  done
+  split -b 15000000 -d -a 1 $RESULT/run/checkpoint.pt "$OUT/checkpoint.pt."
+  tar cJf "$OUT/network.txz" -C $RESULT refiner.onnx run.log train.log run/history.json
+  find $RESULT/run -name 'contact-*.png' | sort | tail -n 1 | xargs -r -I{} cp {} "$OUT/contact.png"
   ls -l "$OUT"
 }
 

@@ -20,7 +20,7 @@ import cv2
 from rtswap.app.config import OPTIONS, SECTIONS
 from rtswap.app.option_kinds import runs_foreign_part
 from rtswap.app.options import Option
-from rtswap.app.trust import always, leads_away, never
+from rtswap.app.trust import always, leads_away, never, photo_leads_away
 from rtswap.commands.flags import title_of
 from rtswap.commands.personas.sheet import draw_people
 from rtswap.core.text import size
@@ -59,11 +59,12 @@ WAYS = {
         "VP8 call, 640x360, 600 kbit/s, scaled to 2",
     ],
 }
-"""Row in responsible-use.md -> the ways of benchmarks/marks_ways.py that it summarises."""
+"""Row in responsible-use.md -> the ways of benchmarks/marks_steps.py that it summarises."""
 IN_WORKING_FOLDER = {
     never: "yes",
     always: "no",
     leads_away: "paths inside it",
+    photo_leads_away: "personas, and paths inside it",
     runs_foreign_part: "what comes with rtswap",
 }
 JPEG_QUALITY = 66

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
-from needs import need_cuda, need_tensorrt
+from requirements import need_cuda, need_tensorrt
+
+from rtswap.core.model_rows import forget_model_rows
 
 if TYPE_CHECKING:
     from rtswap.engines.tensorrt.module import TensorRt
@@ -53,6 +55,40 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("RTSWAP_MODELS", str(home / "models"))
         patch.delenv("NO_COLOR", raising=False)
         yield home
+
+
+@pytest.fixture
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder of imported models, empty and of this test alone."""
+    monkeypatch.setenv("RTSWAP_MODELS", str(tmp_path / "models"))
+    forget_model_rows()
+    yield tmp_path / "models"
+    forget_model_rows()
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> None:
+    """Torch on one thread: several wait for each other more than they save on small pictures."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def without_a_gpu(monkeypatch: pytest.MonkeyPatch, one_thread: None) -> None:
+    """What runs on a card runs in torch on the CPU."""
+    from rtswap.gpu import card
+
+    monkeypatch.setattr(card, "DEVICE", "cpu")
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A session's main thread looks more often, and waits less long for what hangs."""
+    from rtswap.runtime import session
+
+    monkeypatch.setattr(session, "TICK_S", 0.005)
+    monkeypatch.setattr(session, "JOIN_S", 1.0)
 
 
 @pytest.fixture(scope="session")

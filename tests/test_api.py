@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from people import group
 from PIL import Image
-from python_api import badge_of, changed, opened_once, photo, swapped  # noqa: F401
+from prepared_sources import ready  # noqa: F401
+from python_api import badge_of, find_changes, open_networks_once, photo, swap_pixels  # noqa: F401
 from scripts_loader import load_script
 
 import rtswap
@@ -42,7 +43,7 @@ def test_swap_gives_a_new_labelled_picture_and_leaves_the_old_one() -> None:
     assert not np.shares_memory(found, picture)
     assert found.shape == picture.shape
     assert found.dtype == np.uint8
-    face = changed(before, found)[150:400, 150:360]
+    face = find_changes(before, found)[150:400, 150:360]
     assert face.mean() > 0.15
     assert badge_of(before, found) > 50
 
@@ -55,12 +56,12 @@ def alike(one: np.ndarray, other: np.ndarray) -> bool:
 def test_swap_takes_paths_and_several_photos(tmp_path: Path) -> None:
     path = tmp_path / "bén.png"
     cv2.imencode(".png", persona("ben"))[1].tofile(path)
-    by_path = swapped(str(path), str(photo("ada")))
-    assert alike(by_path, swapped(persona("ben"), [photo("ada")]))
+    by_path = swap_pixels(str(path), str(photo("ada")))
+    assert alike(by_path, swap_pixels(persona("ben"), [photo("ada")]))
     upright = Image.fromarray(persona("ben")[..., ::-1])
-    assert alike(by_path, swapped(upright, photo("ada")))
-    assert alike(by_path, swapped(path, Image.open(photo("ada")), consent=True))
-    assert alike(by_path, swapped(path, cv2.imread(str(photo("ada"))), consent=True))
+    assert alike(by_path, swap_pixels(upright, photo("ada")))
+    assert alike(by_path, swap_pixels(path, Image.open(photo("ada")), consent=True))
+    assert alike(by_path, swap_pixels(path, cv2.imread(str(photo("ada"))), consent=True))
 
 
 def test_swap_takes_what_arrays_are_like() -> None:
@@ -69,32 +70,32 @@ def test_swap_takes_what_arrays_are_like() -> None:
     part = wide[:, 300:600]
     locked = part.copy()
     locked.flags.writeable = False
-    goal = swapped(part.copy(), photo("ada"))
-    assert alike(swapped(part, photo("ada")), goal)
-    assert alike(swapped(locked, photo("ada")), goal)
+    goal = swap_pixels(part.copy(), photo("ada"))
+    assert alike(swap_pixels(part, photo("ada")), goal)
+    assert alike(swap_pixels(locked, photo("ada")), goal)
     assert np.array_equal(wide, group("-", "ben", "-", size=300))
-    assert changed(part[:, ::-1], swapped(part[:, ::-1], photo("ada"))).mean() > 0.02
+    assert find_changes(part[:, ::-1], swap_pixels(part[:, ::-1], photo("ada"))).mean() > 0.02
 
 
 def test_swap_replaces_every_face() -> None:
     picture = group("ben", "carl", "dan")
-    found = swapped(picture, photo("ada"))
+    found = swap_pixels(picture, photo("ada"))
     for number in range(3):
         part = np.s_[90:260, 320 * number + 90 : 320 * number + 230]
-        assert changed(picture[part], found[part]).mean() > 0.1
+        assert find_changes(picture[part], found[part]).mean() > 0.1
 
 
 def test_unmarked_nothing_but_the_face_changes() -> None:
     picture = persona("ben")
     unmarked = replace(Config(), marks=MarksConfig(unmarked=True, reason="this test compares pixels"))
-    found = swapped(picture, photo("ada"), config=unmarked)
+    found = swap_pixels(picture, photo("ada"), config=unmarked)
     assert np.array_equal(found[:40], picture[:40])
     assert badge_of(picture, found) == 0
 
 
 def test_without_a_badge_the_invisible_mark_is_there() -> None:
     picture = persona("ben")
-    found = swapped(picture, photo("ada"), config=replace(Config(), badge=BadgeConfig(hide=True)))
+    found = swap_pixels(picture, photo("ada"), config=replace(Config(), badge=BadgeConfig(hide=True)))
     assert 0 < np.abs(found[:40].astype(int) - picture[:40]).max() <= 8
 
 
@@ -143,7 +144,7 @@ def test_live_swap() -> None:
         image = persona("ben")
         found = live.process(image.copy(), captured_at=began + index / 30).image
         assert found.shape == image.shape
-        assert changed(image, found)[150:400, 150:360].mean() > 0.15
+        assert find_changes(image, found)[150:400, 150:360].mean() > 0.15
         assert badge_of(image, found) > 50
     for wrong in (np.zeros((4, 4), np.uint8), "frame.png", None):
         with pytest.raises(UsageError, match="the frame is"):
@@ -179,4 +180,4 @@ def test_a_session_over_parts_of_one_s_own(tmp_path: Path) -> None:
     assert pictures
     assert figures["frames"] >= len(pictures) > 0
     assert figures["frames_with_swap"] > 0
-    assert changed(persona("ben"), cv2.imread(str(pictures[-1])))[150:400, 130:380].mean() > 0.1
+    assert find_changes(persona("ben"), cv2.imread(str(pictures[-1])))[150:400, 130:380].mean() > 0.1

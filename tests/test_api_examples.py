@@ -14,11 +14,11 @@ import cv2
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
-from needs import need_gradio
 from paths import ROOT
 from people import group
 from PIL import Image
-from python_api import badge_of, changed, opened_once, photo, swapped  # noqa: F401
+from python_api import badge_of, find_changes, open_networks_once, photo, swap_pixels  # noqa: F401
+from requirements import need_gradio
 from scripts_loader import load_script
 
 import rtswap
@@ -60,7 +60,7 @@ def test_snippets_of_the_page_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         exec(block, names)
     assert len(shown) == 3
     assert (tmp_path / "swapped_ben.png").exists()
-    assert changed(cv2.imread("group.jpg"), cv2.imread("swapped.png")).mean() > 0.03
+    assert find_changes(cv2.imread("group.jpg"), cv2.imread("swapped.png")).mean() > 0.03
 
 
 def test_the_page_names_all_of_it() -> None:
@@ -94,7 +94,7 @@ def test_fastapi_example() -> None:
     assert answer.status_code == 200
     assert (answer.headers["X-Faces-Swapped"], answer.headers["X-Faces-Covered"]) == ("1", "0")
     found = cv2.imdecode(np.frombuffer(answer.content, np.uint8), cv2.IMREAD_COLOR)
-    assert changed(persona("ben"), found)[150:400, 150:360].mean() > 0.15
+    assert find_changes(persona("ben"), found)[150:400, 150:360].mean() > 0.15
     for source, picture, consent, said in (
         (photo("ada").read_bytes(), ben, False, "consent for the source"),
         (photo("ada").read_bytes(), grey, True, "no face was found"),
@@ -112,7 +112,7 @@ def test_gradio_example() -> None:
     ben, ada = Image.fromarray(persona("ben")[..., ::-1]), Image.open(photo("ada"))
     found, told = module.swap_faces(ada, ben, 1.0, consent=True)
     assert told == "1 swapped"
-    assert np.array_equal(found[..., ::-1], swapped(persona("ben"), photo("ada")))
+    assert np.array_equal(found[..., ::-1], swap_pixels(persona("ben"), photo("ada")))
     with pytest.raises(UsageError, match="consent"):
         module.swap_faces(ada, ben, 1.0, consent=False)
 

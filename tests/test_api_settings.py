@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 import pytest
 from people import group
-from python_api import badge_of, changed, opened_once, photo, swapped  # noqa: F401
+from prepared_sources import ready  # noqa: F401
+from python_api import badge_of, find_changes, open_networks_once, photo, swap_pixels  # noqa: F401
 
 import rtswap
 from rtswap.app.config import OPTIONS
@@ -43,6 +44,16 @@ def test_a_photo_needs_consent_once(stranger: Path) -> None:
             make()
     assert rtswap.swap(persona("ben"), stranger, consent=True).swapped == 1
     assert rtswap.swap(persona("ben"), stranger).swapped == 1  # remembered, as on the command line
+
+
+def test_a_file_that_shows_somebody_else_by_now_needs_it_again(stranger: Path) -> None:
+    with rtswap.Swapper(stranger, consent=True) as swapper:
+        cv2.imwrite(str(stranger), persona("ben"))
+        for changes in ({"source": stranger}, {"source_face": 1}):
+            with pytest.raises(UsageError, match="consent"):
+                swapper.update(**changes)  # type: ignore[arg-type]
+        swapper.update(strength=0.9)
+        swapper.update(stranger, consent=True)
 
 
 def test_a_yes_at_the_terminal_counts(stranger: Path) -> None:

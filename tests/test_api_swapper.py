@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from people import group
 from PIL import Image
-from python_api import badge_of, changed, opened_once, photo, swapped  # noqa: F401
+from prepared_sources import ready  # noqa: F401
+from python_api import badge_of, find_changes, open_networks_once, photo, swap_pixels  # noqa: F401
 from scripts_loader import load_script
 
 import rtswap
@@ -33,7 +34,7 @@ def swapper() -> Iterator[rtswap.Swapper]:
 def test_pictures_do_not_affect_each_other(swapper: rtswap.Swapper) -> None:
     """Who was there before, where they were, which grain their faces got. OpenVINO's last digits depend on what it
     computed before, hence the two levels."""
-    goal = swapped(persona("ben"), photo("ada"))
+    goal = swap_pixels(persona("ben"), photo("ada"))
     for picture in (persona("ben"), group("-", "carl", "dan"), persona("carl"), persona("ben")):
         found = swapper.swap(picture).image
     assert np.abs(found.astype(int) - goal).max() <= 2

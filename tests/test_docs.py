@@ -125,10 +125,10 @@ def lines_of_docs_and_help() -> list[str]:
     return sorted({line.strip() for lines in found for line in lines})
 
 
+@pytest.mark.usefixtures("models")
 def test_command_lines_of_docs_and_help_can_be_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """They parse, and none lacks a source or takes a photo for an output."""
     monkeypatch.setattr(option_kinds, "plugin_names", lambda group: ("paper-mask", "old-film"))
-    monkeypatch.setenv("RTSWAP_MODELS", str(tmp_path / "models"))
     for path in write(tmp_path, inswapper_128=swapper("inswapper"), **{"gfpgan_1.4": enhancer()}).values():
         add(path)
     monkeypatch.chdir(tmp_path)

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from media_files import clicks, make_clip, numbered_picture
 from people import group, person
+from prepared_sources import ready  # noqa: F401
 
 from rtswap.commands.main import main
 from rtswap.vision.talking_head import AnimatedHead, clip, persona
@@ -95,13 +96,12 @@ def test_a_film_becomes_a_film_and_more_at_once(film: Path, tmp_path: Path) -> N
     assert json.loads(log.read_text().splitlines()[-1])
 
 
-def test_a_picture_becomes_a_picture(tmp_path: Path) -> None:
+def test_a_picture_becomes_a_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     given, out = tmp_path / "three.png", tmp_path / "out.png"
     picture = group("ben", "carl", "dan", size=256)
     cv2.imwrite(str(given), picture)
-    done = rtswap("-s", ADA, "-i", given, "-o", out, "--faces", "all", "--json")
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["frames"] == 1
+    assert main(["-s", ADA, "-i", str(given), "-o", str(out), "--faces", "all", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["frames"] == 1
     found = cv2.imread(str(out))
     assert found.shape == picture.shape
     for number in range(3):
@@ -109,15 +109,14 @@ def test_a_picture_becomes_a_picture(tmp_path: Path) -> None:
         assert changed(picture[part], found[part]) > 0.1
 
 
-def test_a_folder_of_pictures(tmp_path: Path) -> None:
+def test_a_folder_of_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "pictures"
     folder.mkdir()
     for name in ("ben", "dan"):
         cv2.imwrite(str(folder / f"{name}.png"), persona(name))
     out = tmp_path / "out.mp4"
-    done = rtswap("-s", ADA, "-i", folder, "-o", out, "--json")
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["frames"] == 2
+    assert main(["-s", ADA, "-i", str(folder), "-o", str(out), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["frames"] == 2
     assert len(frames_of(out)[0]) == 2
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from paths import ASSETS, ROOT
+from prepared_sources import ready  # noqa: F401
 
 from rtswap.vision.images import read_image
 
@@ -79,6 +80,25 @@ def test_help_lists_installed_plugins(site: Path) -> None:
     told = rtswap(site, "--help").stdout
     for line in ("--swapper +old-photo, paper-mask", "--finish +old-film", "--input +drift", "--output +stills"):
         assert re.search(line, told), told
+
+
+def test_doctor_lists_installed_plugins_and_those_that_cannot_be_loaded(site: Path, tmp_path: Path) -> None:
+    parts = "swapper old-photo, swapper paper-mask, finish old-film, input drift, output stills"
+    assert parts in rtswap(site, "doctor", "--json").stdout
+    broken = tmp_path / "site"
+    shutil.copytree(site, broken)
+    (broken / "rtswap_example/stills.py").write_text("import a_module_that_is_not_there")
+    told = {(row["state"], row["found"]) for row in json.loads(rtswap(broken, "doctor", "--json").stdout)["checks"]}
+    assert ("ok", parts.removesuffix(", output stills")) in told
+    assert any(state == "note" and "a_module_that_is_not_there" in found for state, found in told)
+
+
+def test_mistyped_names_of_plugins_are_suggested_and_completed(site: Path) -> None:
+    for flag, name, typed in (("--swapper", "paper-mask", "paper-mush"), ("--finish", "old-film", "old-flim")):
+        done = rtswap(site, "-s", "persona:ada", "-i", str(PICTURE), "-o", "null", flag, typed)
+        assert done.returncode == 2
+        assert f"did you mean {name}?" in done.stderr
+        assert name in rtswap(site, "completion", "bash").stdout
 
 
 def test_without_the_package_its_names_are_unknown(tmp_path: Path) -> None:

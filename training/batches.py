@@ -59,12 +59,12 @@ def open_batches(
 ) -> AbstractContextManager[Iterator[list[Tensor]]]:
     """From a pool where ``args.pool`` asks for one, else from worker processes."""
     if args.pool:
-        return pooled(source, args.device, seed, batch=args.batch, capacity=args.pool, workers=args.workers)
+        return open_pool(source, args.device, seed, batch=args.batch, capacity=args.pool, workers=args.workers)
     return from_workers(source, args.device, seed, args.workers)
 
 
 @contextmanager
-def pooled(
+def open_pool(
     source: PoolSource, device: str, seed: int, *, batch: int, capacity: int, workers: int
 ) -> Iterator[Iterator[list[Tensor]]]:
     """Batches drawn from a ``Pool`` and finished on the device."""
@@ -83,11 +83,11 @@ class Pool:
         like = [np.asarray(part) for part in next(make(seed * 1000))]
         self._each, self._draws, self._drawn = capacity // workers, draws, 0
         shapes = [(workers, self._each, *part.shape) for part in like]
-        self._host = [_shared(shape, part.dtype) for shape, part in zip(shapes, like, strict=True)]
+        self._host = [_share_memory(shape, part.dtype) for shape, part in zip(shapes, like, strict=True)]
         self._device = [
             torch.empty(part.shape, dtype=torch.from_numpy(part).dtype, device=device) for part in self._host
         ]
-        self._counts = _shared((workers,), np.dtype(np.int64))
+        self._counts = _share_memory((workers,), np.dtype(np.int64))
         self._copied, self._renewed = np.zeros(workers, np.int64), 0.0
         self._rng = np.random.default_rng(seed)
         context = multiprocessing.get_context("fork")
@@ -149,7 +149,7 @@ class Pool:
         self._renewed = time.perf_counter()
 
 
-def _shared(shape: tuple[int, ...], kind: np.dtype[Any]) -> NDArray[Any]:
+def _share_memory(shape: tuple[int, ...], kind: np.dtype[Any]) -> NDArray[Any]:
     """Memory that forked processes share. Not from /dev/shm, which is small in many containers."""
     memory = mmap.mmap(-1, int(np.prod(shape)) * kind.itemsize)
     return np.frombuffer(memory, kind).reshape(shape)

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from rtswap.training.pictures import as_jpeg
 from training.arrays import Bytes, Floats
 
 TAPS = 13
@@ -43,7 +44,7 @@ def degrade(crop: Bytes, bank: Floats, rng: np.random.Generator) -> Bytes:
     if rng.random() < 0.15:
         crop = _fewer_pixels(crop, rng)
     if rng.random() < 0.2:
-        crop = _blurred(crop, rng)
+        crop = _blur(crop, rng)
     crop = np.asarray(cv2.LUT(crop, _curve(rng)), np.uint8)
     if rng.random() < 0.08:
         crop = np.repeat(cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY)[..., None], 3, axis=2)
@@ -51,8 +52,7 @@ def degrade(crop: Bytes, bank: Floats, rng: np.random.Generator) -> Bytes:
     if lit or noisy:
         crop = _light_and_noise(crop, lit, noisy, bank, rng)
     if rng.random() < 0.12:
-        _, data = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(15, 80))])
-        crop = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+        crop = as_jpeg(crop, int(rng.integers(15, 80)))
     return crop
 
 
@@ -74,7 +74,7 @@ def _fewer_pixels(crop: Bytes, rng: np.random.Generator) -> Bytes:
     return np.asarray(cv2.resize(shrunk, (side, side), interpolation=how), np.uint8)
 
 
-def _blurred(crop: Bytes, rng: np.random.Generator) -> Bytes:
+def _blur(crop: Bytes, rng: np.random.Generator) -> Bytes:
     if rng.random() < 0.5:
         return np.asarray(cv2.GaussianBlur(crop, (0, 0), float(rng.uniform(0.4, 2.2))), np.uint8)
     return np.asarray(cv2.filter2D(crop, -1, motion(int(rng.integers(2, 6)) * 2 + 1, rng)), np.uint8)
@@ -122,12 +122,12 @@ class Camera:
         """(N, S, S, 3) uint8 -> (N, S, S, 3) uint8."""
         kept = crops.permute(0, 3, 1, 2).float()
         x = self._some(kept, 0.15, lambda part: self.fewer_pixels(part, 0.3, 0.8))
-        x = self._some(x, 0.2, self.blurred)
-        x = self.toned(x)
+        x = self._some(x, 0.2, self.blur)
+        x = self.expose(x)
         x = self._some(x, 0.08, _grey)
-        x = self._some(x, 0.25, self.lit)
+        x = self._some(x, 0.25, self.light)
         x = self._some(x, 0.6, self.noisy)
-        x = self._some(x.clamp(0, 255).round(), 0.12, self.squeezed)
+        x = self._some(x.clamp(0, 255).round(), 0.12, self.compress)
         x = torch.where(self._uniform(0, 1, len(x), 1, 1, 1) < 0.15, kept, x)
         return x.clamp(0, 255).round().to(torch.uint8).permute(0, 2, 3, 1)
 
@@ -155,7 +155,7 @@ class Camera:
             parts.append(functional.interpolate(shrunk, size=(side, side), mode=how).clamp(0, 255))
         return torch.cat(parts)
 
-    def blurred(self, x: Tensor) -> Tensor:
+    def blur(self, x: Tensor) -> Tensor:
         """Half of them out of focus, half of them moved while the shutter was open."""
         count = len(x)
         line = torch.arange(TAPS, device=self._device) - TAPS // 2
@@ -174,7 +174,7 @@ class Camera:
             0, (-1, 3)
         )
 
-    def toned(self, x: Tensor) -> Tensor:
+    def expose(self, x: Tensor) -> Tensor:
         """Exposure, contrast, gamma and a colour cast."""
         count = len(x)
         dark = self._uniform(0, 1, count, 1, 1, 1) < 0.08
@@ -184,7 +184,7 @@ class Camera:
         curve = (curve - 0.4) * self._uniform(0.75, 1.2, count, 1, 1, 1) + 0.4 + 0.03 * self._normal(count, 1, 1, 1)
         return (255 * curve).clamp(0, 255)
 
-    def lit(self, x: Tensor) -> Tensor:
+    def light(self, x: Tensor) -> Tensor:
         """Uneven light, from two or three places a side."""
         half = (len(x) + 1) // 2
         lights = [self._uniform(0.55, 1.5, count, 1, side, side) for count, side in ((half, 2), (len(x) - half, 3))]
@@ -199,21 +199,21 @@ class Camera:
         sigma = torch.where(strong, self._uniform(6, 15, count, 1, 1, 1), self._uniform(1, 6, count, 1, 1, 1))
         return x + noise * sigma
 
-    def squeezed(self, x: Tensor) -> Tensor:
+    def compress(self, x: Tensor) -> Tensor:
         """JPEG at a quality of 15 to 80, with half as many pixels of colour (4:2:0)."""
         quality = self._uniform(15, 80, len(x), 1, 1, 1, 1, 1)
         scale = torch.where(quality < 50, 50 / quality, 2 - quality / 50)
         blue, green, red = x.unbind(1)
         light = _LUMA[0] * blue + _LUMA[1] * green + _LUMA[2] * red
         colour = torch.stack([(blue - light) / 1.772, (red - light) / 1.402], 1)
-        light = self._quantised(light[:, None] - 128, self._quanta[0], scale)[:, 0] + 128
-        colour = self._quantised(functional.avg_pool2d(colour, 2), self._quanta[1], scale)
+        light = self._quantise(light[:, None] - 128, self._quanta[0], scale)[:, 0] + 128
+        colour = self._quantise(functional.avg_pool2d(colour, 2), self._quanta[1], scale)
         colour = functional.interpolate(colour, scale_factor=2.0, mode="bilinear")
         blue, red = light + 1.772 * colour[:, 0], light + 1.402 * colour[:, 1]
         green = (light - _LUMA[0] * blue - _LUMA[2] * red) / _LUMA[1]
         return torch.stack([blue, green, red], 1)
 
-    def _quantised(self, x: Tensor, table: Tensor, scale: Tensor) -> Tensor:
+    def _quantise(self, x: Tensor, table: Tensor, scale: Tensor) -> Tensor:
         """(N, C, H, W) through an 8 x 8 cosine transform whose coefficients are rounded to ``table`` x ``scale``."""
         blocks = x.unfold(2, 8, 8).unfold(3, 8, 8)
         steps = (table * scale).clamp(1, 255).round()

@@ -25,7 +25,7 @@ from rtswap.vision.topology import LEFT_EYE, LIPS_INNER, OVAL, RIGHT_EYE
 Array = NDArray[np.float64]
 
 
-def fitted(moving: Array, fixed: Array) -> Array:
+def fit(moving: Array, fixed: Array) -> Array:
     """``moving`` after the least-squares 3-D similarity onto ``fixed``."""
     return transform(similarity(moving, fixed), moving).astype(np.float64)
 
@@ -45,14 +45,14 @@ def procrustes_mean(meshes: Array, rounds: int = 4) -> tuple[Array, NDArray[np.i
     """Mean (468, 3), centred, symmetric about x = 0, inter-ocular distance 1; and its mirror permutation."""
     mean = meshes[0]
     for _ in range(rounds):
-        mean = np.mean([fitted(mesh, mean) for mesh in meshes], axis=0)
+        mean = np.mean([fit(mesh, mean) for mesh in meshes], axis=0)
     mean = mean - mean[[*LEFT_EYE, *RIGHT_EYE]].mean(0)
     # upright: the nasal line of the mirrored copy gives the frontal orientation
     mean[:, 0] -= mean[[10, 152], 0].mean()
     permutation = mirror_permutation(mean)
     for _ in range(10):
         reflected = (mean * [-1, 1, 1])[permutation]
-        mean = (mean + fitted(reflected, mean)) / 2
+        mean = (mean + fit(reflected, mean)) / 2
         mean = mean - (mean[permutation] + mean).mean(0) / 2
         axis = (mean - mean[permutation])[mean[:, 0] > 0.2 * mean[:, 0].max()].mean(0)
         axis /= np.linalg.norm(axis)
@@ -169,7 +169,7 @@ def main() -> None:
     meshes = np.load(arguments.faces)["mesh468"].astype(np.float64)
     mean, mirror = procrustes_mean(meshes)
     opening = np.linalg.norm(meshes[:, 13] - meshes[:, 14], axis=1)
-    speaking = np.mean([fitted(mesh, mean) for mesh in meshes[np.argsort(opening)[-100:]]], axis=0)
+    speaking = np.mean([fit(mesh, mean) for mesh in meshes[np.argsort(opening)[-100:]]], axis=0)
     speaking = (speaking + (speaking * [-1, 1, 1])[mirror]) / 2
     triangles, region = triangulate(unwrap(speaking))
     np.savez_compressed(

@@ -1,4 +1,5 @@
-"""Several videos in one run: a folder of videos, or a pattern such as ``clips/*.mp4``; each keeps its name."""
+"""Several files in one run: a folder in which anything moves, or a pattern such as ``clips/*.mp4``; each keeps its
+name. A folder of still pictures alone is one input."""
 
 from __future__ import annotations
 
@@ -8,20 +9,23 @@ from glob import glob
 from pathlib import Path
 
 from rtswap.app.config import Config
+from rtswap.app.overwriting import files_written_by, refuse
 from rtswap.core.errors import UsageError
 from rtswap.core.files import list_files, natural_key
 from rtswap.core.urls import local_path, scheme
 from rtswap.media.file_kinds import KINDS
+from rtswap.media.inputs.animation import ANIMATED_SUFFIXES, is_animated
 from rtswap.media.output_names import IMAGE_SUFFIXES, OutputNames
 from rtswap.vision.images import PICTURE_SUFFIXES
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".ts", ".mts", ".flv", ".wmv", ".mpg", ".3gp")
 
 
-def batch_of(config: Config) -> list[Config]:
-    """Return a configuration for each file that the input stands for; empty if it is one input. Raises UsageError if
-    nothing matches a pattern, or if the output is not one folder."""
-    files = _files(config.input.address.strip())
+def batch_of(config: Config, given: Sequence[str] = ()) -> list[Config]:
+    """Return a configuration for each file: of those ``given``, or those that the input stands for; empty if it is
+    one input. Raises UsageError if nothing matches a pattern, if the output is not one folder, or if a file in it
+    would replace one of the inputs."""
+    files = [Path(file) for file in given] or _files(config.input.address.strip())
     if not files:
         return []
     folder = _folder(config.output.to)
@@ -29,13 +33,12 @@ def batch_of(config: Config) -> list[Config]:
         raise UsageError(f"{len(files)} files as the input", expected="one folder as the output, as in -o out/")
     folder.mkdir(parents=True, exist_ok=True)
     names = OutputNames()
+    outputs = [str(folder / _name(file, names)) for file in files]
+    written = [one for output in outputs for one in files_written_by(output)]
+    refuse([(str(file), "one of the inputs") for file in files], written)
     return [
-        replace(
-            config,
-            input=replace(config.input, address=str(file)),
-            output=replace(config.output, to=(str(folder / _name(file, names)),)),
-        )
-        for file in files
+        replace(config, input=replace(config.input, address=str(file)), output=replace(config.output, to=(output,)))
+        for file, output in zip(files, outputs, strict=True)
     ]
 
 
@@ -48,23 +51,31 @@ def _folder(outputs: Sequence[str]) -> Path | None:
 
 def _files(address: str) -> Sequence[Path]:
     path = local_path(address)
+    wanted = (*VIDEO_SUFFIXES, *PICTURE_SUFFIXES)
     if not address or scheme(address) not in ("", "file"):
         return ()
     try:
         if path.is_dir():
-            return () if list_files(path, PICTURE_SUFFIXES) else list_files(path, VIDEO_SUFFIXES)
+            found = list_files(path, wanted)
+            return found if any(_moves(file) for file in found) else ()
         if path.exists() or not any(sign in path.name for sign in "*?["):
             return ()
     except (OSError, ValueError):
         return ()
-    wanted = (*VIDEO_SUFFIXES, *PICTURE_SUFFIXES)
     found = [Path(name) for name in glob(str(path)) if name.lower().endswith(wanted)]
     if not found:
         raise UsageError(f"no video or picture matches {address[:200]!r}", do="Check the pattern.")
     return sorted(found, key=natural_key)
 
 
+def _moves(file: Path) -> bool:
+    """Whether a file is a video or an animated picture."""
+    suffix = file.suffix.lower()
+    return suffix in VIDEO_SUFFIXES or (suffix in ANIMATED_SUFFIXES and is_animated(file))
+
+
 def _name(file: Path, names: OutputNames) -> str:
     """Return the name of a file's output; what rtswap does not write becomes ``.mp4`` or ``.png``."""
-    other = ".png" if file.suffix.lower() in PICTURE_SUFFIXES else ".mp4"
-    return names.name(file, kept=(*KINDS, *IMAGE_SUFFIXES), other=other)
+    if _moves(file):
+        return names.name(file, kept=KINDS, other=".mp4")
+    return names.name(file, kept=IMAGE_SUFFIXES, other=".png")

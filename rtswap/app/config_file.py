@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,9 @@ from rtswap.core.text import nearest
 
 FILE_NAME = "rtswap.toml"
 MAX_BYTES = 1_000_000
+MOST_DOTS = 200
+"""In a line, beside quoted texts: Python takes minutes for a key of half a million parts."""
+_QUOTED = re.compile(rb"""\"(?:[^"\\]|\\.)*+(?:\"|.?$)|'[^']*(?:'|$)""")
 PRESETS = "presets"
 """The section of ``app.presets``: no setting of any run."""
 
@@ -87,7 +91,7 @@ def read(path: Path) -> dict[str, Any]:
                 found[f"{section}.{name}"] = rows[name].kind.from_toml(value)
             except ValueError as error:
                 raise ConfigError(
-                    f"{path}: {section}.{name}", expected=rows[name].kind.expected, got=reason(error)
+                    f"{path}: wrong value for {section}.{name}", expected=rows[name].kind.expected, got=reason(error)
                 ) from None
     return found
 
@@ -114,11 +118,23 @@ def parse(path: Path) -> dict[str, Any]:
             data = stream.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
             raise ConfigError(f"{path}: not a configuration file", expected="at most 1 MB", got="a larger file")
-        return tomllib.loads(data.decode())
+        if any(_QUOTED.sub(b"", line).count(b".") > MOST_DOTS for line in data.splitlines()):
+            raise ValueError(f"a line with more than {MOST_DOTS} dots")
+        found = tomllib.loads(data.decode())
+        _check_numbers(found)
+        return found
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}", do="Check --config.") from None
     except (ValueError, RecursionError) as error:  # ValueError: not TOML, not UTF-8, a number of 4300 digits
         raise ConfigError(f"{path}: invalid TOML: {str(error).split(';')[0]}") from None
+
+
+def _check_numbers(value: Any) -> None:
+    """Raise ValueError for an integer that TOML does not have: Python neither prints nor converts a long one."""
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ValueError("an integer of more than 64 bits")
+    for one in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _check_numbers(one)
 
 
 def _without_own(found: dict[str, Any], values: Mapping[str, Any], path: Path, own: Path) -> dict[str, Any]:

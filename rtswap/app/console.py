@@ -21,6 +21,7 @@ from rtswap.app.log_file import LogFile
 from rtswap.core.errors import OutputError, reason
 from rtswap.core.text import clock as minutes_and_seconds
 from rtswap.core.text import plural, printable
+from rtswap.core.urls import hide_secrets
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -42,7 +43,8 @@ class Console:
     """Prints for one run; the end of a ``with`` block leaves the last status line on screen. Any thread may call it.
 
     ``quiet`` suppresses everything but errors and JSON; ``json`` prints the result as one JSON object on stdout;
-    ``stats``: print all figures. ``clock`` returns seconds.
+    ``stats``: print all figures. ``given``: what may hold addresses, whose secrets are neither printed nor logged.
+    ``clock`` returns seconds.
     """
 
     def __init__(
@@ -51,11 +53,13 @@ class Console:
         json: bool = False,
         stats: bool = False,
         *,
+        given: Sequence[str] = (),
         stream: TextIO | None = None,
         clock: Callable[[], float] = time.perf_counter,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         self.quiet, self.json, self.stats = quiet, json, stats
+        self._given = given
         self._stream = sys.stderr if stream is None else stream
         self._clock, self._environ = clock, environ
         self._last_event = ""
@@ -76,7 +80,7 @@ class Console:
 
     def open_log(self, path: Path) -> None:
         """Also write events, the summary, and what ends the ``with`` block to this file. Raises OutputError."""
-        self._log = LogFile(path, warn=self._print)
+        self._log = LogFile(path, warn=self._print, given=self._given)
 
     def event(self, text: str) -> None:
         """Print an event on its own line above the status line, unless it equals the previous event."""
@@ -89,7 +93,7 @@ class Console:
 
     def _print(self, text: str) -> None:
         if not self.quiet:
-            self._rich.print(printable(text), soft_wrap=True)
+            self._rich.print(printable(hide_secrets(text, self._given)), soft_wrap=True)
 
     def status(self, line: str) -> None:
         """Replace the status line. May be called at any rate; without a terminal a line is printed every 10 s."""
@@ -129,7 +133,7 @@ class Console:
             return
         text = rendered(shown, open_rich(sys.stdout, self._environ))
         try:
-            _write(sys.stdout, json_module.dumps(_plain(result), ensure_ascii=False) + "\n" if self.json else text)
+            _write(sys.stdout, _json(result) + "\n" if self.json else text)
         except BrokenPipeError:
             raise
         except (OSError, ValueError) as error:
@@ -211,7 +215,7 @@ def print_error(message: str, trace: str = "") -> None:
     from rich.text import Text
 
     to = open_rich(sys.stderr)
-    to.file.write(trace)
+    to.file.write("\n".join(map(printable, trace.split("\n"))))
     name, _, rest = printable(message).partition(": ")
     to.print(Text.assemble((f"{name}: ", "bold red"), rest), soft_wrap=True)
 
@@ -267,6 +271,13 @@ def rendered(parts: Sequence[Shown], to: RichConsole) -> str:
             else:
                 to.print(part)
     return "\n".join(line.rstrip() for line in captured.get().split("\n"))
+
+
+def _json(result: Any) -> str:
+    """Return JSON that people can read, and in which nothing steers a terminal: also what JSON itself need not
+    escape, such as changes of direction."""
+    text = json_module.dumps(_plain(result), ensure_ascii=False)
+    return "".join(sign if sign.isprintable() else json_module.dumps(sign)[1:-1] for sign in text)
 
 
 def _plain(value: Any) -> Any:

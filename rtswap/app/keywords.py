@@ -20,7 +20,7 @@ from rtswap.app.pictures import Picture, is_path, is_picture, pixels
 from rtswap.core.errors import ConfigError, SourceError, reason
 from rtswap.core.parts import FinishSpec, SwapperSpec
 from rtswap.core.protocols import SwapModel
-from rtswap.core.text import nearest
+from rtswap.core.text import suggestion
 from rtswap.core.types import Image
 
 Photos: TypeAlias = "Picture | Sequence[Picture]"
@@ -96,12 +96,12 @@ class Request:
     swapper: SwapperSpec | SwapModel | None = None
     finishes: tuple[FinishSpec, ...] = ()
 
-    def changed(self, source: Photos | None, settings: Mapping[str, Any]) -> Request:
+    def with_settings(self, source: Photos | None, settings: Mapping[str, Any]) -> Request:
         """The request with another source (None: the same) and other settings. Raises UsageError, ConfigError,
         SourceError, InputError."""
         config, pictures, values = self.config, dict(self.pictures), dict(settings)
         if source is not None:
-            names = tuple(_name(photo, pictures) for photo in _listed(source))
+            names = tuple(_name(photo, pictures) for photo in _as_list(source))
             config = replace(config, source=replace(config.source, photos=names))
         if "swap" in values:
             values["swap"] = _rules(values["swap"], pictures)
@@ -118,7 +118,7 @@ class Request:
         return Request(config, {name: pictures[name] for name in used if name in pictures}, swapper, finishes)
 
 
-def _listed(source: Photos) -> list[Picture]:
+def _as_list(source: Photos) -> list[Picture]:
     photos = [source] if is_picture(source) else list(source)  # type: ignore[arg-type]
     if not photos:
         raise SourceError("no source given", expected="a photo of the face to use")
@@ -146,11 +146,10 @@ def _set(config: Config, settings: Mapping[str, Any]) -> Config:
     rows = {flag.lstrip("-").replace("-", "_"): row for row in OPTIONS for flag in row.flags}
     for name, value in settings.items():
         if name not in Settings.__annotations__:
-            near = nearest(name, Settings.__annotations__)
             raise ConfigError(
                 f"no setting called {name}",
                 expected=", ".join(sorted(Settings.__annotations__)),
-                do=f"Did you mean {near}?" if near else "",
+                do=suggestion(name, Settings.__annotations__),
             )
         row = rows[name]
         section = replace(getattr(config, row.section), **{row.name: _value(name, row, value)})

@@ -6,12 +6,13 @@ import platform
 import re
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rtswap.core.errors import OutputError, RtswapError, reason
 from rtswap.core.files import open_to_append
 from rtswap.core.text import printable
+from rtswap.core.urls import hide_secrets
 from rtswap.core.version import __version__
 
 _OURS = re.compile(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ")
@@ -22,8 +23,9 @@ class LogFile:
     """Appends lines to a file, each complete at once. A full disk gives one warning and stops nothing. Raises
     OutputError if the file cannot be opened, or is not a log."""
 
-    def __init__(self, path: Path, *, warn: Callable[[str], None]) -> None:
-        self._path, self._warn = path, warn
+    def __init__(self, path: Path, *, warn: Callable[[str], None], given: Sequence[str] = ()) -> None:
+        """``given``: what may hold addresses, whose secrets are not written."""
+        self._path, self._warn, self._given = path, warn, given
         try:
             self._file = open_to_append(path, _OURS, "a log of rtswap")
         except OSError as error:
@@ -35,7 +37,7 @@ class LogFile:
     def write(self, text: str) -> None:
         """Append one line with the local date and time; line breaks in ``text`` become further lines."""
         at = time.strftime("%Y-%m-%d %H:%M:%S")
-        lines = "".join(f"{at} {printable(line)}\n" for line in text.split("\n"))
+        lines = "".join(f"{at} {printable(line)}\n" for line in hide_secrets(text, self._given).split("\n"))
         try:
             if not self._file.closed:
                 self._file.write(lines.encode(errors="backslashreplace"))

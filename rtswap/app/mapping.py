@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -9,7 +10,7 @@ from typing import NamedTuple
 from rtswap.app.config import Config
 from rtswap.app.networks import FaceModels
 from rtswap.core.errors import ConfigError
-from rtswap.core.text import nearest
+from rtswap.core.text import suggestion
 from rtswap.runtime.mapping import LOOKS, PLACES, Assignment, Example, Person, SourceMapping
 from rtswap.source import load_source
 from rtswap.source.personas import is_persona
@@ -87,15 +88,14 @@ def _check_person(rule: SwapRule, config: Config) -> None:
         return
     expected = f"{', '.join(PLACES)}, a number from 1 (leftmost) to {MOST_PEOPLE}, or an example photo"
     if person.isdecimal():
-        if not 1 <= int(person) <= MOST_PEOPLE:
+        if len(person) > 9 or not 1 <= int(person) <= MOST_PEOPLE:
             raise ConfigError(f"{rule}: no person {person}", expected=expected, got=person)
-    elif not is_persona(person) and not Path(person).expanduser().exists():
-        near = nearest(person, PLACES)
+    elif not is_persona(person) and not os.path.exists(Path(person).expanduser()):
         raise ConfigError(
             f"{rule}: unknown person",
             expected=expected,
             got=repr(person),
-            do=f"Did you mean {near}?" if near else "Check the path.",
+            do=suggestion(person, PLACES, "Check the path."),
         )
     elif config.tracking.follow == "place":
         raise ConfigError(

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, partial
+from pathlib import Path
 from threading import RLock
 from typing import NamedTuple
 
 from rtswap.app.config import Config
 from rtswap.core.errors import NotInstalled
 from rtswap.core.protocols import Detector, Embedder, Engine, IdentitySpaces, LandmarkModel
-from rtswap.engines.choose import Network, choose_engine, choose_engines
+from rtswap.core.types import Image, SourceIdentity
+from rtswap.engines.selection import Network, choose_engine, choose_engines
 from rtswap.networks.arcface import ArcFaceEmbedder
 from rtswap.networks.catalog import Entry, imported_models
 from rtswap.networks.dlib_identity import DlibEmbedder
@@ -22,8 +24,10 @@ from rtswap.networks.model_catalog import model_catalog
 from rtswap.networks.occlusion import OcclusionModel
 from rtswap.networks.recognition import FaceRecogniser
 from rtswap.networks.registry import Registry, not_installed
+from rtswap.source import load_source
 from rtswap.tracking.detector import MtcnnDetector
 from rtswap.tracking.imported_detector import ImportedDetector
+from rtswap.vision.images import read_image
 
 LANDMARK_PX = 128
 MOST_THREADS = 4
@@ -61,6 +65,25 @@ class FaceModels(NamedTuple):
     engine: str = ""
     """Name of the engine that runs them, for reports."""
 
+    def load_source(
+        self,
+        paths: Sequence[Path],
+        *,
+        face_index: int | None = None,
+        on_event: Callable[[str], None] = lambda event: None,
+        read: Callable[[Path], Image] = read_image,
+    ) -> SourceIdentity:
+        """Load the person in the photos with these models, as ``source.load_source``."""
+        return load_source(
+            paths,
+            detector=self.photo_detector,
+            landmarks=self.landmarks,
+            spaces=self.spaces,
+            face_index=face_index,
+            on_event=on_event,
+            read=read,
+        )
+
 
 class Networks:
     """The networks of one process, each loaded once, on first use. Several loops may share them, in
@@ -95,13 +118,11 @@ class Networks:
         """Return the engines of these networks; loads missing ones, with one choice of engine for all of them.
         Raises ModelError, EngineError."""
         with self._lock:
-            return self._opened(tuple(names))
+            return self._open(tuple(names))
 
-    def _opened(self, names: tuple[str, ...]) -> Mapping[str, Engine]:
+    def _open(self, names: tuple[str, ...]) -> Mapping[str, Engine]:
         rows = [self._registry.entry(name) for name in names if name not in self.engines]
-        missing = {
-            row.name: Network(self._registry.path(row.name), row.zeros(), row.per_frame, row.threads) for row in rows
-        }
+        missing = {row.name: self._network(row) for row in rows}
         if missing:
             opened = choose_engines(
                 missing,
@@ -130,12 +151,18 @@ class Networks:
             raise not_installed(known)
         return ArcFaceEmbedder(self.open((entry.name,))[entry.name], entry, raw=raw)
 
+    def _network(self, row: Entry) -> Network:
+        path, content = self._registry.read(row.name)
+        return Network(path, row.zeros(), row.per_frame, row.threads, content)
+
     def _dlib(self) -> Embedder:
         from rtswap.networks.dlib import weights_path
 
         weights_path()
+        path, content = self._registry.read("dlib")
         engine = choose_engine(
-            self._registry.path("dlib"),
+            path,
+            content=content,
             threads=self._threads,
             engine=self._config.engine.engine,
             cache_dir=self._registry.folder,

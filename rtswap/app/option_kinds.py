@@ -62,21 +62,24 @@ def swapper() -> Kind:
     names = tuple(spec.name for spec in built_in_swappers())
     aliases = {alias: spec.name for spec in built_in_swappers() for alias in spec.aliases}
 
+    def installed() -> tuple[str, ...]:
+        return (*plugin_names(SWAPPERS), *(spec.name for spec in imported_swappers()))
+
     def parse(value: str) -> str:
         name = aliases.get(value, value)
         if is_model_file(value) and Path(value).expanduser().is_file():
             return value
         if is_model_file(value):
             raise ValueError(f"{value!r}: there is no such file")
-        if name not in (*names, *plugin_names(SWAPPERS), *(spec.name for spec in imported_swappers())):
+        if name not in (*names, *installed()):
             raise ValueError(
-                f"{value!r}, which is not installed: see `rtswap models`" if _known(name) else repr(value)
+                f"{value!r}, which is not installed: see `rtswap models`" if _is_known(name) else repr(value)
             )
         return name
 
     others = "an imported model, a file (.dfm .rtswap .onnx), or the swapper of an installed plugin"
     expected = f"one of {', '.join(names)}, {others}"
-    return Kind(expected, "{" + ",".join(names) + "}", parse, choices=names, aliases=aliases)
+    return Kind(expected, "{" + ",".join(names) + "}", parse, choices=names, installed=installed, aliases=aliases)
 
 
 def is_model_file(value: object) -> bool:
@@ -92,22 +95,25 @@ def runs_foreign_part(value: object) -> bool:
     return not ours.issuperset(value if isinstance(value, tuple) else (value,))
 
 
-def _known(name: str) -> bool:
-    """Whether the catalogue of models has it."""
+def _is_known(name: str) -> bool:
+    """Whether it is a model of the catalogue, or the beginning of one's name: ``inswapper``."""
     from rtswap.networks.model_catalog import model_catalog  # only for a name that is not installed
 
-    return name in model_catalog().models
+    return any(known == name or known.startswith(f"{name}_") for known in model_catalog().models)
 
 
 def finish() -> Kind:
     """A plugin's finish; it is loaded only when used."""
 
+    def installed() -> tuple[str, ...]:
+        return plugin_names(FINISHES)
+
     def parse(value: str) -> str:
-        if value not in plugin_names(FINISHES):
+        if value not in installed():
             raise ValueError(repr(value))
         return value
 
-    return Kind("the name of an installed plugin's finish", "NAME", parse, many=True)
+    return Kind("the name of an installed plugin's finish", "NAME", parse, many=True, installed=installed)
 
 
 def detector() -> Kind:
@@ -121,11 +127,11 @@ def enhancer() -> Kind:
     def parse(value: str) -> str:
         if value != "none" and value not in _enhancers():
             raise ValueError(
-                f"{value!r}, which is not installed: see `rtswap models`" if _known(value) else repr(value)
+                f"{value!r}, which is not installed: see `rtswap models`" if _is_known(value) else repr(value)
             )
         return value
 
-    return Kind("none, or the name of an imported enhancer", "NAME", parse)
+    return Kind("none, or the name of an imported enhancer", "NAME", parse, installed=_enhancers)
 
 
 def _enhancers() -> tuple[str, ...]:

@@ -16,6 +16,10 @@ from typing import Any
 
 from rtswap.app.trust import never
 
+_TYPES: Mapping[type, str] = MappingProxyType(
+    {str: "text", bool: "true or false", int: "a whole number", float: "a number", list: "a list", dict: "a table"}
+)
+"""What messages call a TOML value."""
 _CLOCK = re.compile(r"(?:[0-9]+:){0,2}[0-9]+(?:\.[0-9]+)?")
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(ms|s|min)")
 
@@ -39,6 +43,8 @@ class Kind:
     switch: bool = False
     """A flag without a value, a boolean in TOML."""
     choices: tuple[str, ...] = ()
+    installed: Callable[[], tuple[str, ...]] = tuple
+    """Looks up further names that are accepted: of imported models and installed plugins."""
     low: float | None = None
     """Least number; None for other values."""
     high: float | None = None
@@ -54,7 +60,7 @@ class Kind:
 
     def _one_from_toml(self, value: object) -> Any:
         if not isinstance(value, self.types) or (isinstance(value, bool) and bool not in self.types):
-            raise ValueError(f"a value of type {type(value).__name__}")
+            raise ValueError(_TYPES.get(type(value), f"a value of type {type(value).__name__}"))
         return self.parse(value)
 
     def to_toml(self, value: Any) -> str:
@@ -141,13 +147,13 @@ def assignments(left: str, right: str, example: str) -> Kind:
 
 def integer(metavar: str, low: int, high: int) -> Kind:
     """An integer from ``low`` to ``high``, inclusive."""
-    read, expected = _bounded(int, low, high), f"a whole number from {low} to {high}"
+    read, expected = _in_range(int, low, high), f"a whole number from {low} to {high}"
     return Kind(expected, metavar, read, types=(int,), write=str, low=low, high=high)
 
 
 def number(metavar: str, low: float, high: float) -> Kind:
     """A finite number from ``low`` to ``high``, inclusive."""
-    read, expected = _bounded(float, low, high), f"a number from {low:g} to {high:g}"
+    read, expected = _in_range(float, low, high), f"a number from {low:g} to {high:g}"
     return Kind(expected, metavar, read, (int, float), write=_number, low=low, high=high)
 
 
@@ -257,7 +263,7 @@ def thresholds(count: int) -> Kind:
     return Kind(expected, ",".join("T" * count), parse, write=lambda v: _quote(",".join(f"{n:g}" for n in v)))
 
 
-def _bounded(convert: type[int] | type[float], low: float, high: float) -> Callable[[Any], Any]:
+def _in_range(convert: type[int] | type[float], low: float, high: float) -> Callable[[Any], Any]:
     def parse(value: str | float) -> float:
         try:
             found = convert(value)

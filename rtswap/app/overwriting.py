@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import combinations, islice
 from pathlib import Path
@@ -17,14 +18,14 @@ from rtswap.app.config import Config
 from rtswap.app.mapping import read_swap_rules
 from rtswap.core.errors import UsageError
 from rtswap.core.urls import local_path, scheme
-from rtswap.media.output_names import BESIDE, candidates
+from rtswap.media.output_names import candidates, manifest_beside
 from rtswap.media.playlists import files_named
 from rtswap.source.personas import is_persona
 from rtswap.vision.images import PICTURE_SUFFIXES
 
-_NUMBER = re.compile(r"%0?\d*d")
+_NUMBER = re.compile(r"%0?\d{0,2}d")
 _NO_FILES = ("window", "null")
-Identity = tuple[int, int] | str
+Identity = tuple[int, int, str] | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def refuse_losses(config: Config) -> None:
     reads = [(config.input.address, "the input"), *(one for one in photos if not is_persona(one[0]))]
     reads += [(path, "the signing certificate or key") for path in (marks.certificate, marks.key) if path]
     pictures = _pictures(config.input.address)
-    written = [target for address in config.output.to for target in written_by(address, pictures)]
+    written = [target for address in config.output.to for target in files_written_by(address, pictures)]
     written += [one_file(Path(path).expanduser()) for path in (config.metrics.file, config.metrics.log) if path]
     for one, other in combinations(written, 2):
         if one.meets(other):
@@ -91,20 +92,21 @@ def refuse(reads: Iterable[tuple[str, str]], written: Sequence[WrittenFiles]) ->
                 )
 
 
-def written_by(address: str, pictures: Iterable[Path] = ()) -> list[WrittenFiles]:
+def files_written_by(address: str, pictures: Iterable[Path] = ()) -> list[WrittenFiles]:
     """Return the files that an output address writes; empty for a virtual camera, the window and network streams.
     ``pictures``: the input's picture files, whose names a folder keeps."""
     address = address.strip()
     if address.partition(":")[0] == "vcam" or address in _NO_FILES or (scheme(address) and scheme(address) != "file"):
         return []
     path = local_path(address)
-    if address.endswith(("/", "\\")) or path.is_dir() or not path.suffix:
+    if address.endswith(("/", "\\")) or os.path.isdir(path) or not path.suffix:
         return [WrittenFiles(path, _names_in_folder(pictures), "00000.png", True)]
     if number := _NUMBER.search(path.name):
         before, after = path.name[: number.start()], path.name[number.end() :]
         name = re.compile(rf"{re.escape(before)}\d+{re.escape(after)}")
         return [WrittenFiles(path.parent, name, f"{before}00000{after}", True)]
-    return [one_file(path)] + ([one_file(path.with_suffix(".c2pa"))] if path.suffix.lower() in BESIDE else [])
+    beside = manifest_beside(path)
+    return [one_file(path)] + ([one_file(beside)] if beside is not None else [])
 
 
 def _names_in_folder(pictures: Iterable[Path]) -> re.Pattern[str]:
@@ -127,13 +129,13 @@ def one_file(path: Path) -> WrittenFiles:
 
 
 def _identity(path: Path) -> Identity:
-    """Return device and inode of a file; if it does not exist, its normalised path with links in the folder
-    resolved."""
-    try:
-        found = path.stat()
-    except (OSError, ValueError):
-        return os.path.normcase(os.path.realpath(path.parent) + os.sep + path.name) if "\0" not in str(path) else ""
-    return found.st_dev, found.st_ino
+    """Return device and inode of a file; if it does not exist, those of its folder, and its name, of which some file
+    systems ignore the case; if that does not exist either, the path."""
+    for place, name in ((path, ""), (path.parent, path.name.casefold())):
+        with suppress(OSError, ValueError):
+            found = place.stat()
+            return found.st_dev, found.st_ino, name
+    return os.path.normcase(os.path.realpath(path)) if "\0" not in str(path) else ""
 
 
 def _children(folder: Path) -> list[Path]:

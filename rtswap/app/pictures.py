@@ -36,7 +36,7 @@ def pixels(picture: Picture, name: str = "the picture") -> Image:
     """The picture, (H, W, 3) BGR uint8: an array as it is, anything else in an array of its own. ``name``: for
     messages. Raises UsageError for a wrong type or form, InputError for a file that cannot be read."""
     if isinstance(picture, np.ndarray):
-        return _checked(picture, name)
+        return _check(picture, name)
     if isinstance(picture, str | os.PathLike):
         return read_image(Path(picture).expanduser())
     from PIL import Image as pillow
@@ -51,7 +51,7 @@ def pixels(picture: Picture, name: str = "the picture") -> Image:
     raise UsageError(f"{name} is of the wrong type", expected=_EXPECTED, got=type(picture).__name__, do=do)
 
 
-def _checked(array: Any, name: str) -> Image:
+def _check(array: Any, name: str) -> Image:
     shape = array.shape
     if array.dtype == np.uint8 and len(shape) == 3 and shape[2] == 3 and array.size:
         image: Image = array
@@ -91,4 +91,4 @@ def _from_pillow(picture: PillowImage, name: str) -> Image:
         rgb = np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
     except (OSError, ValueError, SyntaxError) as error:  # Pillow decodes late; SyntaxError: a broken PNG
         raise InputError(f"cannot decode {name}", got=reason(error), do="Save or download it again.") from None
-    return _checked(np.ascontiguousarray(rgb[..., ::-1]), name)
+    return _check(np.ascontiguousarray(rgb[..., ::-1]), name)

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,25 +19,15 @@ from rtswap.app.config import Config
 from rtswap.app.mapping import make_mapping, photos_of_sources
 from rtswap.app.marking import confirm_sources, make_disclosure
 from rtswap.app.networks import FaceModels, open_models
+from rtswap.app.probes import Probes
 from rtswap.app.renderers import gpu_renderer, plain_renderer
 from rtswap.app.swap_check import SwapCheck
 from rtswap.compositing.canvas.host import HostCanvas
-from rtswap.compositing.finishes import built_in_finishes, enabled_finishes, named_finishes
+from rtswap.compositing.finishes import built_in_finishes, enabled_finishes, find_finishes
 from rtswap.compositing.renderer import HostRenderer
 from rtswap.core.errors import InputError
 from rtswap.core.parts import BuildContext, FinishSpec, SwapperSpec
-from rtswap.core.protocols import (
-    Canvas,
-    Engine,
-    Finish,
-    Input,
-    LandmarkModel,
-    Output,
-    Renderer,
-    SwapModel,
-    Swapper,
-    Tracker,
-)
+from rtswap.core.protocols import Canvas, Engine, Input, Output, Renderer, SwapModel, Swapper, Tracker
 from rtswap.core.types import Frame, Image, MarkedImage, Quality, SourceIdentity
 from rtswap.disclosure import Disclosure
 from rtswap.gpu import card
@@ -47,7 +37,6 @@ from rtswap.runtime.mapping import SourceMapping
 from rtswap.runtime.metrics import Metrics, Spans
 from rtswap.runtime.pipeline import Pipeline, Policy
 from rtswap.runtime.session import Session
-from rtswap.source import load_source
 from rtswap.swappers import built_in_swappers, swapper_spec
 from rtswap.tracking.lookout import Sentinel
 from rtswap.tracking.smoothing import Smoothing
@@ -61,18 +50,6 @@ ON_GPU = ("tensorrt", "torch-cuda")
 """Prefixes of the names of engines whose outputs stay on a GPU."""
 PICTURE_QUALITY = Quality(max_face_px=1024)
 """For separate pictures, where time does not count."""
-
-
-@dataclass(frozen=True, slots=True)
-class Probes:
-    """Wrappers around parts of the loop, to observe their inputs and outputs. Frames then stay in host memory."""
-
-    landmarks: Callable[[LandmarkModel], LandmarkModel] = lambda model: model
-    tracker: Callable[[Tracker], Tracker] = lambda tracker: tracker
-    swapper: Callable[[Swapper], Swapper] = lambda swapper: swapper
-    finish: Callable[[Finish, str], Finish] = lambda finish, name: finish
-    """Takes the finish and its name."""
-    canvas: Callable[[Canvas], Canvas] = lambda canvas: canvas
 
 
 class Program:
@@ -106,7 +83,7 @@ class Program:
         """The swapper's ``SPEC``; None if a model was given."""
         if self.spec is not None and not self.spec.needs_source and sources is None and not photos_given(config):
             self._sources = [NOBODY]
-        self._finishes = named_finishes((*config.swap.finishes, *finishes))
+        self._finishes = find_finishes((*config.swap.finishes, *finishes))
         self.disclosure = disclosure or make_disclosure(config, on_event)
         if ask:
             confirm_sources(config, on_event)
@@ -195,6 +172,14 @@ class Program:
             return self._sources
         return [self.load(photos) for photos in photos_of_sources(self.config)]
 
+    def again(self, config: Config, on_event: Event) -> Program:
+        """Return a program with the same networks and swappers, for another stream after the session of this one has
+        ended. ``config`` may differ in its input and output alone."""
+        other = copy.copy(self)
+        other.config, other.on_event = config, on_event
+        other.disclosure = make_disclosure(config, on_event)
+        return other
+
     def load(self, photos: Sequence[str]) -> SourceIdentity:
         """Analyse the photos of one source. Raises SourceError."""
 
@@ -202,15 +187,8 @@ class Program:
             picture = self._pictures.get(str(path))
             return read_photo(path) if picture is None else picture
 
-        return load_source(
-            [Path(photo).expanduser() for photo in photos],
-            detector=self.models.photo_detector,
-            landmarks=self.models.landmarks,
-            spaces=self.models.spaces,
-            face_index=self.config.source.face or None,
-            on_event=self.on_event,
-            read=read,
-        )
+        paths = [Path(photo).expanduser() for photo in photos]
+        return self.models.load_source(paths, face_index=self.config.source.face, on_event=self.on_event, read=read)
 
     def tracker(self, *, photos: bool = False, everybody: bool = False) -> Tracker:
         """Create a tracker. ``photos``: every frame is a separate picture; small faces are found too.

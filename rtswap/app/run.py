@@ -28,20 +28,47 @@ from rtswap.media.inputs import check_input, open_input
 from rtswap.media.inputs.image import ImageInput
 from rtswap.media.outputs import check_output, open_output
 from rtswap.runtime.controls import Controls, Looks
-from rtswap.runtime.metrics import Metrics, MetricsLog, status_line
+from rtswap.runtime.metrics import Metrics, status_line
+from rtswap.runtime.metrics_log import MetricsLog
 from rtswap.runtime.pipeline import Pipeline
 
 DEFAULT_SIZE, DEFAULT_FPS = (1280, 720), 30.0
 
 
-def run(config: Config, console: Console) -> dict[str, Any]:
-    """Swap until the input ends and return the summary. Raises RtswapError."""
+MakeProgram = Callable[[Config, Event], Program]
+
+
+def new_program(config: Config, on_event: Event) -> Program:
+    """Return the program of a configuration, its source analysed, so that an unusable photo is reported before the
+    camera light turns on. Asks for consent. Raises RtswapError."""
+    program = Program(config, on_event=on_event, ask=True)
+    program.swappers  # noqa: B018 - analyses the source
+    return program
+
+
+def share_program() -> MakeProgram:
+    """Return a function that loads the networks and the source on its first call, for all files of a batch."""
+    made: list[Program] = []
+
+    def make(config: Config, on_event: Event) -> Program:
+        made[:] = [made[0].again(config, on_event) if made else new_program(config, on_event)]
+        return made[0]
+
+    return make
+
+
+def run(
+    config: Config, console: Console, *, began_at: float | None = None, make_program: MakeProgram = new_program
+) -> dict[str, Any]:
+    """Swap until the input ends and return the summary. ``began_at``: on ``time.perf_counter``, when the run
+    began; None for the start of the process, Python's included. ``make_program``: see
+    ``share_program``. Raises RtswapError."""
     event = console.event
+    began_at = _process_began_at() if began_at is None else began_at
     _check(config)
     if config.metrics.log:
         console.open_log(Path(config.metrics.log).expanduser())
-    program = Program(config, on_event=event, ask=True)
-    program.swappers  # noqa: B018 - report an unusable photo before the camera light turns on
+    program = make_program(config, event)
     input = _open_input(config, event)
     unswapped: list[str] = []
     """Pictures that are not written, since no face in them was swapped."""
@@ -49,6 +76,7 @@ def run(config: Config, console: Console) -> dict[str, Any]:
         open_parts.callback(input.close)
         photos = isinstance(input, ImageInput)
         pipeline = program.pipeline(photos=photos, live=input.info.live)
+        open_parts.callback(pipeline.end)
         reason = unmarked_reason(config)
         metrics = Metrics(notes={"unmarked": reason} if reason else {})
         log = MetricsLog(Path(config.metrics.file).expanduser(), metrics, warn=event) if config.metrics.file else None
@@ -96,7 +124,7 @@ def run(config: Config, console: Console) -> dict[str, Any]:
         "not_written": unswapped,
         "unreadable": input.skipped if isinstance(input, ImageInput) else 0,
         "recorded": controls.recorded,
-        "start_to_first_swap_s": _since_start(metrics.first_swap_at),
+        "start_to_first_swap_s": _seconds_between(began_at, metrics.first_swap_at),
         "outputs": [output.name for output in [*outputs, *([window] if window else [])]],
     }
 
@@ -141,6 +169,8 @@ def _open_input(config: Config, event: Event) -> Input:
             on_event=event,
         ),
     )
+    if not input.info.live and (wanted.size or wanted.fps):
+        event("--size and --fps are for cameras and are ignored: a file keeps its size and frame rate")
     if not wanted.start_s and math.isinf(wanted.last_s):
         return input
     if isinstance(input, ImageInput):
@@ -153,7 +183,7 @@ def _outputs(
     config: Config, info: StreamInfo, controls: Controls, sign: Sign, event: Event
 ) -> tuple[list[Output], Output | None]:
     """Open the outputs. Return the window separately, since it must run on the main thread."""
-    wanted = list(config.output.to) or [_default_output(info)]
+    wanted = list(config.output.to) or [_default_output()]
 
     request = replace(
         _request(config, info, sign, event),
@@ -185,7 +215,7 @@ def _file_of(config: Config, input: Input) -> Path | None:
     return None if input.info.live or not path.is_file() else path
 
 
-def _default_output(info: StreamInfo) -> str:
+def _default_output() -> str:
     """Return the virtual camera if available, else the preview window. Raises OutputError with both reasons."""
     from rtswap.media.outputs import virtual_camera, window
 
@@ -241,9 +271,11 @@ def _why_none(failures: int, frames: int) -> str:
     return "no face was swapped in any frame: is a face in view, large enough and turned to the camera?"
 
 
-def _since_start(at: float | None) -> float | None:
-    """Return seconds from process start, Python's startup included, to ``at`` on ``time.perf_counter``."""
-    if at is None:
-        return None
+def _process_began_at() -> float:
+    """Return when the process began, on ``time.perf_counter``."""
     began: float = psutil.Process().create_time()
-    return round(at - time.perf_counter() + time.time() - began, 3)
+    return time.perf_counter() - time.time() + began
+
+
+def _seconds_between(began_at: float, ended_at: float | None) -> float | None:
+    return None if ended_at is None else round(ended_at - began_at, 3)

@@ -31,7 +31,7 @@ from rtswap.app.options import (
     texts,
     thresholds,
 )
-from rtswap.app.trust import always
+from rtswap.app.trust import always, photo_leads_away
 from rtswap.swappers import built_in_swappers
 
 FAILURES = ("blur", "pixelate", "hold", "stop")
@@ -50,6 +50,7 @@ class SourceConfig:
         "--source",
         "-s",
         help="photo of the face to put on; for several photos of one person, repeat it or give a folder",
+        own=photo_leads_away,
     )
     also: tuple[str, ...] = option(
         (),
@@ -57,6 +58,7 @@ class SourceConfig:
         "--also",
         help="photo or folder of photos of another source: for the keys 2 to 9, and for the second and further "
         "people from the left with --faces all; repeatable",
+        own=photo_leads_away,
     )
     swap: tuple[str, ...] = option(
         (),

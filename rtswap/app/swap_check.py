@@ -43,7 +43,7 @@ class SwapCheck:
         own. A face that cannot be swapped is covered when the program runs, so it counts as changed."""
         likeness = 1.0
         for face in self._faces:
-            swapped = _swapped(renderer, face)
+            swapped = _swap(renderer, face)
             if swapped is None:
                 return
             before = self._recogniser.embed(face.portrait, face.landmarks)
@@ -85,7 +85,7 @@ def _in_colours_of(face: SourceIdentity, picture: Image) -> Image:
     return np.asarray(np.where(swapped[..., None] > 0, matched, picture), np.uint8)
 
 
-def _swapped(renderer: Renderer, face: SourceIdentity) -> Image | None:
+def _swap(renderer: Renderer, face: SourceIdentity) -> Image | None:
     visible = np.ones(len(face.landmarks), np.float32)
     track = Track(1, box_of(face.landmarks), np.zeros((5, 2), np.float32), face.landmarks, visible, 1.0)
     frame = renderer.begin(face.portrait.copy())

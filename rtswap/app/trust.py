@@ -10,8 +10,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rtswap.core.urls import scheme
-
 
 def never(value: Any) -> bool:
     """Any file may set the option."""
@@ -24,13 +22,20 @@ def always(value: Any) -> bool:
 
 
 def leads_away(value: Any) -> bool:
-    """Whether any of the addresses is a URL, a device or a path outside the working folder."""
+    """Whether any of the addresses is a URL, a device, a plugin's or a path outside the working folder."""
     addresses = value if isinstance(value, tuple) else (value,)
     return any(isinstance(address, str) and _leads_away(address) for address in addresses)
 
 
+def photo_leads_away(value: Any) -> bool:
+    """As ``leads_away``, for photos, which may be personas."""
+    from rtswap.source.personas import is_persona  # --help must be fast
+
+    return leads_away(tuple(one for one in value if not is_persona(one)))
+
+
 def _leads_away(address: str) -> bool:
-    if scheme(address):
+    if ":" in address:  # http://host, vcam:/dev/video7, anything:that a plugin sends on
         return True
     try:
         return not Path(address.strip()).expanduser().resolve().is_relative_to(Path.cwd().resolve())

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from rtswap.app.config import Config
+from rtswap.app.config import OPTIONS, Config
 from rtswap.commands.flags import Parser, overrides
 
 if TYPE_CHECKING:  # --help must be fast: a command imports what it needs when it runs
@@ -50,7 +51,8 @@ def console_of(config: Config) -> Console:
     """Return the console that ``config`` describes."""
     from rtswap.app.console import Console
 
-    return Console(quiet=config.console.quiet, json=config.console.json, stats=config.console.stats)
+    console = config.console
+    return Console(console.quiet, console.json, console.stats, given=[*sys.argv[1:], *_texts_in(config)])
 
 
 def console_of_flags(flags: Flags) -> Console:
@@ -58,12 +60,11 @@ def console_of_flags(flags: Flags) -> Console:
     from rtswap.app.console import Console
 
     quiet, json, stats = (bool(flags.get(f"console.{name}")) for name in ("quiet", "json", "stats"))
-    return Console(quiet, json, stats)
+    return Console(quiet, json, stats, given=sys.argv[1:])
 
 
-def seconds(text: str) -> float:
-    """Parse a flag's seconds, 0.1 to 3600. Raises ValueError."""
-    value = float(text)
-    if not 0.1 <= value <= 3600:
-        raise ValueError(text)
-    return value
+def _texts_in(config: Config) -> list[str]:
+    """All texts of a configuration."""
+    values = [getattr(getattr(config, row.section), row.name) for row in OPTIONS]
+    listed = [value if isinstance(value, tuple) else (value,) for value in values]
+    return [text for texts in listed for text in texts if isinstance(text, str)]

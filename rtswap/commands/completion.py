@@ -13,7 +13,7 @@ from typing import NamedTuple
 from rtswap.commands.command import Command, Flags
 from rtswap.commands.flags import Parser
 from rtswap.core.errors import UsageError
-from rtswap.core.text import nearest
+from rtswap.core.text import suggestion
 
 SHELLS = {
     "bash": "rtswap completion bash >> ~/.bashrc",
@@ -150,8 +150,7 @@ def completion_command(commands: Callable[[], Mapping[str, Command]]) -> Command
     def run(flags: Flags) -> int:
         shell = flags.get("shell", "")
         if shell not in SHELLS:
-            near = nearest(shell, SHELLS)
-            do = f"Did you mean {near}?" if near else f"For example: {SHELLS['bash']}"
+            do = suggestion(shell, SHELLS, f"For example: {SHELLS['bash']}")
             what = f"unknown shell {shell!r}" if shell else "no shell given"
             raise UsageError(what, expected=", ".join(SHELLS), do=do)
         print(script(shell, {name: words_of(command.parser()) for name, command in commands().items()}), end="")

@@ -27,7 +27,7 @@ def _run(flags: Flags) -> int:
         console.answer(result, *to_toml(found).splitlines())
     else:
         _write(Path(file).expanduser(), to_toml(found), overwrite)
-        console.answer(result, f"wrote {file}")
+        console.answer(result, f"Wrote {file}.")
     return 0
 
 

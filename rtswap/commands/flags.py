@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import textwrap
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NoReturn, Self
 
 from rtswap.app.config import OPTIONS, RETIRED, SECTIONS
 from rtswap.app.options import Kind, Option
 from rtswap.core.errors import UsageError
-from rtswap.core.text import nearest
+from rtswap.core.text import nearest, suggestion
 from rtswap.core.version import __version__
 
 MOST_COLUMNS, COLUMNS = 110, 80
@@ -87,7 +89,10 @@ class Parser(argparse.ArgumentParser):
     @staticmethod
     def choices_of(action: argparse.Action) -> tuple[str, ...]:
         """Return the names that a flag accepts; empty if it takes something else."""
-        return next((row.kind.choices for row in OPTIONS if set(action.option_strings) & set(row.flags)), ())
+        if isinstance(action.type, Reader):
+            return action.type.choices
+        kinds = (row.kind for row in OPTIONS if set(action.option_strings) & set(row.flags))
+        return next((Reader(kind).choices for kind in kinds), ())
 
     def read(self, args: Sequence[str]) -> dict[str, Any]:
         """Parse ``args`` and return the given flags as name -> value. Raises UsageError; ``--help`` raises
@@ -107,7 +112,10 @@ class Parser(argparse.ArgumentParser):
         return found
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(message.removeprefix("argument "), do="" if message.endswith("?") else self._see_help())
+        do = "" if message.endswith("?") else self._see_help()
+        if message.endswith("expected one argument"):
+            do = f"Write ./-name for a name that begins with a dash. {do}"
+        raise UsageError(message.removeprefix("argument "), do=do)
 
     def _see_help(self) -> str:
         return f"See {self.prog} --help."
@@ -116,8 +124,10 @@ class Parser(argparse.ArgumentParser):
         name = flag.split("=")[0]
         if name in self._advice:
             return self._advice[name]
-        near = nearest(name, [known for known in self._option_string_actions if known.startswith("--")])
-        return f"Did you mean {near}?" if near else self._see_help()
+        if os.path.exists(flag):
+            return f"For the file write ./{flag}"
+        known = [flag for flag in self._option_string_actions if flag.startswith("--")]
+        return suggestion(name, known, self._see_help())
 
 
 def overrides(flags: dict[str, Any]) -> dict[str, tuple[Any, str]]:
@@ -151,23 +161,29 @@ def _add_valued(
     target: argparse._ActionsContainer, flags: Sequence[str], dest: str, kind: Kind, action: str, text: str
 ) -> None:
     target.add_argument(
-        *flags, dest=dest, action=action, type=reader(kind), metavar=kind.metavar, help=text.replace("%", "%%")
+        *flags, dest=dest, action=action, type=Reader(kind), metavar=kind.metavar, help=text.replace("%", "%%")
     )
 
 
-def reader(kind: Kind) -> Callable[[str], Any]:
-    """Return the argparse type of ``kind``; a wrong value raises ArgumentTypeError with the expected one."""
+@dataclass(frozen=True, eq=False)
+class Reader:
+    """The argparse type of ``kind``; a wrong value raises ArgumentTypeError with the expected one."""
 
-    def read(value: str) -> Any:
-        if value in kind.aliases:
-            _note(f'"{value}" is now called "{kind.aliases[value]}"')
+    kind: Kind
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The names that are accepted; empty if it is something else."""
+        return (*self.kind.choices, *self.kind.installed())
+
+    def __call__(self, value: str) -> Any:
+        if value in self.kind.aliases:
+            _note(f'"{value}" is now called "{self.kind.aliases[value]}"')
         try:
-            return kind.parse(value)
+            return self.kind.parse(value)
         except ValueError as error:
-            message = f"expected {kind.expected}, got {error}{_near_choice(value, kind.choices)}"
-            raise argparse.ArgumentTypeError(message) from None
-
-    return read
+            near = _near_choice(value, self.choices)
+            raise argparse.ArgumentTypeError(f"expected {self.kind.expected}, got {error}{near}") from None
 
 
 def _note(text: str) -> None:

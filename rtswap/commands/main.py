@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from io import TextIOWrapper
 from types import TracebackType
 from typing import NoReturn
@@ -19,7 +20,10 @@ from typing import NoReturn
 from rtswap.commands import COMMANDS
 from rtswap.core.errors import RtswapError, UsageError
 from rtswap.core.interrupts import ignore_signals, raise_on_signals
+from rtswap.core.memory import limit_memory
 from rtswap.core.text import nearest
+from rtswap.core.urls import hide_secrets
+from rtswap.runtime.second_signal import end_at_second_signal
 
 EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
@@ -32,16 +36,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # file names may hold bytes that are no UTF-8; in JSON it stays JSON
             stream.reconfigure(errors="backslashreplace")
-    if not debug:
-        sys.excepthook = _defect
+    sys.excepthook = partial(_defect, args)
     try:
         code = _dispatch(args)
         if sys.stdout is not None:
             sys.stdout.flush()
     except RtswapError as error:
-        _say(f"rtswap: {error}", _trace() if debug else "")
+        _say(hide_secrets(f"rtswap: {error}", args), hide_secrets(_trace(), args) if debug else "")
         return error.exit_code
     except (MemoryError, BlockingIOError, RuntimeError) as error:  # the last two where no thread can be started
+        if isinstance(error.__cause__, KeyboardInterrupt):  # while a class was made, as Python before 3.12 says it
+            return EXIT_INTERRUPTED
         if isinstance(error, RuntimeError) and "start new thread" not in str(error):
             raise
         _say("rtswap: the system gives no more memory or threads. Close other programs.", _trace() if debug else "")
@@ -60,11 +65,14 @@ def run_process() -> NoReturn:
     A thread that hangs in native code cannot be ended: Python would abort at its exit (SIGABRT, before 3.14). So the
     process then ends without Python's clean-up, after what it does in order has been done.
     """
+    limit_memory()
+    end_at_second_signal(EXIT_INTERRUPTED)
     try:
         code = main()
     except KeyboardInterrupt:
         code = EXIT_INTERRUPTED
     ignore_signals()
+    eval("None")  # clears an interrupt in exec(), as of dataclasses, for which CPython would end by SIGINT
     if not any(thread.name.startswith("rtswap-") for thread in threading.enumerate()):
         sys.exit(code)
     for stream in (sys.stdout, sys.stderr):
@@ -110,16 +118,20 @@ def _command_named(words: list[str]) -> list[str]:
     return words
 
 
-def _trace() -> str:
+def _trace(error: BaseException | None = None) -> str:
     import traceback
 
-    return traceback.format_exc()
+    return traceback.format_exc() if error is None else "".join(traceback.format_exception(error))
 
 
-def _defect(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Report an internal error in one line and say how to see the traceback."""
+def _defect(args: list[str], kind: type[BaseException], error: BaseException, _: TracebackType | None) -> None:
+    """Report an internal error in one line, with the traceback or how to see it."""
     line = str(error).splitlines()[0] if str(error) else "no message"
-    _say(f"rtswap: internal error: {kind.__name__}: {line}. This is a bug; run again with --debug for a traceback.")
+    line = f"rtswap: internal error: {kind.__name__}: {line}. This is a bug"
+    if "--debug" in args:
+        _say(hide_secrets(f"{line}.", args), hide_secrets(_trace(error), args))
+    else:
+        _say(hide_secrets(f"{line}; run again with --debug for a traceback.", args))
 
 
 def _say(line: str, trace: str = "") -> None:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 _BY_ADVICE = {
     "Give the video or picture to change first, or with --input FILE.": "--target --target-path -t --webcam-input",
     "Give the camera's number: --cam 0.": "--camera --device --webcam --camera-id",
+    "No command is needed: rtswap INPUT OUTPUT --source PHOTO": "--run --convert",
     "Use --source PHOTO.": "--source-path --source-paths --face-image",
     "Use --output FILE.": "--output-path --out --target-output",
     "`rtswap studio --open` opens a page in the browser.": "--gui --ui --ui-layouts",
@@ -20,7 +21,9 @@ _BY_ADVICE = {
     "Use --mask and --parts.": "--face-mask-types --face-mask-regions --face-mask-areas --face-mask-blur "
     "--face-mask-padding",
     "Use --swapper; rtswap comes with its networks.": "--model --face-swapper-model --frame-processor "
-    "--frame-processors --processors --face-enhancer --face-enhancer-model --enhance",
+    "--frame-processors --processors",
+    "Use --enhance NAME, with an imported model: `rtswap models`.": "--face-enhancer --face-enhancer-model",
+    "Use --codec NAME and --crf N.": "--preset -preset --output-video-preset --tune -tune",
     "Use --engine.": "--execution-provider --execution-providers --execution-device-id --gpu --cuda --cpu --no-cuda "
     "--provider",
     "Use --threads N.": "--execution-threads --execution-thread-count -threads",

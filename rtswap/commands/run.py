@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection
+import sys
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from os.path import splitext
+from typing import Any
 
 from rtswap.app.config import OPTIONS, Config
 from rtswap.commands.command import Command, Flags, console_of, effective
@@ -11,7 +15,8 @@ from rtswap.commands.flags import Parser
 from rtswap.commands.other_programs import ADVICE
 from rtswap.core.errors import InputError, OutputError, UsageError
 from rtswap.core.plugins import plugin_names
-from rtswap.core.text import nearest
+from rtswap.core.text import nearest, plural
+from rtswap.core.urls import hide_secrets
 from rtswap.swappers import swapper_spec
 
 EXAMPLES = """\
@@ -19,7 +24,8 @@ examples:
   rtswap clip.mp4 out.mp4 -s me.jpg                  a file, with its sound
   rtswap -s me.jpg --cam 0                           webcam to virtual camera
   rtswap -s me.jpg -o vcam -o call.mp4               a call, recorded as well
-  rtswap -s me.jpg clips/ swapped/                   every video of a folder, or of a pattern "*.mp4"
+  rtswap -s me.jpg clips/ swapped/                   all files of a folder
+  rtswap -s me.jpg clips/*.mp4 swapped/              several files
   rtswap -s me.jpg group.jpg out.png --faces all     one picture, everybody in it
   rtswap -s me.jpg -i rtsp://host/cam -o window      a stream, in a window
 
@@ -34,7 +40,7 @@ def run_command(others: Callable[[], Collection[Command]]) -> Command:
 
     def parser() -> Parser:
         listed = "".join(f"  {one.words:<18}{one.summary}\n" for one in others())
-        listed += f"  {'help COMMAND':<18}show the help of a command\n{_installed_parts()}"
+        listed += f"  {'help COMMAND':<18}show the help of a command\n{_list_installed_parts()}"
         made = Parser(
             "rtswap",
             "Puts the face in a photo on the person in a webcam, file or stream, live.",
@@ -47,7 +53,7 @@ def run_command(others: Callable[[], Collection[Command]]) -> Command:
     return Command("", "", parser, lambda flags: _run(flags, [one.name for one in others()]))
 
 
-def _installed_parts() -> str:
+def _list_installed_parts() -> str:
     """Return the help lines for parts from other installed packages, by flag; empty if there are none."""
     rows = (("--swapper", "swappers"), ("--finish", "finishes"), ("--input", "inputs"), ("--output", "outputs"))
     found = [(flag, names) for flag, group in rows if (names := plugin_names(f"rtswap.{group}"))]
@@ -56,49 +62,72 @@ def _installed_parts() -> str:
 
 
 def _run(flags: Flags, commands: Collection[str]) -> int:
-    _take_words(flags, flags.pop("words", []), commands)
+    files = _take_words(flags, flags.pop("words", []), commands)
     found = effective(flags).config
     if not found.source.photos and not found.source.swap and swapper_spec(found.swap.swapper).needs_source:
         raise UsageError("no source given", do="Give a photo of the face to put on: rtswap --source me.jpg")
     from rtswap.app.batch import batch_of
 
-    configs = batch_of(found)
-    done = [_swap_one_of(config) for config in configs] if configs else [_swap(found)]
-    return 0 if all(done) else 1
+    if configs := batch_of(found, files):
+        return _swap_batch(configs)
+    return 0 if _all_written(_swap(found)) else 1
 
 
-def _swap(config: Config) -> bool:
-    """Returns whether everything was written."""
+def _swap(config: Config, **options: Any) -> dict[str, Any]:
+    """Swap one input and return what ``app.run.run`` returns. ``options``: its further arguments."""
     from rtswap.app.run import run as run_session
     from rtswap.commands.reports.run_summary import run_summary
 
     with console_of(config) as console:
-        result = run_session(config, console=console)
+        result = run_session(config, console=console, **options)
         console.summary(result, *run_summary(result, stats=console.stats))
+    return result
+
+
+def _all_written(result: Mapping[str, Any]) -> bool:
     return not result.get("not_written") and not result.get("unreadable")
 
 
-def _swap_one_of(config: Config) -> bool:
-    """Swap one file of several; a failure is reported and does not keep the others from being swapped."""
+def _swap_batch(configs: Sequence[Config]) -> int:
+    """Swap several files and return the exit code. A file that fails is reported, and the others are swapped; Ctrl-C
+    ends the batch."""
     from rtswap.app.console import print_error
+    from rtswap.app.run import share_program
 
-    console_of(config).event(config.input.address)
-    try:
-        return _swap(config)
-    except (InputError, OutputError) as error:
-        print_error(f"rtswap: {error}")
-        return False
+    console, make_program = console_of(configs[0]), share_program()
+    failed: list[str] = []
+    for number, config in enumerate(configs):
+        console.event(config.input.address)
+        try:
+            result = _swap(config, began_at=time.perf_counter(), make_program=make_program)
+        except (InputError, OutputError) as error:
+            print_error(hide_secrets(f"rtswap: {error}", sys.argv[1:]))
+            failed.append(config.input.address)
+            continue
+        if not _all_written(result):
+            failed.append(config.input.address)
+        if not result["completed"]:
+            console.event(f"interrupted: {plural(len(configs) - number - 1, 'file')} not swapped")
+            break
+    if failed:
+        console.event(f"{len(failed)} of {plural(len(configs), 'file')} failed: {', '.join(failed)}")
+    return 1 if failed else 0
 
 
-def _take_words(flags: Flags, words: list[str], commands: Collection[str]) -> None:
-    """Take words without a flag as the input and the outputs: ``rtswap in.mp4 out.mp4``. Raises UsageError."""
+def _take_words(flags: Flags, words: list[str], commands: Collection[str]) -> list[str]:
+    """Take words without a flag as the input and the outputs: ``rtswap in.mp4 out.mp4``. Returns the input files if
+    they are several, as in ``rtswap *.mp4 out/``. Raises UsageError."""
     if not words:
-        return
+        return []
+    kinds = {row.key: row.kind for row in OPTIONS}
     first = words[0]
+    if "input.address" in flags and not words[1:] and not os.path.exists(first):
+        flags["output.to"] = [kinds["output.to"].parse(first), *flags.get("output.to", ())]
+        return []
     if first.isalpha() and not os.path.exists(first):
         near = nearest(first, commands)
         do = f"The command comes first: rtswap {first}" if first in commands else ""
-        do = do or (f"Did you mean {near}?" if near else "See rtswap --help.")
+        do = do or ADVICE.get(f"--{first}", "") or (f"Did you mean {near}?" if near else "See rtswap --help.")
         raise UsageError(f"no such command or file: {first!r}", do=do)
     if "input.address" in flags:
         raise UsageError(
@@ -106,7 +135,16 @@ def _take_words(flags: Flags, words: list[str], commands: Collection[str]) -> No
             got=f"{first} and {flags['input.address']}",
             do="The photo of the face goes with --source, an output with --output.",
         )
-    kinds = {row.key: row.kind for row in OPTIONS}
+    inputs = [first]
+    if words[2:]:
+        if not splitext(words[-1])[1] and all(map(os.path.isfile, words[:-1])):
+            inputs = words[:-1]
+        elif there := next(filter(os.path.isfile, words[1:]), ""):
+            raise UsageError(
+                f"several files given, and the output {there} exists",
+                do="For several inputs name a folder at the end. For several outputs give each with -o.",
+            )
     flags["input.address"] = kinds["input.address"].parse(first)
-    if words[1:]:
-        flags["output.to"] = [*map(kinds["output.to"].parse, words[1:]), *flags.get("output.to", ())]
+    if outputs := words[len(inputs) :]:
+        flags["output.to"] = [*map(kinds["output.to"].parse, outputs), *flags.get("output.to", ())]
+    return inputs if inputs[1:] else []

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rtswap.app.options import integer
 from rtswap.commands.command import Command, Flags, console_of, effective
-from rtswap.commands.flags import Parser
+from rtswap.commands.flags import Parser, Reader
 
 if TYPE_CHECKING:
     from rtswap.web.server import Address
@@ -30,7 +31,8 @@ def _parser() -> Parser:
     parser = Parser("rtswap studio", "Opens a page in the browser to swap, watch and record, and an API.", EXAMPLES)
     group = parser.add_argument_group("Studio")
     group.add_argument("--host", metavar="ADDRESS", help="address to listen on; others than loopback need the token")
-    group.add_argument("--port", metavar="N", type=_port, help=f"port to listen on, 0 for any [{PORT}]")
+    port = Reader(integer("N", 0, 65535))
+    group.add_argument("--port", metavar="N", type=port, help=f"port to listen on, 0 for any [{PORT}]")
     group.add_argument("--open", action="store_true", help="open the page in the browser")
     group.add_argument("--recordings", metavar="FOLDER", help="folder for recordings [Videos, or the working folder]")
     group.add_argument("--certificate", metavar="FILE", help="certificate chain (PEM), for https")
@@ -73,7 +75,9 @@ def _run(flags: Flags) -> int:
         do = "Run: pip install 'rtswap[studio]'"
         raise NotInstalled("the studio needs the package aiohttp", got=reason(error), do=do) from None
     from rtswap.app.marking import confirm_sources
+    from rtswap.media.inputs import check_input
 
+    check_input(config.input.address)
     with console_of(config) as console:
         confirm_sources(config, console.event)
         address = _address(given)
@@ -115,18 +119,23 @@ def _address(given: Flags) -> Address:
 
 
 def _folder(recordings: str | None) -> Path:
-    if recordings is not None:
-        return Path(recordings).expanduser().absolute()
-    import platformdirs
+    """The folder for recordings. Raises OutputError if it cannot be written: better now than at a recording."""
+    from rtswap.core.errors import OutputError, reason
+    from rtswap.core.files import make_writable
 
-    videos = platformdirs.user_videos_path()
-    return videos if videos.is_dir() else Path.cwd()
+    if recordings is None:
+        import platformdirs
 
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or not int(text) < 65536:
-        raise ValueError(text)
-    return int(text)
+        videos = platformdirs.user_videos_path()
+        folder = videos if videos.is_dir() else Path.cwd()
+    else:
+        folder = Path(recordings).expanduser().absolute()
+    try:
+        make_writable(folder)
+    except (OSError, ValueError) as error:
+        do = "Name another folder: --recordings FOLDER"
+        raise OutputError(f"cannot record into {folder}", got=reason(error), do=do) from None
+    return folder
 
 
 COMMAND = Command("studio", "a page in the browser, and an API behind it", _parser, _run)

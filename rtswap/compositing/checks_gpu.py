@@ -39,11 +39,11 @@ class PixelCounts:
         """(N, 2) pixels that differ and landmarks that are replaced: of the swap (0), after the finishes (1)."""
         if self._made is None:
             on_gpu = theirs.device.type == "cuda"
-            self._made = Captured(counted, 4, on_gpu=on_gpu), Captured(counted, 4, on_gpu=on_gpu)
+            self._made = Captured(count_pixels, 4, on_gpu=on_gpu), Captured(count_pixels, 4, on_gpu=on_gpu)
         return self._made[which](theirs, ours, masks, table, which)
 
 
-def counted(
+def count_pixels(
     theirs: DeviceTensor, ours: DeviceTensor, masks: DeviceTensor, table: DeviceTensor, which: int
 ) -> DeviceTensor:
     """As ``PixelCounts.count``. ``table`` (N, 2 K + 3): positions of the landmarks in the square for both checks,

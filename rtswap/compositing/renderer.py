@@ -106,7 +106,7 @@ class HostFrameRender:
         self, swapper: Swapper, track: Track, quality: Quality, now: float, stages: Stages
     ) -> tuple[View, Target]:
         check_landmarks(track.landmarks, self._largest_px)
-        view = checked(View(*swapper.view(track.landmarks, quality.max_face_px)))
+        view = check_view(View(*swapper.view(track.landmarks, quality.max_face_px)))
         with stages("crop"):
             crop = self._canvas.crop(*view)
         return view, Target(track.id, crop, transform(view.matrix, track.landmarks), track.visibility, now)
@@ -182,7 +182,7 @@ def check_landmarks(landmarks: Points, largest_px: float) -> None:
         raise ValueError("a face far larger than the picture")
 
 
-def checked(view: View) -> View:
+def check_view(view: View) -> View:
     """Raises ValueError if nothing can be pasted back from the view."""
     if not scale_of(view.matrix) > 0:
         raise ValueError("a view matrix that cannot be inverted")

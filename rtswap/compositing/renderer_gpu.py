@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from rtswap.compositing.checks_gpu import PixelCounts, RenderChecks, check_shapes
-from rtswap.compositing.renderer import LARGEST_FACE, TooHidden, check_landmarks, checked
+from rtswap.compositing.renderer import LARGEST_FACE, TooHidden, check_landmarks, check_view
 from rtswap.core.errors import EngineError
 from rtswap.core.protocols import GpuCanvas, GpuFinish, GpuSwapper, Stages, Stamp
 from rtswap.core.types import (
@@ -101,7 +101,7 @@ class GpuFrameRender:
 
     def _target(self, swapper: GpuSwapper, track: Track, quality: Quality, now: float) -> tuple[View, BatchedTarget]:
         check_landmarks(track.landmarks, LARGEST_FACE * max(self._image.shape[:2]))
-        view = checked(View(*swapper.view(track.landmarks, quality.max_face_px)))
+        view = check_view(View(*swapper.view(track.landmarks, quality.max_face_px)))
         if min(view.size) < 1:
             raise ValueError(f"a crop of {view.size} pixels")
         landmarks = transform(view.matrix, track.landmarks)

@@ -7,14 +7,17 @@ import hashlib
 import os
 import re
 import secrets
+import shutil
 import stat
 import tempfile
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from rtswap.core.errors import OutputError, RtswapError, reason
+from rtswap.core.text import as_argument
 
 _MOST_NAME = 255
 """Bytes in a file name, where the file system does not say."""
@@ -59,7 +62,7 @@ def open_at_once(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> BufferedReader:
     """Open a file for reading. Raises OSError for a pipe or a device, which may never answer, and ValueError for an
     impossible name."""
     file = open(path, "rb", opener=open_at_once)  # noqa: SIM115 - the caller closes it
@@ -69,20 +72,41 @@ def open_regular(path: Path) -> BinaryIO:
     return file
 
 
+def read_regular(path: Path) -> bytes:
+    """Return what a file holds. Raises OSError for a pipe or a device, and ValueError for an impossible name."""
+    with open_regular(path) as file:
+        return file.read()
+
+
+def is_other(path: Path, content: bytes) -> bool:
+    """Whether something else than a file with this content is at ``path``; False if nothing is. Raises OSError."""
+    if not path.exists():
+        return False
+    if not path.is_file() or path.stat().st_size != len(content):
+        return True
+    return read_regular(path) != content
+
+
 def open_to_append(path: Path, ours: re.Pattern[bytes], what: str) -> BinaryIO:
     """Open a file for appending, unbuffered. ``ours``: pattern of the first bytes of a file that rtswap may append
     to. Raises OSError, and OutputError for another file, with the message that it is not ``what``."""
-    with suppress(FileNotFoundError), open(path, "rb", opener=open_at_once) as file:
-        first = file.read(200) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else b""
-        if first and not ours.match(first):
-            do = "Choose another name; rtswap appends only to its own files."
-            raise OutputError(f"{path} is not {what}", got="a file of another kind", do=do)
+    try:
+        with open(path, "rb", opener=open_at_once) as file:
+            first = file.read(200) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else b""
+    except FileNotFoundError:  # a link that leads nowhere may have been planted: nothing is made at its end
+        return cast(BinaryIO, open(path, "xb", buffering=0))
+    if first and not ours.match(first):
+        do = "Choose another name; rtswap appends only to its own files."
+        raise OutputError(f"{path} is not {what}", got="a file of another kind", do=do)
     return cast(BinaryIO, open(path, "ab", buffering=0, opener=open_at_once))
 
 
-def sha256_of(path: Path) -> str:
-    """Return the file's SHA-256 in hex, read in chunks. Raises OSError."""
-    with path.open("rb") as file:
+def sha256_of(path: Path, most: int | None = None) -> str:
+    """Return the file's SHA-256 in hex, read in chunks. Raises OSError, before reading, for a pipe, a device, and a
+    file of more than ``most`` bytes: one with holes can be so long that reading it takes hours."""
+    with open_regular(path) as file:
+        if most is not None and os.fstat(file.fileno()).st_size > most:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -91,6 +115,20 @@ def make_writable(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder) as file:
         file.write(b"\0")
+
+
+def make_private(folder: Path) -> None:
+    """Create a folder into which nobody else can write; one into which others could write is made anew, empty.
+    Raises OSError, also for a link and for a folder of another user's."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not hasattr(os, "geteuid"):  # Windows: a user's folders are their own
+        return
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        raise OSError(errno.EPERM, "not a folder of this user", str(folder))
+    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        shutil.rmtree(folder)
+        folder.mkdir(mode=0o700)
 
 
 def write_cached(path: Path, content: bytes, *, cache: str, error: type[RtswapError]) -> None:
@@ -118,7 +156,7 @@ def make_partial(path: Path, make: Callable[[Path], object], do: str = "Choose a
         except FileExistsError:
             number += 1
         except FileNotFoundError:
-            create = f"Create it first: mkdir -p {path.parent}"
+            create = f"Create it first: mkdir -p {as_argument(path.parent)}"
             raise OutputError(f"the folder {path.parent} for {path.name} does not exist", do=create) from None
         except (OSError, ValueError) as error:
             raise OutputError(f"cannot write {str(path)[:300]!r}", got=reason(error), do=do) from None

@@ -55,9 +55,30 @@ class Interrupts:
 
 
 @contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise TimeoutError in the block once it has taken so long. In threads other than the main one, on Windows, and
+    while native code runs, nothing happens."""
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise TimeoutError(f"it took longer than {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@contextmanager
 def hold_interrupts() -> Iterator[None]:
     """Let signals that end a run raise KeyboardInterrupt after the block, not in it: native code that calls Python
-    back loses such an exception."""
+    back loses such an exception, and OpenCV 5.0 crashes where a call fits its second signature, not its first (text
+    in a ``FontFace``, cameras by number): it asks Python for the text of an error, and does not expect another."""
     held = Interrupts()
     try:
         with held:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from rtswap.core.errors import ModelError, reason
+from rtswap.core.files import read_regular
 from rtswap.core.plugins import plugin_values
 
 GROUP = "rtswap.networks"
@@ -40,7 +41,7 @@ def read_rows(folder: Path) -> dict[str, Mapping[str, Any]]:
     """Return the rows of the ``networks.toml`` in ``folder``. Raises ModelError."""
     path = folder / FILE
     try:
-        tables = tomllib.loads(path.read_text("utf-8"))
+        tables = tomllib.loads(read_regular(path).decode())
         return {name: {**table, "folder": folder} for name, table in tables.items()}
     except (OSError, ValueError, TypeError) as error:
         raise ModelError(f"cannot read the networks in {path}", got=reason(error)) from error

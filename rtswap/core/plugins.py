@@ -15,11 +15,14 @@ from threading import current_thread, main_thread
 from typing import Any, TypeVar
 
 from rtswap.core.errors import InputError, ModelError, OutputError, RtswapError, UsageError, reason
+from rtswap.core.interrupts import time_limit
 from rtswap.core.text import nearest
 
 Spec = TypeVar("Spec")
 BUILDERS = ("build", "build_gpu", "bind", "open")
 """What returns an object that is called in turn."""
+LOADING_S = 60.0
+"""A plugin may take so long to be imported."""
 
 
 def built_in(package: str, kind: type[Spec]) -> Iterator[Spec]:
@@ -69,7 +72,8 @@ def _load(point: Any, group: str, kind: type[Spec]) -> Spec:
     package = point.dist.name if point.dist else point.value
     name = f"the plugin {point.name} of the package {package}"
     try:
-        spec = point.load()
+        with time_limit(LOADING_S):
+            spec = point.load()
     except (Exception, SystemExit) as error:
         raise UsageError(f"cannot load {name}", got=_kind_and_reason(error)) from error
     if not isinstance(spec, kind):

@@ -17,13 +17,21 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return names.get(next(iter(difflib.get_close_matches(word.lstrip("-"), names, 1, LIKELY)), ""), "")
 
 
+def suggestion(word: str, known: Iterable[str], otherwise: str = "") -> str:
+    """``Did you mean X?`` with the nearest known word; ``otherwise`` where none is near."""
+    near = nearest(word, known)
+    return f"Did you mean {near}?" if near else otherwise
+
+
 def plural(count: int, noun: str) -> str:
     """``1 face``, ``2 faces``, ``1,200 frames``"""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def duration(seconds: float) -> str:
-    """``8.5 s``, ``1 min 5 s``, ``2 h 3 min``"""
+    """``0.04 s``, ``8.5 s``, ``1 min 5 s``, ``2 h 3 min``"""
+    if 0 < seconds < 0.1:
+        return f"{seconds:.2f} s"
     if round(seconds, 1) < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -57,3 +65,11 @@ def printable(text: str) -> str:
     """Return the text on one line, without terminal control characters: spaces for line breaks, ``?`` for the rest.
     File and device names are untrusted."""
     return "".join(letter if letter.isprintable() else " " if letter.isspace() else "?" for letter in text)
+
+
+def as_argument(path: object) -> str:
+    """Return a path as a word of a command that people copy into their shell. Names of files and folders are
+    untrusted: in ``mkdir -p $(x)`` the shell would run x."""
+    import shlex
+
+    return shlex.quote(printable(str(path)))

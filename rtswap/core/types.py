@@ -86,6 +86,8 @@ class Sighting:
     """False where it is too dark or too noisy to say that nobody is there."""
     beside: tuple[Head, ...] = ()
     """Heads beside or behind the followed faces, none of which is theirs."""
+    faint: tuple[Head, ...] = ()
+    """What looks a little like a head, so that a lost face that was there stays covered."""
 
 
 NOTHING_SEEN = Sighting()

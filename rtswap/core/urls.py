@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 _SCHEME = re.compile(r"^([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
+_ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):/{1,2}([^/\s].*)", re.IGNORECASE | re.DOTALL)
+_PIECE = re.compile(r"[^/?#&=;:@,\s\\'\"]{5,}")
+"""A part of an address that may be a secret."""
 _HOST = re.compile(r"[a-z0-9.:_-]{0,253}")
 _NAME = re.compile(r"[A-Za-z]{1,16}([._-][A-Za-z0-9]{1,8}){0,2}|[A-Za-z]{0,12}[0-9]{1,4}(\.[A-Za-z0-9]{1,5})?")
 """``live``, ``cam_2``, ``stream1``, ``clip.mp4``: short, and no random mix of letters and digits."""
@@ -41,6 +45,20 @@ def redact(url: str) -> str:
     secret = "***@" if "@" in parts.netloc else ""
     query = "&".join(map(_redact_pair, parts.query.split("&"))) if parts.query else ""
     return urlunsplit((parts.scheme, f"{secret}{host}{port}", _redact_path(parts.scheme, parts.path), query, ""))
+
+
+def hide_secrets(text: str, words: Iterable[str]) -> str:
+    """Return ``text`` with the addresses in ``words`` redacted. What is hidden of one is hidden anywhere: a message
+    may repeat a part of it, or the path that it would be where a file is expected."""
+    for given in (found for word in words for found in _ADDRESS.finditer(word)):
+        name, rest = given.groups()
+        if name.lower() == "file":
+            continue
+        shown = redact(f"{name}://{rest}")
+        text = text.replace(f"{name}://{rest}", shown)
+        for piece in sorted({piece for piece in _PIECE.findall(rest) if piece not in shown}, key=len, reverse=True):
+            text = text.replace(piece, "***")
+    return text
 
 
 def _redact_path(scheme_: str, path: str) -> str:

@@ -1,10 +1,11 @@
 """A client for http and https that trusts no server: certificates are verified, redirects cannot leave the web or
-https, and everything has a time limit, however slowly the server sends."""
+https, public servers lead into no private network, and everything has a time limit, however slowly a server sends."""
 
 from __future__ import annotations
 
 import http.client
 import io
+import ipaddress
 import socket
 import ssl
 import time
@@ -24,6 +25,13 @@ _STALL_S = 15.0
 """A server that sends nothing for this long is given up, also within the time limit."""
 
 
+Meet = Callable[[socket.socket, str], None]
+_OWN_NAMES = ("localhost", "local", "internal", "lan", "home", "arpa")
+"""Last parts of names that belong to no public server."""
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+"""Addresses of which the last 32 bits are one of IPv4."""
+
+
 class Web:
     """Opens addresses, one at a time; keeps cookies in between. Errors are OSErrors with one-line messages.
 
@@ -34,11 +42,13 @@ class Web:
     def __init__(self, *, limit_s: float, authorities: str = "", https_only: bool = False) -> None:
         """``limit_s``: see ``allow``."""
         self.allow(limit_s)
+        self._public: bool | None = None
+        """Whether the first connection leads to a public address."""
         self._schemes = ("https",) if https_only else ("http", "https")
         self._opener = urllib.request.OpenerDirector()
         for handler in (
             urllib.request.ProxyHandler(),
-            _Handler(self._left_s, ssl.create_default_context(cafile=authorities or None)),
+            _Handler(self._left_s, self._meet, ssl.create_default_context(cafile=authorities or None)),
             _Redirects(self._schemes),
             urllib.request.HTTPCookieProcessor(CookieJar()),
             urllib.request.HTTPDefaultErrorHandler(),
@@ -65,8 +75,21 @@ class Web:
             raise OSError(f"HTTP {error.code}") from None
         except urllib.error.URLError as error:
             raise OSError(_why(error.reason)) from None
-        except (OSError, ValueError, http.client.HTTPException) as error:
+        except OSError as error:
             raise OSError(_why(error)) from None
+        except (ValueError, http.client.InvalidURL):  # whose message repeats a part of it
+            raise OSError("an invalid address") from None
+        except http.client.HTTPException as error:
+            raise OSError(_why(error)) from None
+
+    def _meet(self, connected: socket.socket, behind: str) -> None:
+        """Check where a connection leads, before anything is asked. Raises OSError for one that leads from a public
+        server into a private network, where a request from here may be believed: of this machine, of a router.
+        ``behind``: the host that a proxy is to ask; only its name is known. Empty without a proxy."""
+        public = sounds_public(behind) if behind else is_public(connected.getpeername()[0])
+        if self._public and not public:
+            raise OSError("a public server that leads into a private network")
+        self._public = public if self._public is None else self._public
 
     def _left_s(self) -> float:
         """Return for how many seconds the next step may wait. Raises TimeoutError if there is no time left."""
@@ -119,25 +142,34 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 class _Handler(urllib.request.AbstractHTTPHandler):
     """Opens http and https with sockets that observe the time limit."""
 
-    def __init__(self, left_s: Callable[[], float], context: ssl.SSLContext) -> None:
+    def __init__(self, left_s: Callable[[], float], meet: Meet, context: ssl.SSLContext) -> None:
         super().__init__()
-        self._left_s, self._context = left_s, context
+        self._left_s, self._meet, self._context = left_s, meet, context
         self.http_request = self.https_request = self.do_request_
 
     def http_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(partial(_Connection, left_s=self._left_s), request)
+        return self.do_open(partial(_Connection, left_s=self._left_s, meet=self._meeting(request)), request)
 
     def https_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(partial(_TlsConnection, left_s=self._left_s, context=self._context), request)
+        made = partial(_TlsConnection, left_s=self._left_s, meet=self._meeting(request), context=self._context)
+        return self.do_open(made, request)
+
+    def _meeting(self, request: urllib.request.Request) -> Callable[[socket.socket], None]:
+        proxied = request.has_proxy() or bool(getattr(request, "_tunnel_host", None))
+        behind = (urlsplit(request.full_url).hostname or "") if proxied else ""
+        return lambda connected: self._meet(connected, behind)
 
 
 class _Connection(http.client.HTTPConnection):
-    def __init__(self, *args: Any, left_s: Callable[[], float], **named: Any) -> None:
+    def __init__(
+        self, *args: Any, left_s: Callable[[], float], meet: Callable[[socket.socket], None], **named: Any
+    ) -> None:
         super().__init__(*args, **named)
-        self._left_s = left_s
+        self._left_s, self._meet = left_s, meet
 
     def connect(self) -> None:
         super().connect()
+        self._meet(self.sock)
         self.sock = _TimedSocket(self.sock, self._left_s)
 
 
@@ -177,6 +209,26 @@ class _TimedReader(io.RawIOBase):
     def close(self) -> None:
         self._raw.close()
         super().close()
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address belongs to the public network."""
+    found = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(found, ipaddress.IPv6Address):
+        if found in _NAT64 or found.ipv4_mapped:
+            return ipaddress.IPv4Address(int(found) & 0xFFFFFFFF).is_global
+        return found.is_global and not found.is_site_local
+    return found.is_global
+
+
+def sounds_public(host: str) -> bool:
+    """Whether a host, of which only the name or the address as it was written is known, may be of the public
+    network."""
+    try:
+        return is_public(host)
+    except ValueError:
+        first, dot, last = host.rstrip(".").rpartition(".")
+        return bool(first and dot) and last.lower() not in _OWN_NAMES and not last.isdecimal()
 
 
 def _without_login(url: str) -> tuple[str, dict[str, str]]:

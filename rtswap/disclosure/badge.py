@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from rtswap.core.errors import ConfigError
-from rtswap.core.text import nearest
+from rtswap.core.text import suggestion
 from rtswap.core.types import Image
 from rtswap.disclosure.badge_drawing import Drawing, Plane, draw
 from rtswap.disclosure.badge_words import TEXTS, Wording
@@ -158,6 +158,5 @@ def _three_channels(plane: Plane) -> Image:
 
 def _one_of(what: str, name: str, names: Collection[str]) -> None:
     if name not in names:
-        near = nearest(name, names)
-        do = f"Did you mean {near}?" if near else ""
+        do = suggestion(name, names)
         raise ConfigError(f"unknown {what}", expected=", ".join(names), got=repr(name), do=do)

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rtswap.core.interrupts import hold_interrupts
 from rtswap.disclosure.badge_words import Wording
 
 Plane = NDArray[np.float32]
@@ -68,6 +69,7 @@ def draw(wording: Wording, look: str, icon_px: int, word_px: int) -> Drawing:
     return empty.under(whole * PLATE, plate).under(in_box, other).under(icon, plate).under(words, other)
 
 
+@hold_interrupts()
 def letters(lines: Sequence[str], size_px: int, weight: int) -> Plane:
     """Coverage 0..1 of the lines, one below the other, cropped."""
     font, pitch = cv2.FontFace("sans"), round(size_px * LINE)

@@ -19,6 +19,7 @@ import platformdirs
 
 from rtswap.core.errors import ConfigError, reason
 from rtswap.core.files import open_regular
+from rtswap.core.text import as_argument
 
 if TYPE_CHECKING:  # takes 50 ms, and the default install may lack it
     from cryptography import x509
@@ -42,8 +43,6 @@ class SigningIdentity:
     key: str = field(repr=False)
     algorithm: str
     """``es256``, ``es384``, ``es512``, ``ps256`` or ``ed25519``."""
-    local: bool = False
-    """Created by rtswap on this machine."""
 
     @classmethod
     def from_files(cls, chain: str | Path, key: str | Path) -> SigningIdentity:
@@ -54,7 +53,7 @@ class SigningIdentity:
         """
         chain, key = Path(chain), Path(key)
         if not _is_private(key):
-            do = f"Run chmod 600 {key}."
+            do = f"Run: chmod 600 {as_argument(key)}"
             raise ConfigError(f"other users can read the signing key {key}", expected="mode 600", do=do)
         try:
             return _check(_text(chain), _text(key), datetime.now(UTC))
@@ -117,8 +116,7 @@ def _load(path: Path, now: datetime) -> SigningIdentity:
     at = content.rfind("-----BEGIN", 0, content.find(_PEM_KEY) + 1)
     if at < 0:
         raise ValueError("it contains no key")
-    found = _check(content[:at], content[at:], now)
-    return SigningIdentity(found.chain, found.key, found.algorithm, local=True)
+    return _check(content[:at], content[at:], now)
 
 
 def _store(path: Path, identity: SigningIdentity) -> bool:
@@ -219,7 +217,7 @@ def _make(now: datetime) -> SigningIdentity:
     authority, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     issued = _issue(SUBJECT, key, authority, now.year), _issue(f"{SUBJECT} CA", authority, authority, now.year)
     chain = "".join(certificate.public_bytes(Encoding.PEM).decode() for certificate in issued)
-    return SigningIdentity(chain, _pem(key), "es256", local=True)
+    return SigningIdentity(chain, _pem(key), "es256")
 
 
 def _issue(

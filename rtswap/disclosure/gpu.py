@@ -126,7 +126,7 @@ def _next_levels(samples: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
     rows, columns = last.shape
     missing = (0, columns * SAMPLES - samples.shape[1], 0, rows * SAMPLES - samples.shape[0])
     curved = {
-        reach: torch.nn.functional.pad(_curved(samples, reach), missing, mode="replicate")
+        reach: torch.nn.functional.pad(_curve(samples, reach), missing, mode="replicate")
         for reach in {level.reach for level in LEVELS}
     }
     levels = torch.zeros_like(last)
@@ -141,7 +141,7 @@ def _next_levels(samples: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
     return levels, torch.where((levels > 0).any(), shown, levels)
 
 
-def _curved(samples: Tensor, reach: int) -> Tensor:
+def _curve(samples: Tensor, reach: int) -> Tensor:
     """The absolute Laplacian over ``reach`` samples, (1, 1, rows, columns)."""
     green = samples.float()[None, None]
     around = torch.nn.functional.pad(green, (reach,) * 4, mode="reflect")

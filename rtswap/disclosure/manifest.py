@@ -9,13 +9,16 @@ No network access, neither for signing (no time stamp) nor for reading (no remot
 
 from __future__ import annotations
 
+import ctypes
 import io
 import json
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import IO, Any
@@ -46,6 +49,7 @@ MEDIA_TYPES = MappingProxyType(
         ".jpeg": "image/jpeg",
         ".png": "image/png",
         ".webp": "image/webp",
+        ".avif": "image/avif",
         ".tif": "image/tiff",
         ".tiff": "image/tiff",
         ".mkv": "video/x-matroska",
@@ -59,6 +63,7 @@ MEDIA_TYPES = MappingProxyType(
 """Formats that rtswap records."""
 BESIDE = (".mkv", ".webm", ".apng", ".bmp")
 """Formats that cannot contain a manifest, or whose readers then take an animation for one picture."""
+_LIBRARIES = (".so", ".dylib", ".dll")
 MAX_SIDECAR = 16 * 1024 * 1024
 _PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b55"
@@ -223,9 +228,24 @@ def _bytes_of(sidecar: Path) -> bytes:
     return content
 
 
+def _choose_library() -> None:
+    """Have c2pa load the library of its own package: by itself (0.38) it looks in the working folder before, and
+    again if this one does not load. Raises ImportError and OSError."""
+    spec = find_spec("c2pa")
+    folders = spec.submodule_search_locations if spec is not None else None
+    found = (path for folder in folders or () for path in Path(folder).rglob("*c2pa_c.*"))
+    library = next((path for path in found if path.suffix in _LIBRARIES), None)
+    if library is None:
+        raise ImportError("no library of c2pa in its package" if folders else "No module named 'c2pa'")
+    ctypes.CDLL(str(library))
+    os.environ["C2PA_LIBRARY_NAME"] = str(library)
+
+
 def _c2pa() -> ModuleType:
     """Import c2pa on first use: 0.25 s. Raises RtswapError if it is missing."""
     try:
+        if "c2pa" not in sys.modules:
+            _choose_library()
         import c2pa  # type: ignore[import-untyped]
     except (ImportError, OSError, RuntimeError) as error:  # the last two: its library does not load on this machine
         raise RtswapError(

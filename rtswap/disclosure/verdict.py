@@ -85,7 +85,7 @@ def spans_of(readings: Sequence[Reading]) -> tuple[Span, ...]:
     for reading in readings:
         if reading.present:
             here = Span(reading.from_s, reading.to_s, 1, reading.score, reading.payload)
-            joined = _joined(spans[-1], here) if spans and previous is not None and previous.present else None
+            joined = _join(spans[-1], here) if spans and previous is not None and previous.present else None
             spans[-1:] = [joined] if joined else [*spans[-1:], here]
         previous = reading
     return tuple(spans)
@@ -98,7 +98,7 @@ def chance(readings: Sequence[Reading]) -> float:
     return min(1.0, min(reading.false_positive for reading in readings) * len(readings))
 
 
-def _joined(before: Span, after: Span) -> Span | None:
+def _join(before: Span, after: Span) -> Span | None:
     """Merge two spans; None if their payloads differ, or if time ran backwards."""
     said = {payload for payload in (before.payload, after.payload) if payload is not None}
     if len(said) > 1 or after.from_s < before.to_s:

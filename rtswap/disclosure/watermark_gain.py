@@ -58,7 +58,7 @@ class Gain:
         """Update the levels; returns the blocks whose level changed."""
         samples = cv2.resize(image, self.samples, interpolation=cv2.INTER_NEAREST)
         self._own = self._next(cv2.extractChannel(samples, 1))
-        levels = _shown(self._own)
+        levels = _show(self._own)
         rows, columns = (places.tolist() for places in np.nonzero(levels != self.levels))
         self.levels = levels
         y, x = self.y, self.x
@@ -72,7 +72,7 @@ class Gain:
         rows, columns = self._own.shape
         below, beside = rows * SAMPLES - len(green), columns * SAMPLES - green.shape[1]
         curved = {
-            reach: cv2.copyMakeBorder(_curved(green, reach), 0, below, 0, beside, cv2.BORDER_REPLICATE)
+            reach: cv2.copyMakeBorder(_curve(green, reach), 0, below, 0, beside, cv2.BORDER_REPLICATE)
             for reach in {level.reach for level in LEVELS}
         }
         levels = np.zeros_like(self._own)
@@ -83,7 +83,7 @@ class Gain:
         return levels
 
 
-def _curved(green: cv2.typing.MatLike, reach: int) -> cv2.typing.MatLike:
+def _curve(green: cv2.typing.MatLike, reach: int) -> cv2.typing.MatLike:
     """The absolute Laplacian over ``reach`` samples, at most 255; borders reflected."""
     kernel = np.zeros((2 * reach + 1, 2 * reach + 1), np.float32)
     kernel[reach, [0, -1]] = kernel[[0, -1], reach] = 1
@@ -91,7 +91,7 @@ def _curved(green: cv2.typing.MatLike, reach: int) -> cv2.typing.MatLike:
     return cv2.convertScaleAbs(cv2.filter2D(green, cv2.CV_16S, kernel))
 
 
-def _shown(own: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _show(own: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Levels for blocks that have 0 (smooth) or more by their own samples: smooth blocks between others, as on a
     face, are not seen apart from them, and only a frame without others has the weakest level."""
     if not own.any():

@@ -31,26 +31,30 @@ class TensorSpec:
         return f"{self.dtype} ({', '.join('any' if length is None else str(length) for length in self.shape)})"
 
 
-def read_model_file(model: Path | str | bytes) -> bytes:
+class ModelBytes(bytes):
+    """Bytes of an ONNX file that ``read_model_file`` has checked: it does not check them again."""
+
+
+def read_model_file(model: Path | str | bytes) -> ModelBytes:
     """Return the bytes of a self-contained ONNX file. Raises ModelError.
 
     A file that stores weights in other files is rejected: their paths can point anywhere on the disk.
     """
+    if isinstance(model, ModelBytes):
+        return model
     name = "the model" if isinstance(model, bytes) else f"the model {model}"
     content = model if isinstance(model, bytes) else _read(Path(model), name)
     if not content:
         raise ModelError(f"{name} is empty", expected="an ONNX file", got="0 bytes")
     if not content.startswith(_FIRST_FIELD):
-        raise ModelError(
-            f"{name} is not an ONNX file", expected="an ONNX file", got=f"a file that starts with {content[:8]!r}"
-        )
+        raise ModelError(f"{name} is not an ONNX file", expected="an ONNX file", got="another format")
     if reason := why_refused(content):
         raise ModelError(
             f"{name} is not a complete, self-contained ONNX file",
             expected="a whole file with its weights and operators inside",
             got=reason,
         )
-    return content
+    return ModelBytes(content)
 
 
 def cannot_run(model: Path | str | bytes, library: str, error: BaseException) -> ModelError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from rtswap.core.errors import EngineError
-from rtswap.core.files import make_writable
+from rtswap.core.files import make_private, make_writable
 from rtswap.core.types import Tensor
 from rtswap.engines.contract import TensorSpec, cannot_run, check_inputs, check_threads, one_line, read_model_file
 from rtswap.engines.telemetry import no_telemetry
@@ -32,8 +33,8 @@ class OpenVinoEngine:
     """One network. ``model`` is a path or the file's bytes. Raises ModelError for an invalid ONNX file.
 
     ``precision``: one of PRECISIONS; ``f32`` is the reference. ``cache_dir`` stores the compiled network (measured
-    load time: 80 ms without, 18 ms with); None = compile each time. ``usual``: the shapes that its inputs mostly
-    have, in which it runs faster than in others.
+    load time: 80 ms without, 18 ms with) if nobody else can write there; None = compile each time. ``usual``:
+    the shapes that its inputs mostly have, in which it runs faster than in others.
     """
 
     def __init__(
@@ -114,8 +115,13 @@ def _compile(model: Any, settings: Mapping[str, Any]) -> Any:
 
 
 def _can_hold(folder: Path) -> bool:
-    """Whether ``folder`` is writable; creates it if missing. Without a cache the network is compiled each time."""
+    """Whether ``folder`` is writable, for this user alone, since OpenVINO runs whatever it finds there; creates it if
+    missing. Without a cache the network is compiled each time: also where the working folder has a ``.bin``, which
+    OpenVINO (2026.4.1) opens as the weights of a cached network, and waits for ever if it is a pipe."""
+    if os.path.lexists(".bin"):
+        return False
     try:
+        make_private(folder)
         make_writable(folder)
     except OSError:
         return False

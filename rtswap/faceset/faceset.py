@@ -29,8 +29,6 @@ class Faceset:
     """The options that it was extracted with."""
     records: tuple[FaceRecord, ...]
     """In the order in which they were written."""
-    deleted: int = 0
-    """Number of faces in the table whose pictures the user deleted."""
 
     @classmethod
     def open(cls, folder: str | os.PathLike[str]) -> Faceset:
@@ -51,7 +49,7 @@ class Faceset:
         if not kept:
             got = f"{len(records)} in {TABLE}, and none of their pictures" if records else "none"
             raise InputError(f"there are no faces in {path}", got=got, do="Extract some: rtswap extract INPUT --out")
-        return cls(path, MappingProxyType(settings), kept, len(records) - len(kept))
+        return cls(path, MappingProxyType(settings), kept)
 
     def picture(self, record: FaceRecord) -> Image:
         """The face's picture, (size, size, 3) BGR."""

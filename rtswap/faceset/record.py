@@ -85,13 +85,13 @@ def line_of(record: FaceRecord) -> str:
         "quality": {name: round(float(value), 5) for name, value in record.quality.items()},
         "licence": record.licence,
         "provenance": record.provenance,
-        "matrix": _listed(record.matrix, 6),
-        "keypoints": _listed(record.keypoints, 2),
-        "points68": _listed(record.points68, 2),
-        "landmarks": _listed(record.landmarks, 2),
+        "matrix": _as_list(record.matrix, 6),
+        "keypoints": _as_list(record.keypoints, 2),
+        "points68": _as_list(record.points68, 2),
+        "landmarks": _as_list(record.landmarks, 2),
     }
     if record.embedding is not None:
-        entry |= {"space": record.space, "embedding": _listed(record.embedding, 6)}
+        entry |= {"space": record.space, "embedding": _as_list(record.embedding, 6)}
     return json.dumps(entry, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
 
 
@@ -162,10 +162,12 @@ def _numbers(values: object, shape: tuple[int, ...], most: float = _FARTHEST) ->
     array = np.array(values)
     if array.dtype.kind not in "if" or array.shape != shape:
         raise ValueError("shape")
-    if not np.isfinite(array).all() or np.abs(array).max(initial=0) > most:
+    with np.errstate(over="ignore"):
+        found = array.astype(np.float32)
+    if not np.isfinite(found).all() or np.abs(found).max(initial=0) > most:
         raise ValueError("range")
-    return array.astype(np.float32)
+    return found
 
 
-def _listed(values: NDArray[np.floating], digits: int) -> Any:
+def _as_list(values: NDArray[np.floating], digits: int) -> Any:
     return np.round(values.astype(np.float64), digits).tolist()

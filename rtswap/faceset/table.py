@@ -6,15 +6,17 @@ Lines are only ever appended, so that a kill loses at most the last one, which `
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Self
 
 from rtswap.core.errors import InputError, OutputError, reason
-from rtswap.core.files import open_regular, replacing
+from rtswap.core.files import open_regular, read_regular, replacing, write_atomic
 from rtswap.core.version import __version__
 
 TABLE = "faces.jsonl"
@@ -44,13 +46,13 @@ def read_lines(folder: Path) -> Iterator[Line]:
     version, or one that rtswap did not write."""
     path = folder / TABLE
     end = 0
-    with _opened(folder) as file:
+    with _open(folder) as file:
         number = 0
         while text := _next_line(file, path):
             if not text.endswith(b"\n"):
                 break  # cut off by a kill
             number, end = number + 1, end + len(text)
-            entry = _parsed(text)
+            entry = _parse(text)
             if entry is None or (number == 1 and "faceset" not in entry):
                 raise not_ours(path, number)
             if number == 1:
@@ -90,9 +92,12 @@ class TableWriter:
     """Appends lines to a table. Each reaches the file before ``append`` returns. Raises OutputError."""
 
     def __init__(self, folder: Path, settings: Mapping[str, Any], keep: int = 0) -> None:
-        """Go on with a table after its first ``keep`` bytes, or begin one. The folder must exist."""
+        """Go on with a table after its first ``keep`` bytes, or begin one. The folder must exist. A link in the place
+        of the table is replaced: what it leads to is not written to."""
         self._path = folder / TABLE
         try:
+            if _is_linked(self._path):
+                write_atomic(self._path, read_regular(self._path)[:keep] if keep else b"")
             self._file = open(self._path, "r+b" if keep else "w+b", buffering=0)  # noqa: SIM115 - close() closes it
             self._file.truncate(keep)
             self._file.seek(keep)
@@ -104,7 +109,7 @@ class TableWriter:
 
     def append(self, entry: Mapping[str, Any] | str) -> None:
         """Write one line: an entry, or the JSON of one."""
-        text = entry if isinstance(entry, str) else _dumped(entry)
+        text = entry if isinstance(entry, str) else _dump(entry)
         data = text.encode("ascii") + b"\n"
         try:
             written = 0
@@ -136,6 +141,17 @@ class TableWriter:
         return OutputError(f"cannot write {self._path}", got=reason(error), do="Free some space, or choose --out.")
 
 
+def _is_linked(path: Path) -> bool:
+    """Whether a file is a link, or has a second name. Raises OSError for a pipe or a device."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return False
+    if not (stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode)):
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return stat.S_ISLNK(found.st_mode) or found.st_nlink > 1
+
+
 def rewrite(folder: Path, lines: Iterable[Mapping[str, Any]]) -> None:
     """Replace the table by these lines, the first a header, all at once: a kill leaves the old table, which ``lines``
     may read meanwhile. Raises OutputError."""
@@ -143,16 +159,16 @@ def rewrite(folder: Path, lines: Iterable[Mapping[str, Any]]) -> None:
     try:
         with replacing(path) as file:
             for entry in lines:
-                file.write(_dumped(entry).encode("ascii") + b"\n")
+                file.write(_dump(entry).encode("ascii") + b"\n")
     except OSError as error:
         raise OutputError(f"cannot write {path}", got=reason(error), do="Free some space, or choose --out.") from None
 
 
-def _dumped(entry: Mapping[str, Any]) -> str:
+def _dump(entry: Mapping[str, Any]) -> str:
     return json.dumps(entry, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
 
 
-def _opened(folder: Path) -> BinaryIO:
+def _open(folder: Path) -> BinaryIO:
     refuse_old(folder)
     try:
         return open_regular(folder / TABLE)
@@ -175,7 +191,7 @@ def _next_line(file: BinaryIO, path: Path) -> bytes:
         raise InputError(f"cannot read {path}", got=reason(error)) from None
 
 
-def _parsed(text: bytes) -> dict[str, Any] | None:
+def _parse(text: bytes) -> dict[str, Any] | None:
     try:
         entry = json.loads(text, parse_constant=_no_number)
     except (ValueError, RecursionError):
@@ -195,7 +211,7 @@ def _check_version(path: Path, entry: Mapping[str, Any]) -> None:
     if type(version) is not int or version == FORMAT:
         raise not_ours(path, 1)
     raise InputError(
-        f"{path} is of another version",
+        f"{path} was written by another version",
         expected=f"version {FORMAT}",
         got=f"version {version}",
         do="Update rtswap." if version > FORMAT else "Extract the faces again into a new folder.",

@@ -11,12 +11,12 @@ CUT = 8
 """Number of crop parameters per face, from ``vision.crops.sampling``."""
 
 
-def halved(planes: Tensor) -> Tensor:
+def halve(planes: Tensor) -> Tensor:
     """Return (N, C, H // 2, W // 2): means of 2 x 2 pixels, rounded to integers."""
     return torch.nn.functional.avg_pool2d(planes, 2).round()
 
 
-def seen(planes: Tensor, numbers: Tensor, side: int, *, zero: bool = False) -> Tensor:
+def pixels_seen(planes: Tensor, numbers: Tensor, side: int, *, zero: bool = False) -> Tensor:
     """Return crops (N, C, ``side``, ``side``) of ``planes`` (N, C, S, S) float; ``numbers`` (N, CUT): parameters.
 
     Outside a crop its border pixels are repeated; with ``zero``, pixels come from the whole plane and are 0 outside

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rtswap.core.errors import EngineError
+from rtswap.core.memory import lift_memory_limit
 
 _LIBRARY = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
 _MAJOR, _MINOR = 75, 76
@@ -46,6 +47,7 @@ def find_gpus() -> tuple[Gpu, ...]:
     gpus = tuple(_gpu(driver, index, cuda) for index in range(_number(driver, "cuDeviceGetCount")))
     if not gpus:
         raise EngineError("the NVIDIA driver finds no GPU")
+    lift_memory_limit()
     return gpus
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rtswap.core.errors import EngineError, reason
+from rtswap.core.interrupts import hold_interrupts
 
 INSTALL = 'pip install "rtswap[gpu]"'
 
@@ -12,7 +13,8 @@ INSTALL = 'pip install "rtswap[gpu]"'
 def load_torch() -> Any:
     """Return the torch module. Raises EngineError if it is not installed or cannot be loaded."""
     try:
-        import torch
+        with hold_interrupts():
+            import torch
     except (ImportError, OSError, RuntimeError) as error:
         raise EngineError("PyTorch is not installed", got=reason(error), do=f"Run: {INSTALL}") from error
     return torch

@@ -84,10 +84,11 @@ def probe_cameras(count: int = _PROBED) -> list[CameraInfo]:
     """Open the camera numbers 0 .. count - 1 with OpenCV and read each one's current mode."""
     import cv2
 
+    from rtswap.core.interrupts import hold_interrupts
     from rtswap.core.native_logs import quiet_opencv
 
     found = []
-    with quiet_opencv():
+    with quiet_opencv(), hold_interrupts():
         for index in range(count):
             device = cv2.VideoCapture(index)
             if device.isOpened():

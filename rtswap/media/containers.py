@@ -19,7 +19,7 @@ from rtswap.core.errors import reason
 from rtswap.core.interrupts import Interrupts
 from rtswap.core.urls import scheme
 from rtswap.media.playlists import FolderPlaylist, Opener, is_playlist
-from rtswap.media.tls import authorities, verified
+from rtswap.media.tls import authorities, with_verification
 from rtswap.media.web_files import WebFiles
 
 _SELF_CONTAINED = (
@@ -100,7 +100,7 @@ def open_media(
     if scheme(address) not in ("", *_PROTOCOLS):
         raise ValueError(f"{scheme(address)}, a protocol that rtswap does not read")
     protocols = ",".join(_PROTOCOLS) if scheme(address) else "file"
-    direct = formats | {"protocol_whitelist": protocols} | verified(address, tls_ca)
+    direct = formats | {"protocol_whitelist": protocols} | with_verification(address, tls_ca)
     container = av.open(address, options=direct, timeout=timeout, metadata_errors="ignore", hwaccel=hwaccel)
     return Media(container, _nothing, not scheme(address))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
@@ -19,6 +20,8 @@ from rtswap.media.colours import FrameColours
 from rtswap.media.deinterlacing import Deinterlacer
 from rtswap.vision.images import MAX_PIXELS
 
+_TAGGED_LENGTH = re.compile(r"(\d+):(\d+):(\d+(?:\.\d+)?)")
+"""As Matroska's tag DURATION writes it: 00:00:01.021000000."""
 _MAX_ERRORS_IN_A_ROW = 50
 _USUAL_FPS = 30.0
 _MOST_ASPECT = 16
@@ -110,6 +113,8 @@ class PictureMaker:
         on_event: Callable[[str], None] = lambda event: None,
     ) -> None:
         self._colours = FrameColours(on_event)
+        if stream is not None and _has_alpha_beside(stream):
+            on_event("transparency is not kept")
         self._aspect = _pixel_aspect(stream, on_event)
         self._rotation: int | None = None
         self._matrix = (1, 0, 0, 1)
@@ -121,6 +126,11 @@ class PictureMaker:
         if frame.rotation != self._rotation:
             self._rotation, self._matrix = frame.rotation, display_matrix(frame)
         return turn_upright(image, self._matrix)
+
+
+def _has_alpha_beside(stream: av.video.stream.VideoStream) -> bool:
+    """Whether a WebM holds transparency, which FFmpeg's own decoders of VP8 and VP9 leave out."""
+    return any(key.lower() == "alpha_mode" and value == "1" for key, value in stream.metadata.items())
 
 
 def square_size(width: int, height: int, aspect: Fraction) -> tuple[int, int]:
@@ -168,6 +178,17 @@ def video_stream(container: av.container.InputContainer) -> av.video.stream.Vide
         if not cover and stream.codec_context is not None:
             return stream
     return None
+
+
+def stated_length_s(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> float:
+    """Return the length of the video in seconds as the file states it; 0 if it does not."""
+    form = container.format.name
+    if "mp4" in form and stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    if form == "avi" and stream.average_rate:  # its duration is computed from the file's size
+        return stream.frames / float(stream.average_rate)
+    found = _TAGGED_LENGTH.fullmatch(stream.metadata.get("DURATION", "")) if "matroska" in form else None
+    return sum(float(part) * unit for part, unit in zip(found.groups(), (3600, 60, 1), strict=True)) if found else 0.0
 
 
 def nominal_fps(stream: av.video.stream.VideoStream) -> float:

@@ -46,7 +46,7 @@ COLOR_BGR2YUV_I420, signalled to the player."""
 
 def encoder_name(codec: str) -> str:
     """Return FFmpeg's encoder for ``h264``, ``hevc``, ``av1``, ... or for an FFmpeg encoder name such as
-    ``h264_nvenc``. Raises OutputError if it does not exist or does not start on this machine."""
+    ``h264_nvenc``. Raises UsageError if it does not exist, OutputError if it does not start on this machine."""
     name = ENCODERS.get(codec.lower(), codec)
     try:
         found = av.Codec(name, "w")
@@ -54,7 +54,7 @@ def encoder_name(codec: str) -> str:
         found = None
     if found is None or found.type != "video":
         known = ", ".join(sorted(ENCODERS))
-        raise OutputError(f"unknown video codec {codec!r}", expected=known, do="Choose one of these with --codec.")
+        raise UsageError(f"unknown video codec {codec!r}", expected=known, do="Choose one of these with --codec.")
     if name.endswith(ON_HARDWARE):
         _try_to_open(name)
     return name

@@ -9,6 +9,7 @@ import av.container
 from av.codec.hwaccel import HWAccel, hwdevices_available
 
 from rtswap.core.errors import reason
+from rtswap.core.memory import lift_memory_limit
 from rtswap.media.containers import open_media
 from rtswap.media.decoding import video_stream
 
@@ -19,6 +20,7 @@ def open_on_gpu(path: Path) -> tuple[av.container.InputContainer | None, str]:
     """Open a file for decoding on the GPU into host memory. Returns (container, ""), or (None, reason)."""
     if DEVICE not in hwdevices_available():
         return None, "this FFmpeg was built without NVIDIA GPU decoders"
+    lift_memory_limit()
     try:
         container = open_media(str(path.absolute()), hwaccel=HWAccel(DEVICE)).container
     except (OSError, ValueError, RuntimeError, av.FFmpegError) as error:

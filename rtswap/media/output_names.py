@@ -6,10 +6,28 @@ from collections.abc import Collection, Iterator
 from itertools import count
 from pathlib import Path
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+from rtswap.core.errors import OutputError
+from rtswap.core.files import refuse_existing
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".bmp", ".tif", ".tiff")
 """Formats of pictures that rtswap writes."""
 BESIDE = (".mkv", ".webm", ".apng", ".bmp")
 """Suffixes whose C2PA manifest is a separate file: ``clip.c2pa``."""
+
+
+def manifest_beside(path: Path) -> Path | None:
+    """Return the file that holds the manifest of ``path``; None if ``path`` itself does."""
+    return path.with_suffix(".c2pa") if path.suffix.lower() in BESIDE else None
+
+
+def refuse_taken(path: Path, overwrite: bool, audio_from: str | None = None) -> None:
+    """``refuse_existing`` for ``path`` and the manifest beside it, which may be that of another file: ``clip.c2pa``
+    belongs to ``clip.mkv`` or to ``clip.webm``. Raises OutputError."""
+    refuse_existing(path, overwrite, audio_from)
+    beside = manifest_beside(path)
+    if beside is not None and beside.exists() and not overwrite:
+        do = "Choose another name, or add --overwrite."
+        raise OutputError(f"{beside} already exists; {path.name} would have its manifest there", do=do)
 
 
 class OutputNames:
@@ -23,7 +41,7 @@ class OutputNames:
     def name(self, file: Path, *, kept: Collection[str] = IMAGE_SUFFIXES, other: str = ".png") -> str:
         """Return the output name of ``file``. ``kept``: suffixes that it may keep; ``other``: the suffix instead."""
         for name in candidates(file, kept=kept, other=other):
-            written = _written(name)
+            written = _write(name)
             belongs_to_another = name != file.name and file.with_name(name).exists()
             if self._taken.isdisjoint(written) and not belongs_to_another:
                 break
@@ -38,7 +56,8 @@ def candidates(file: Path, *, kept: Collection[str] = IMAGE_SUFFIXES, other: str
         yield file.name + other * times
 
 
-def _written(name: str) -> set[str]:
+def _write(name: str) -> set[str]:
     """Return the files written under a name, in one case: the file, and its manifest if that is a file of its own."""
     path = Path(name.casefold())
-    return {path.name} | ({path.with_suffix(".c2pa").name} if path.suffix in BESIDE else set())
+    beside = manifest_beside(path)
+    return {path.name} | ({beside.name} if beside is not None else set())

@@ -83,11 +83,11 @@ class Playback:
 
     def _sounds(self) -> Iterator[tuple[float, Any]]:
         """Begin to read the sound from the start of the clip: (seconds from there, samples)."""
-        sound = self._decoded()
+        sound = self._decode()
         self._waiting = next(sound, None)
         return sound
 
-    def _decoded(self) -> Iterator[tuple[float, Any]]:
+    def _decode(self) -> Iterator[tuple[float, Any]]:
         if self._heard is None:
             return
         try:

@@ -50,20 +50,21 @@ class SoundTrack:
         self._errors = self._errors_in_a_row = 0
         self._waiting: Any = None
         name = stream.codec_context.name
-        whole = name not in _NEEDS_HEADER or bool(stream.codec_context.extradata)
-        self.copies = name in kind.sound and whole
+        header = bytes(stream.codec_context.extradata or b"")
+        whole = name not in _NEEDS_HEADER or bool(header)
+        self.copies = name in kind.sound and whole and not holds_picture(header)
         self._out: Any
         self._packets: Generator[Any, None, None]
         if self.copies:
             self._out = container.add_stream_from_template(stream)
-            self._packets = self._copied()
+            self._packets = self._copy()
         else:
             layout = "mono" if stream.codec_context.channels == 1 else "stereo"
             if stream.codec_context.channels > 2:
                 on_event(f"sound with {stream.codec_context.channels} channels becomes stereo ({kind.sound_encoder})")
             rate = 48_000 if kind.sound_encoder == "libopus" else _usual_rate(stream.rate)
             self._out = container.add_stream(kind.sound_encoder, rate=rate, layout=layout)
-            self._packets = self._transcoded(layout)
+            self._packets = self._transcode(layout)
         describe(self._out, stream)
 
     def until(self, time_s: float) -> Iterator[Any]:
@@ -80,20 +81,20 @@ class SoundTrack:
         self._packets.close()
         self._source.close()
 
-    def _copied(self) -> Generator[Any, None, None]:
+    def _copy(self) -> Generator[Any, None, None]:
         """Yield copied packets, without those before time zero (encoder delay), so that audio stays in sync."""
         last = -1
-        for packet in self._demuxed():
+        for packet in self._demux():
             packet.pts = packet.dts = round(packet.pts - self._zero_s / packet.time_base)
             if packet.pts > last and not packet.is_discard:
                 last = packet.pts
                 packet.stream = self._out
                 yield packet
 
-    def _transcoded(self, layout: str) -> Generator[Any, None, None]:
+    def _transcode(self, layout: str) -> Generator[Any, None, None]:
         resampler = av.AudioResampler(format=self._out.codec_context.format, layout=layout, rate=self._out.rate)
         due = 0
-        for packet in self._demuxed():
+        for packet in self._demux():
             try:
                 for frame in packet.decode():
                     start = self._sample_of(frame, due)
@@ -117,7 +118,7 @@ class SoundTrack:
         start = round((frame.pts * frame.time_base - self._zero_s) * frame.sample_rate)
         return due if abs(start - due) < frame.sample_rate * _CLOCK_S else start
 
-    def _demuxed(self) -> Iterator[Any]:
+    def _demux(self) -> Iterator[Any]:
         packets = self._source.demux(self._stream)
         while True:
             self._begin_read()
@@ -139,6 +140,11 @@ class SoundTrack:
         if self._errors == 1:
             self._on_event(f"the sound is damaged ({reason(error)}); skipping unreadable parts")
         return self._errors_in_a_row >= _MAX_ERRORS_IN_A_ROW
+
+
+def holds_picture(header: bytes) -> bool:
+    """Whether a codec's header holds a picture, as the comments of Vorbis may: it may show the face as it was."""
+    return b"METADATA_BLOCK_PICTURE=" in header.upper()
 
 
 def _start_s(packet: Any) -> float:

@@ -67,18 +67,21 @@ class SubtitleTracks:
                 continue
             starts_s = float(packet.pts * packet.time_base) - self._zero_s
             if packet.stream.index in self._tracks:
-                self._waiting += self._converted(packet, starts_s)
+                self._waiting += self._convert(packet, starts_s)
             else:
                 self._read_s = max(self._read_s, starts_s)
-        ready = [packet for packet in self._waiting if float(packet.pts * packet.time_base) < time_s]
-        self._waiting = [packet for packet in self._waiting if packet not in ready]
-        yield from ready
+        waiting, self._waiting = self._waiting, []
+        for packet in waiting:
+            if float(packet.pts * packet.time_base) < time_s:
+                yield packet
+            else:
+                self._waiting.append(packet)
 
     def close(self) -> None:
         """Close the source."""
         self._source.close()
 
-    def _converted(self, packet: Any, starts_s: float) -> list[Any]:
+    def _convert(self, packet: Any, starts_s: float) -> list[Any]:
         out, copies = self._tracks[packet.stream.index]
         converted = packet
         if not copies:

@@ -18,7 +18,7 @@ SCHEMES = ("https", "rtmps", "rtsps", "tls")
 _SPECIAL = re.compile(r"([\\':|\[\]=\s])")
 
 
-def verified(url: str, ca_file: str | None = None) -> dict[str, str]:
+def with_verification(url: str, ca_file: str | None = None) -> dict[str, str]:
     """Return FFmpeg's TLS options for ``url``; empty for an unencrypted protocol. Raises UsageError for an invalid
     ``ca_file``."""
     if scheme(url) not in SCHEMES:
@@ -31,7 +31,7 @@ def authorities(ca_file: str | None = None) -> str:
     """Return the path of the trusted CA certificates: of ``ca_file`` if it is given, else the system's; empty to use
     the library's default. Raises UsageError for an invalid ``ca_file``."""
     if ca_file is not None:
-        return _checked(ca_file)
+        return _check(ca_file)
     found = ssl.get_default_verify_paths().cafile
     if found:
         return found
@@ -53,15 +53,15 @@ def hint(url: str, usual: str) -> str:
 def through_tee(url: str, format: str, options: dict[str, str]) -> str:
     """Return the address with which FFmpeg's ``tee`` muxer opens ``url`` with options, which PyAV does not pass to a
     muxer's connection."""
-    named = ":".join(f"{key}={_escaped(_escaped(value))}" for key, value in ({"f": format} | options).items())
-    return f"[{named}]{_escaped(url)}"
+    named = ":".join(f"{key}={_escape(_escape(value))}" for key, value in ({"f": format} | options).items())
+    return f"[{named}]{_escape(url)}"
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     return _SPECIAL.sub(r"\\\1", text)
 
 
-def _checked(ca_file: str) -> str:
+def _check(ca_file: str) -> str:
     path = Path(ca_file).expanduser()
     try:
         with open_regular(path):

@@ -1,4 +1,4 @@
-"""Copy what a file input holds besides its pictures: sound, subtitles, chapters, titles, attachments. One line
+"""Copy what a file input holds besides its pictures: sound, subtitles, chapters, titles, fonts. One line
 reports what is lost."""
 
 from __future__ import annotations
@@ -27,6 +27,10 @@ _TITLES = frozenset(
     ("title", "artist", "album", "comment", "copyright", "date", "description", "genre", "language", "synopsis")
 )
 """Not copied: where, when and with what device it was filmed, and what described the original's bytes."""
+MOST_SOUNDS = 16
+"""Each opens the file once more: 120 took a minute and 2 GB."""
+_FONTS = (b"\0\1\0\0", b"OTTO", b"true", b"ttcf", b"wOFF", b"wOF2")
+"""How files of fonts begin."""
 
 
 class Tracks:
@@ -66,7 +70,9 @@ class Tracks:
         if not sounds and undecodable:
             on_event(f"no sound: {self._shown} has no audio that can be decoded")
         if kind.sound_encoder:
-            for index in sounds:
+            if len(sounds) > MOST_SOUNDS:
+                lost.append(plural(len(sounds) - MOST_SOUNDS, "further sound track"))
+            for index in sounds[:MOST_SOUNDS]:
                 sound = partial(_sound, index=index, container=container, kind=kind, on_event=on_event)
                 self._add(partial(sound, start_s=start_s))
         elif sounds:
@@ -113,7 +119,7 @@ class Tracks:
         start_s: float,
         end_s: float,
     ) -> list[str]:
-        """Copy titles, chapters and attachments. Returns what is lost."""
+        """Copy titles, chapters and fonts. Returns what is lost."""
         tags = {key.lower(): value for key, value in source.metadata.items()}
         container.metadata.update({key: value for key, value in tags.items() if key in _TITLES})
         lost = ["location"] if "location" in tags or "com.apple.quicktime.location.iso6709" in tags else []
@@ -123,12 +129,17 @@ class Tracks:
         elif found:
             lost.append(plural(len(found), "chapter"))
         attached = list(source.streams.attachments)
-        if self._kind.attachments:
-            for stream in attached:
-                container.add_attachment(stream.name or "attachment", stream.mimetype or "", stream.data)
-        elif attached:
-            lost.append(plural(len(attached), "attachment"))
+        fonts = [stream for stream in attached if self._kind.attachments and is_font(stream.data or b"")]
+        for stream in fonts:
+            container.add_attachment(stream.name or "attachment", stream.mimetype or "", stream.data)
+        if len(attached) > len(fonts):
+            lost.append(plural(len(attached) - len(fonts), "attachment"))
         return lost + _other_streams(source)
+
+
+def is_font(data: bytes) -> bool:
+    """Whether an attachment is a font, which subtitles need. Others may show the face as it was."""
+    return data.startswith(_FONTS)
 
 
 def _chapters(source: av.container.InputContainer, start_s: float, end_s: float) -> list[Any]:

@@ -106,11 +106,11 @@ class WebFile:
                 self._skip(self._wanted - self._at)
 
     def _align(self) -> None:
-        """Come from where an answer begins to the byte that was asked for. Raises OSError."""
+        """Move from where an answer begins to the requested byte. Raises OSError."""
         found = _RANGE.fullmatch(self._answer.headers.get("Content-Range", ""))
         begins = int(found[1]) if found else 0
         if begins > self._at:
-            raise OSError("a server that sends another part than was asked for")
+            raise OSError("a server that sent a different part of the file than requested")
         wanted, self._at = self._at, begins
         self._skip(wanted - begins)
 

@@ -55,7 +55,7 @@ def decode_scrfd(outputs: Mapping[str, Tensor], size: tuple[int, int], least: fl
         boxes = np.concatenate([corner - far[:, :2], corner + far[:, 2:]], 1)
         points = corner[:, None] + maps[10][number][good].reshape(-1, 5, 2) * stride
         found.append(Faces(boxes, scores[good], points))
-    return _joined(found)
+    return _join(found)
 
 
 def decode_yunet(outputs: Mapping[str, Tensor], size: tuple[int, int], least: float) -> Faces:
@@ -76,7 +76,7 @@ def decode_yunet(outputs: Mapping[str, Tensor], size: tuple[int, int], least: fl
         middle, half = (cells + box[:, :2]) * stride, np.exp(np.minimum(box[:, 2:4], 20)) * (stride / 2)
         keypoints = (cells[:, None] + points[good].reshape(-1, 5, 2)) * stride
         found.append(Faces(np.concatenate([middle - half, middle + half], 1), scores[good], keypoints))
-    return _joined(found)
+    return _join(found)
 
 
 def decode_retinaface(outputs: Mapping[str, Tensor], size: tuple[int, int], least: float) -> Faces:
@@ -93,7 +93,7 @@ def decode_retinaface(outputs: Mapping[str, Tensor], size: tuple[int, int], leas
     middle = centre + box[:, :2] * VARIANCES[0] * side
     half = side * np.exp(np.minimum(box[:, 2:] * VARIANCES[1], 20)) / 2
     keypoints = centre[:, None] + points[good].reshape(-1, 5, 2) * VARIANCES[0] * side[:, None]
-    return _joined([Faces(np.concatenate([middle - half, middle + half], 1), classes[good, 1], keypoints)])
+    return _join([Faces(np.concatenate([middle - half, middle + half], 1), classes[good, 1], keypoints)])
 
 
 _DECODERS: Mapping[str, Decode] = MappingProxyType(
@@ -139,7 +139,7 @@ def _priors(size: tuple[int, int]) -> Floats:
     return np.concatenate(made).astype(np.float32)
 
 
-def _joined(found: list[Faces]) -> Faces:
+def _join(found: list[Faces]) -> Faces:
     return Faces(*(np.concatenate(parts).astype(np.float32) for parts in zip(*found, strict=True)))
 
 

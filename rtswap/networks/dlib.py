@@ -63,7 +63,7 @@ class _Weights:
         1``."""
         count = int(np.prod(shape))
         sizes = shape if len(shape) == 2 else (count, 1)
-        header = _packed(2) + b"".join(map(_packed, sizes)) + _packed(1) * 2
+        header = _pack(2) + b"".join(map(_pack, sizes)) + _pack(1) * 2
         begin = self._content.find(header, self._at) + len(header)
         end = begin + 4 * count
         if begin < len(header) or end > len(self._content):
@@ -80,7 +80,7 @@ class _Weights:
         return kernel.astype(np.float32), bias.astype(np.float32)
 
 
-def _packed(number: int) -> bytes:
+def _pack(number: int) -> bytes:
     """Encode an integer as dlib does: a byte with the number of bytes that follow, then those, little-endian."""
     length = (number.bit_length() + 7) // 8
     return bytes([length]) + number.to_bytes(length, "little")
@@ -143,12 +143,12 @@ def _block(g: Graph, x: str, weights: _Weights, into: int, out: int, halved_side
     if halved_side is not None:
         x = g.add("AveragePool", x, kernel_shape=[2, 2], strides=[2, 2])
         missing = halved_side // 2 - ((halved_side - 3) // 2 + 1)  # the convolution's output may be a row smaller
-        y = _grown(g, y, 0, missing)
-        x = _grown(g, x, out - into, 0)
+        y = _grow(g, y, 0, missing)
+        x = _grow(g, x, out - into, 0)
     return g.add("Relu", g.add("Add", y, x))
 
 
-def _grown(g: Graph, x: str, channels: int, pixels: int) -> str:
+def _grow(g: Graph, x: str, channels: int, pixels: int) -> str:
     """Pad with zeros after the last channel and at the bottom and right."""
     if not (channels or pixels):
         return x

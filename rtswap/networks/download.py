@@ -107,11 +107,11 @@ def _get(url: str, part: Path, wanted: Wanted, on_progress: Progress) -> None:
         if not resumed:
             have = 0
         length = answer.headers.get("Content-Length", "")
-        total = have + int(length) if length.isdecimal() else wanted.bytes or None
+        total = have + int(length) if length.isdecimal() and len(length) < 19 else wanted.bytes or None
         if total is not None and wanted.bytes and total != wanted.bytes:
             part.unlink(missing_ok=True)
             raise ValueError(f"not {wanted.name}: {total} bytes instead of {wanted.bytes}")
-        web.allow(_TIMEOUT_S + (total or wanted.most) / _SLOWEST)
+        web.allow(_TIMEOUT_S + min(total or wanted.most, wanted.most) / _SLOWEST)
         with part.open("ab" if resumed else "wb") as file:
             while chunk := answer.read(_CHUNK):
                 have += len(chunk)

@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.core.errors import ModelError
 from rtswap.core.protocols import Engine
 from rtswap.core.types import Image, Tensor
+from rtswap.networks.outputs import check_output
 
 MAPS = ("fine", "middle", "coarse")
 CELLS = (8, 16, 32)
@@ -41,30 +41,16 @@ class HeadModel:
     def find(self, picture: Image, threshold: float) -> Floats:
         """As ``decode``. Raises EngineError, and ModelError if the network's outputs violate its contract."""
         outputs = self._engine.run({"picture": picture[None]})
-        return decode(_checked(outputs, picture), threshold)
+        return decode(_check(outputs, picture), threshold)
 
 
-def _checked(outputs: Mapping[str, Tensor], picture: Image) -> list[Floats]:
+def _check(outputs: Mapping[str, Tensor], picture: Image) -> list[Floats]:
     """The maps (4, rows, columns). Raises ModelError for wrong shapes, for values that are not finite, and for a
     network that says the same everywhere."""
     maps = []
     for name, cell in zip(MAPS, CELLS, strict=True):
         shape = (1, 4, picture.shape[0] // cell, picture.shape[1] // cell)
-        values = outputs.get(name)
-        got = "nothing" if values is None else str(values.shape) if values.shape != shape else ""
-        if values is not None and not got:
-            if not np.isfinite(values).all():
-                got = "values that are not finite"
-            elif values[0, 0].size > 1 and np.ptp(values[0].reshape(4, -1), axis=1).max() == 0:
-                got = "one value everywhere"
-        if got:
-            raise ModelError(
-                f"the second detector's output {name!r} is wrong",
-                expected=f"finite values that differ, {shape}",
-                got=got,
-                do="Reinstall rtswap, or export the network again with python -m training.heads.export.",
-            )
-        assert values is not None
+        values = check_output(outputs, name, shape, of="the second detector", recipe="heads", varied=True)
         maps.append(np.asarray(values[0], np.float32))
     return maps
 

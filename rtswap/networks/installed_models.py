@@ -35,7 +35,7 @@ class Installed:
     """Why it cannot be used; empty if nothing is known against it."""
 
 
-def installed() -> list[Installed]:
+def list_installed() -> list[Installed]:
     """Return the imported models, sorted by name, with the faults of their rows; files are not read."""
     found = []
     for folder in model_folders(models_folder()):
@@ -78,7 +78,7 @@ def names_of(kind: str, family: str = "") -> tuple[str, ...]:
     order = list(catalog.models)
     found = [
         model
-        for model in installed()
+        for model in list_installed()
         if not model.damage
         and model.family in catalog.families
         and catalog.families[model.family].kind == kind

@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.core.errors import ModelError
 from rtswap.core.protocols import Engine
 from rtswap.core.types import Image, Matrix, Mesh, Points, Tensor
+from rtswap.networks.outputs import check_output
 from rtswap.vision.crops import cut_into, place_upright
 
 POINT_COUNT = 468
@@ -64,26 +64,19 @@ class MeshLandmarks:
                 crop[:] = 0
             else:
                 cut_into(image, matrix, crop)
-        points, visibility, presence = _checked(self._engine.run({"crops": crops}), len(faces))
+        points, visibility, presence = _check(self._engine.run({"crops": crops}), len(faces))
         return [
             _mesh(matrix, points[i], visibility[i], float(presence[i]), faces[i]) for i, matrix in enumerate(matrices)
         ]
 
 
-def _checked(outputs: Mapping[str, Tensor], count: int) -> tuple[Tensor, Tensor, Tensor]:
+def _check(outputs: Mapping[str, Tensor], count: int) -> tuple[Tensor, Tensor, Tensor]:
     shapes = {"points": (count, POINT_COUNT, 3), "visibility": (count, POINT_COUNT), "presence": (count,)}
-    for name, shape in shapes.items():
-        got = str(outputs[name].shape) if name in outputs else "nothing"
-        if got == str(shape) and not np.isfinite(outputs[name]).all():
-            got = "values that are not finite"
-        if got != str(shape):
-            raise ModelError(
-                f"the landmark network's output {name!r} is wrong",
-                expected=f"finite values, {shape}",
-                got=got,
-                do="Reinstall rtswap, or export the network again with python -m training.landmarks.export.",
-            )
-    return outputs["points"], outputs["visibility"], outputs["presence"]
+    points, visibility, presence = (
+        check_output(outputs, name, shape, of="the landmark network", recipe="landmarks")
+        for name, shape in shapes.items()
+    )
+    return points, visibility, presence
 
 
 def _mesh(matrix: Matrix | None, points: Tensor, visibility: Tensor, presence: float, face: Points) -> Mesh:

@@ -8,6 +8,7 @@ absurd size, weights that are shorter than they say, operators that make large t
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from rtswap.core.errors import ModelError, reason
-from rtswap.engines.contract import read_model_file
+from rtswap.engines.contract import ModelBytes, read_model_file
 from rtswap.engines.onnx_fields import fields
 
 MOST_VALUES = 1 << 28
@@ -72,10 +73,14 @@ class Signature:
 
 def read_signature(path: Path) -> Signature:
     """Read a file. Raises ModelError, in one line, for one that is damaged, truncated, hostile or no ONNX file."""
-    content = read_model_file(path)
+    return signature_of(read_model_file(path), path)
+
+
+def signature_of(content: ModelBytes, path: Path) -> Signature:
+    """As ``read_signature``, of what was read. ``path``: for messages."""
     try:
         return _signature(content, path)
-    except (DecodeError, ValueError, KeyError, TypeError) as error:
+    except (DecodeError, ValueError, LookupError, TypeError) as error:
         raise ModelError(f"{path} is damaged", expected="an ONNX file", got=reason(error)) from None
 
 
@@ -94,10 +99,9 @@ def _signature(content: bytes, path: Path) -> Signature:
         weight = onnx.TensorProto.FromString(bytes(body))
         _check_weight(weight, path)
         named.add(weight.name)
-        if math.prod(weight.dims) <= _MOST_SIDES:
-            shapes[weight.name] = np.asarray(numpy_helper.to_array(weight))
+        shapes |= _short([weight])
         last = weight
-    _check_nodes(parts[_NODE], shapes, path)
+    _check_nodes(map(onnx.NodeProto.FromString, map(bytes, parts[_NODE])), shapes, path)
     inputs = tuple(port for port in map(_port, parts[_INPUT]) if port.name not in named)
     outputs = tuple(map(_port, parts[_OUTPUT]))
     for port in (*inputs, *outputs):
@@ -132,16 +136,29 @@ def _check_weight(weight: onnx.TensorProto, path: Path) -> None:
         )
 
 
-def _check_nodes(nodes: list[memoryview], shapes: dict[str, NDArray[Any]], path: Path) -> None:
-    """Refuse loops, and operators that would make tensors of absurd size. ``shapes``: short initialisers."""
+def _short(weights: Iterable[onnx.TensorProto]) -> dict[str, NDArray[Any]]:
+    """Those that may be shapes, by name."""
+    return {
+        weight.name: np.asarray(numpy_helper.to_array(weight))
+        for weight in weights
+        if math.prod(weight.dims) <= _MOST_SIDES
+    }
+
+
+def _check_nodes(nodes: Iterable[onnx.NodeProto], shapes: dict[str, NDArray[Any]], path: Path) -> None:
+    """Refuse loops, and operators that would make tensors of absurd size, also in the branches of an ``If``.
+    ``shapes``: short initialisers."""
     shapes = dict(shapes)
-    for body in nodes:
-        node = onnx.NodeProto.FromString(bytes(body))
+    for node in nodes:
+        for branch in (graph for one in node.attribute for graph in (one.g, *one.graphs)):
+            for weight in branch.initializer:
+                _check_weight(weight, path)
+            _check_nodes(branch.node, shapes | _short(branch.initializer), path)
         if node.op_type in LOOPS:
             raise _refused(path, f"the operator {node.op_type}, which may never end")
-        if node.op_type == "Constant" and node.attribute and node.attribute[0].name == "value":
+        if node.op_type == "Constant" and node.output and node.attribute and node.attribute[0].name == "value":
             shapes[node.output[0]] = np.asarray(numpy_helper.to_array(node.attribute[0].t))
-        if node.op_type not in GROWING or node.input[-1] not in shapes:
+        if node.op_type not in GROWING or not node.input or node.input[-1] not in shapes:
             continue
         shape = [abs(int(length)) for length in np.ravel(shapes[node.input[-1]])]
         if math.prod(shape) > MOST_VALUES:

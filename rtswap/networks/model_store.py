@@ -13,21 +13,23 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from rtswap.core.errors import ModelError, reason
-from rtswap.core.files import open_regular, sha256_of
+from rtswap.core.files import sha256_of
 from rtswap.core.model_rows import ONE_SHOT, forget_model_rows, models_folder
 from rtswap.core.network_rows import FILE
 from rtswap.core.text import size
+from rtswap.core.zip_files import open_zip
+from rtswap.engines.contract import read_model_file
 from rtswap.networks.catalog import load_catalog
-from rtswap.networks.installed_models import LATENT, Installed, installed
+from rtswap.networks.installed_models import LATENT, Installed, list_installed
 from rtswap.networks.model_catalog import Family, model_catalog
-from rtswap.networks.model_file import Port, Signature, read_signature
+from rtswap.networks.model_file import Port, Signature, read_signature, signature_of
+from rtswap.networks.model_kinds import Recognised, plain, recognise
 from rtswap.networks.onnx_graph import Graph
-from rtswap.networks.recognise import Recognised, plain, recognise
 from rtswap.networks.system_file import BIND, is_system_file, read_system
 from rtswap.vision.templates import TEMPLATES
 
@@ -37,6 +39,8 @@ USUAL_SIDE = 640
 """Side of a detector's picture when engines are compared."""
 _CHUNK = 1 << 20
 _MOST_BYTES = 2**31
+MOST_GROWTH = 20
+"""A file in a zip file may be so many times larger than what it is packed into: weights shrink by a tenth at most."""
 Event = Callable[[str], None]
 Confirm = Callable[[Path], None]
 """Asks for the consent of the person whose face a file's weights carry. Raises UsageError."""
@@ -44,9 +48,9 @@ Confirm = Callable[[Path], None]
 
 def remove(name: str) -> Installed:
     """Delete a model. Raises ModelError if there is none of that name, or it cannot be deleted."""
-    model = next((model for model in installed() if model.name == name), None)
+    model = next((model for model in list_installed() if model.name == name), None)
     if model is None:
-        names = ", ".join(model.name for model in installed())
+        names = ", ".join(model.name for model in list_installed())
         raise ModelError(f"no imported model {name!r}", expected=names or "nothing: none is installed")
     try:
         shutil.rmtree(model.folder)
@@ -78,7 +82,7 @@ def add(
         added = [_add_file(path, kind, name, origin or str(path.absolute()), confirm, on_event)]
     forget_model_rows()
     names = {model for model, _ in added}
-    return [model for model in installed() if model.name in names]
+    return [model for model in list_installed() if model.name in names]
 
 
 def _add_several(path: Path, origin: str, confirm: Confirm, on_event: Event) -> Iterator[tuple[str, str]]:
@@ -102,34 +106,41 @@ def _files_in(folder: Path) -> list[Path]:
 def _unpack(path: Path, folder: Path) -> Iterator[Path]:
     """Write each model of a zip file into ``folder``, under its bare name, one at a time."""
     try:
-        with zipfile.ZipFile(path) as pack:
+        with open_zip(path) as pack:
             for item in pack.infolist():
                 name = Path(item.filename).name
                 if Path(name).suffix.lower() not in SUFFIXES or item.file_size >= _MOST_BYTES:
                     continue
                 to = folder / name
+                if item.file_size > MOST_GROWTH * max(1, item.compress_size):
+                    raise ModelError(
+                        f"{path} is refused",
+                        expected="models",
+                        got=f"{name}, a file that grows {item.file_size // max(1, item.compress_size)} times",
+                    )
                 with pack.open(item) as source, to.open("wb") as file:
                     shutil.copyfileobj(source, file, _CHUNK)
                 yield to
                 to.unlink()
-    except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+    except (OSError, zipfile.BadZipFile) as error:
         raise ModelError(f"cannot read the pack {path}", got=reason(error)) from None
 
 
 def _add_file(path: Path, kind: str, name: str, origin: str, confirm: Confirm, on_event: Event) -> tuple[str, str]:
     """Add one file; returns its name and family."""
-    signature = read_signature(path)
-    found = recognise(path, sha256_of(path), signature, model_catalog(), kind)
+    content = read_model_file(path)  # once: what was checked is what is added
+    sha256, signature = hashlib.sha256(content).hexdigest(), signature_of(content, path)
+    found = recognise(path, sha256, signature, model_catalog(), kind)
     name = plain(name) or (found.known.name if found.known else plain(path.stem))
     _check_name(name)
     if found.family.name == "dfm":
         confirm(path)
 
     def fill(folder: Path) -> dict[str, dict[str, Any]]:
-        sha256 = _copy(path, folder / f"{name}.onnx")
+        (folder / f"{name}.onnx").write_bytes(content)
         return {name: _row(name, found, signature, sha256, origin), **_latent_row(name, found, signature, folder)}
 
-    _install(name, size(path.stat().st_size), fill)
+    _install(name, size(len(content)), fill)
     pinned = "its hash is the published one" if found.published else "no published hash; this one is pinned"
     licence = found.known.licence if found.known else "unknown; see the page that you downloaded it from"
     on_event(f"{name}: {found.family.title}, {pinned}; licence: {licence}")
@@ -205,21 +216,6 @@ def _check_name(name: str) -> None:
         raise ModelError(
             f"a model {name} is already installed", do=f"Remove it first: rtswap models remove {name}, or add --name"
         )
-
-
-def _copy(path: Path, to: Path) -> str:
-    """Copy a file and return the SHA-256 of what was written. Raises OSError."""
-    digest = hashlib.sha256()
-    with open_regular(path) as source, to.open("wb") as file:
-        for chunk in _chunks(source):
-            digest.update(chunk)
-            file.write(chunk)
-    return digest.hexdigest()
-
-
-def _chunks(file: BinaryIO) -> Iterator[bytes]:
-    while chunk := file.read(_CHUNK):
-        yield chunk
 
 
 def _row(name: str, found: Recognised, signature: Signature, sha256: str, origin: str) -> dict[str, Any]:
@@ -302,6 +298,7 @@ def _value(value: object) -> str:
         return "[" + ", ".join(map(_value, value)) + "]"
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, str):  # a TOML text is a JSON text, but for DEL
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, str):  # a TOML text is a JSON text, but for DEL; names of files may be no UTF-8
+        text = value.encode("utf-8", "backslashreplace").decode()
+        return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
     return repr(value)

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.core.errors import ModelError
 from rtswap.core.protocols import Engine
-from rtswap.core.types import Image, Matrix, Points, Tensor
+from rtswap.core.types import Image, Matrix, Points
+from rtswap.networks.outputs import check_output
 from rtswap.vision.crops import Shrink, cut, place_upright
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
 
@@ -48,27 +48,8 @@ class OcclusionModel:
         (468, 2) the landmarks in its crop. Raises EngineError, and ModelError if the network's outputs violate its
         contract."""
         outputs = self.engine.run({"crops": cut(image, matrix, SIZE, SHRINK)[None], "guides": guide(points)[None]})
-        return np.float32(1) - _checked(outputs.get("visible"))
-
-
-def _checked(visible: Tensor | None) -> Plane:
-    """Validate the output: (64, 64) float32 in 0..1. Raises ModelError."""
-    shape = (1, ANSWER, ANSWER)
-    if visible is None or visible.shape != shape or not np.isfinite(visible).all():
-        got = (
-            "nothing"
-            if visible is None
-            else "values that are not finite"
-            if visible.shape == shape
-            else visible.shape
-        )
-        raise ModelError(
-            "the occlusion network's output 'visible' is wrong",
-            expected=f"finite values, {shape}",
-            got=str(got),
-            do="Reinstall rtswap, or export the network again with python -m training.masks.export.",
-        )
-    return np.asarray(np.clip(visible[0], 0, 1), np.float32)
+        visible = check_output(outputs, "visible", (1, ANSWER, ANSWER), of="the occlusion network", recipe="masks")
+        return np.float32(1) - np.asarray(np.clip(visible[0], 0, 1), np.float32)
 
 
 def place(landmarks: Points) -> Matrix | None:

@@ -7,10 +7,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.core.errors import ModelError
 from rtswap.core.protocols import Engine
 from rtswap.core.types import Image, Mesh, Points, Tensor
 from rtswap.networks.landmarks import place
+from rtswap.networks.outputs import check_output
 from rtswap.vision.crops import cut_into
 
 SIDE = 96
@@ -58,14 +58,8 @@ class FaceRecogniser:
         middle = self._crop[0, SIDE // 4 : -SIDE // 4, SIDE // 4 : -SIDE // 4].reshape(-1, 3).mean(axis=0)
         gains = SKIN / np.maximum(middle, 1)
         self._crop[0] = np.clip(self._crop[0] * gains.astype(np.float32) + 0.5, 0, 255)
-        vectors = self._engine.run({"crops": self._crop}).get("embedding")
-        if vectors is None or vectors.shape != (1, LENGTH) or not np.isfinite(vectors).all():
-            raise ModelError(
-                "the recognition network's output is wrong",
-                expected=f"finite numbers of shape (1, {LENGTH})",
-                got="nothing" if vectors is None else f"shape {vectors.shape}",
-                do="Reinstall rtswap, or export the network again with python -m training.recognition.export.",
-            )
+        outputs = self._engine.run({"crops": self._crop})
+        vectors = check_output(outputs, "embedding", (1, LENGTH), of="the recognition network", recipe="recognition")
         return np.array(vectors[0], np.float32)
 
 

@@ -10,13 +10,14 @@ import importlib
 import os
 import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import platformdirs
 
 from rtswap.core.errors import ModelError, NotInstalled, reason
-from rtswap.core.files import make_writable, sha256_of, write_cached
-from rtswap.core.text import nearest
+from rtswap.core.files import make_writable, read_regular, sha256_of, write_cached
+from rtswap.core.text import suggestion
 from rtswap.networks.catalog import Entry, current_name, imported_models, load_catalog
 from rtswap.networks.model_catalog import model_catalog
 
@@ -44,6 +45,8 @@ class Registry:
         self._accept, self._on_event = accept, on_event
         self._catalog = {**imported_models(), **load_catalog()} if catalog is None else catalog
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        self._made: dict[str, str] = {}
+        """Model -> hash of a conversion that gives other bytes on this machine."""
         self.folder = self._writable(cache_folder() if folder is None else folder)
 
     def close(self) -> None:
@@ -57,11 +60,10 @@ class Registry:
         if name not in self._catalog and name in model_catalog().models:
             raise not_installed(name)
         if name not in self._catalog:
-            near = nearest(name, self._catalog)
             raise ModelError(
                 f"unknown model {name!r}",
                 expected=" or ".join(sorted(self._catalog)),
-                do=f"Did you mean {near}?" if near else "",
+                do=suggestion(name, self._catalog),
             )
         return self._catalog[name]
 
@@ -82,6 +84,21 @@ class Registry:
         else:
             self._convert(entry, path)
         return path
+
+    def read(self, name: str) -> tuple[Path, bytes]:
+        """Return the path of the model's file and what was verified: another program that can write into the cache
+        may replace the file afterwards. Raises ModelError."""
+        entry = self.entry(name)
+        path = entry.folder / entry.asset if entry.asset else self.folder / entry.file_name
+        for again in (False, True):
+            if again:
+                self.path(name)  # makes the file, or says why there is none
+            with suppress(OSError):
+                content = read_regular(path)
+                found = hashlib.sha256(content).hexdigest()
+                if found == self._made.get(entry.name, entry.sha256 or found):
+                    return path, content
+        raise ModelError(f"the model {name} at {path} was changed while it was read", do="Start again.")
 
     def _writable(self, folder: Path) -> Path:
         try:
@@ -107,7 +124,8 @@ class Registry:
         but never again without being converted anew."""
         self._on_event(f"preparing {entry.title} (once)")
         content: bytes = importlib.import_module(f"rtswap.networks.{entry.converter}").convert(entry.part)
-        if hashlib.sha256(content).hexdigest() != entry.sha256:
+        if (made := hashlib.sha256(content).hexdigest()) != entry.sha256:
+            self._made[entry.name] = made
             self._on_event(
                 f"{entry.title}: the conversion gives other bytes on this machine, so it is repeated at each start"
             )

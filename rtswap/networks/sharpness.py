@@ -6,9 +6,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.core.errors import ModelError
 from rtswap.core.protocols import Engine
 from rtswap.core.types import Image, Matrix, Points
+from rtswap.networks.outputs import check_output
 from rtswap.vision.crops import FARTHEST, Shrink, cut
 
 SIZE = 256
@@ -33,16 +33,8 @@ class SharpnessModel:
     def lacking(self, image: Image, matrix: Matrix) -> NDArray[np.float32]:
         """Levels (256, 256), at most ``MOST``, to add to the crop that ``matrix``, from ``place``, cuts from
         ``image``. Raises EngineError, and ModelError if the network's output violates its contract."""
-        found = self.engine.run({"crops": cut(image, matrix, SIZE, SHRINK)[None]}).get("detail")
-        shape = (1, SIZE, SIZE)
-        if found is None or found.shape != shape or not np.isfinite(found).all():
-            got = "nothing" if found is None else str(found.shape) if found.shape != shape else "other values"
-            raise ModelError(
-                "the sharpness network's output 'detail' is wrong",
-                expected=f"finite values, {shape}",
-                got=got,
-                do="Reinstall rtswap, or export the network again with python -m training.sharpness.export.",
-            )
+        outputs = self.engine.run({"crops": cut(image, matrix, SIZE, SHRINK)[None]})
+        found = check_output(outputs, "detail", (1, SIZE, SIZE), of="the sharpness network", recipe="sharpness")
         return np.asarray(np.clip(found[0], -MOST, MOST), np.float32)
 
 

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rtswap.core.errors import ModelError, reason
+from rtswap.core.zip_files import open_zip
 from rtswap.networks.model_file import Signature, read_signature
 from rtswap.vision.templates import TEMPLATES
 
@@ -55,7 +56,7 @@ def read_system(path: Path, folder: Path) -> SystemFile:
     for a file that is damaged, hostile or something else."""
     graphs: dict[str, Signature] = {}
     try:
-        with zipfile.ZipFile(path) as pack:
+        with open_zip(path) as pack:
             items = pack.infolist()
             if not 0 < len(items) <= MOST_GRAPHS:
                 raise _refused(path, f"{len(items)} files in it")
@@ -69,14 +70,14 @@ def read_system(path: Path, folder: Path) -> SystemFile:
                 with pack.open(item) as source, to.open("wb") as file:
                     shutil.copyfileobj(source, file, _CHUNK)
                 graphs[part] = read_signature(to)
-    except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+    except (OSError, zipfile.BadZipFile) as error:
         raise ModelError(f"cannot read {path}", expected=OURS, got=reason(error)) from None
     said = {(graph.system, graph.template) for graph in graphs.values()}
     system, template = next(iter(said))
     if len(said) > 1 or not system or template not in TEMPLATES:
-        raise _refused(path, "graphs that do not say which system they belong to")
+        raise _refused(path, "graphs without the name of their system")
     if any(graph.part != part for part, graph in graphs.items()):
-        raise _refused(path, "graphs under other names than their own")
+        raise _refused(path, "graphs whose names differ from their file names")
     for part, graph in graphs.items():
         if not graph.inputs or any(length < 1 for port in graph.inputs for length in port.shape):
             raise _refused(path, f"the graph {part} with inputs of any size, or none")
@@ -84,16 +85,16 @@ def read_system(path: Path, folder: Path) -> SystemFile:
 
 
 def fingerprint(path: Path) -> str:
-    """SHA-256 of the file's first graph, by which it is known when it was added; empty if there is none. Raises
-    OSError."""
+    """SHA-256 of the file's first graph, by which it is known when it was added; empty if there is none, or one that
+    is compressed. Raises OSError."""
     try:
-        with zipfile.ZipFile(path) as pack:
-            names = pack.namelist()
-            if not names:
+        with open_zip(path) as pack:
+            items = pack.infolist()
+            if not items or items[0].compress_type != zipfile.ZIP_STORED:
                 return ""
-            with pack.open(names[0]) as file:
+            with pack.open(items[0]) as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError):
+    except zipfile.BadZipFile:
         return ""
 
 

@@ -18,6 +18,7 @@ KEYS = (
     ("o", "show or hide the figures"),
     ("r", "record, or end the recording"),
     ("n", "follow the person in view now"),
+    ("f", "fill the screen"),
     ("+ -", "stronger or weaker likeness"),
     ("> <", "more or less expression"),
 )
@@ -38,7 +39,8 @@ class Looks:
 
 
 class Controls:
-    """Implements the keys in ``KEYS``, ``1`` to ``9`` and ``0``. ``record`` opens a new recording."""
+    """Implements the keys in ``KEYS``, but for ``f``, which is the window's, and ``1`` to ``9`` and ``0``. ``record``
+    opens a new recording."""
 
     def __init__(
         self,

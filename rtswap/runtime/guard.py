@@ -42,6 +42,10 @@ SAME_HEAD = 0.15, 0.4, 1.7
 so many times as large, at least and at most."""
 CLEAR_HEAD = 0.6
 """The same at least for heads that are covered at once: a smaller one is a picture that is held before the face."""
+ONE_HEAD = 2.5
+"""How much larger one of two boxes of the same head is, at most, unless the other lies in its middle."""
+AS_LARGE = 0.35, 1.2
+"""Least and largest size of what looks but faintly like a head, in boxes of a lost face, that keeps it covered."""
 LONGEST_STEP_S = 1.0
 """Gap between two frames after which all positions are unknown."""
 
@@ -104,7 +108,7 @@ class Guard:
         """Why something was covered in the last frame."""
 
     def use(self, *, empty_after_s: float, others_shown: bool) -> None:
-        """Go by these settings from the next frame on; who was seen stays known."""
+        """Apply these settings from the next frame on; faces seen before stay known."""
         self._empty_after_s, self._others_shown = empty_after_s, others_shown
 
     def judge(
@@ -145,7 +149,7 @@ class Guard:
         return [*map(_around, (*unswapped, *coasting)), *wards, *strays]
 
     def fail(self, now: float, size: tuple[int, int]) -> list[Box]:
-        """The boxes to cover when it is unknown who is there because something failed: the complete frame."""
+        """Return the boxes to cover after a failure, when it is unknown who is in the frame: the complete frame."""
         self._step_to(now, size)
         self._go_blind(now)
         self._lost = self.watching
@@ -208,10 +212,11 @@ class Guard:
         sure. ``doubts``: some of ``heads``."""
         for id_, ward in self._wards.items():
             reach = ward.reach(now, self._empty_after_s)
-            if not sighting.sure or any(_holds(reach, head.box) for head in (*doubts, *sighting.beside)):
+            kept = [*doubts, *sighting.beside, *(head for head in sighting.faint if _as_large(head.box, ward.box))]
+            if not sighting.sure or any(_holds(reach, head.box) for head in kept):
                 self._wards[id_] = replace(ward, doubted_at=now)
         for beside, head in [*((False, head) for head in doubts), *((True, head) for head in sighting.beside)]:
-            near = [stray for stray in self._strays if stray.sure and _overlap(stray.head.box, head.box) > 0]
+            near = [stray for stray in self._strays if stray.sure and _may_be_one(stray.head.box, head.box)]
             same = [stray for stray in self._strays if _overlap(stray.head.box, head.box) > SAME_PLACE]
             left = any(_overlap(own.head.box, head.box) > SAME_PLACE for own in _recent(self._own, now))
             clear = beside or head.score >= COVERED_FROM or left
@@ -229,7 +234,7 @@ class Guard:
         if self._others_shown and swapped and not missing and now - self._touched_at > MIXED_UP_S:
             return []
         return [
-            _grown(stray.head.box, STRAY_MARGIN)
+            _grow(stray.head.box, STRAY_MARGIN)
             for stray in self._strays
             if stray.seen_at == now or stray.beside or not any(_is_of(stray.head, track) for track in swapped)
         ]
@@ -279,9 +284,24 @@ def _is_of(head: Head, track: Track) -> bool:
     """Whether the swap of a track accounts for a head."""
     margin, least, most = SAME_HEAD
     least = CLEAR_HEAD if head.score >= COVERED_FROM else least
-    box = _grown(track.box, margin)
+    box = _grow(track.box, margin)
     ratio = float((head.box[2:] - head.box[:2]).max() / max(float((track.box[2:] - track.box[:2]).max()), 1.0))
     return least <= ratio <= most and _holds(box, head.box)
+
+
+def _may_be_one(a: Box, b: Box) -> bool:
+    """Whether two boxes may be of one head: they touch, and are about as large, or one lies in the middle of the
+    other, as a mouth in its face."""
+    if _overlap(a, b) == 0:
+        return False
+    sizes = float((a[2:] - a[:2]).max()), float((b[2:] - b[:2]).max())
+    return max(sizes) <= ONE_HEAD * min(sizes) or _holds(_grow(a, -0.25), b) or _holds(_grow(b, -0.25), a)
+
+
+def _as_large(head: Box, ward: Box) -> bool:
+    """Whether a head can be that of a ward, whose box has margins."""
+    least, most = AS_LARGE
+    return least <= float((head[2:] - head[:2]).max() / max(float((ward[2:] - ward[:2]).max()), 1.0)) <= most
 
 
 def _holds(box: Box, other: Box) -> bool:
@@ -290,7 +310,7 @@ def _holds(box: Box, other: Box) -> bool:
     return bool((middle >= box[:2]).all() and (middle <= box[2:]).all())
 
 
-def _grown(box: Box, margin: float) -> Box:
+def _grow(box: Box, margin: float) -> Box:
     """A box with a margin on each side, in its own sides."""
     grow = np.tile(box[2:] - box[:2], 2) * np.array([-margin, -margin, margin, margin], np.float32)
     grown: Box = (box + grow).astype(np.float32)

@@ -116,7 +116,7 @@ class SourceMapping:
         self._main = source if source is not None else self._main
 
     def choose(self, person: int, source: int | None) -> None:
-        """From the next frame on ``source`` for the person whose track has this id, also when they come back; None:
+        """Give ``source`` to the person of this track from the next frame on, also when they come back; None:
         they are covered."""
         self.leave(person)
         while len(self._chosen) >= MANY:
@@ -136,7 +136,7 @@ class SourceMapping:
         self._give(claim, person, 0.0)
 
     def reset(self) -> None:
-        """Decide anew who is who; who was chosen stays chosen."""
+        """Assign people to sources anew; explicit choices stay."""
         self._claims = [_Claim(one) for one in self._assignments]
         self._rest = _Claim(Assignment("largest", None))
         self._newest = self._counted = 0
@@ -192,7 +192,7 @@ class SourceMapping:
     def _roles(self, tracks: Sequence[Track], present: Collection[int]) -> list[Role]:
         sources = {claim.holder(present): claim.assignment.source for claim in self._claims}
         rest = self._rest.holder(present)
-        searching = bool(self._searched(present))
+        searching = bool(self._search(present))
         roles: list[Role] = []
         for track in tracks:
             if track.id in sources:
@@ -205,7 +205,7 @@ class SourceMapping:
                 roles.append((track, None))
         return roles
 
-    def _searched(self, present: Collection[int]) -> list[tuple[_Claim, Example]]:
+    def _search(self, present: Collection[int]) -> list[tuple[_Claim, Example]]:
         """Return the examples that are not known to be in the picture."""
         return [
             (claim, claim.assignment.person)
@@ -215,7 +215,7 @@ class SourceMapping:
 
     def _recognise(self, image: Image, here: Sequence[Track], present: Collection[int], now_s: float) -> None:
         """Compare unknown faces with the examples, the most similar first; each example finds one person."""
-        searched = self._searched(present)
+        searched = self._search(present)
         if not searched or self._recogniser is None:
             return
         if len(self._looked) > MANY:

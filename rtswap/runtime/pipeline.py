@@ -127,12 +127,16 @@ class Pipeline:
         mapping: SourceMapping | None = None,
         policy: Policy | None = None,
     ) -> None:
-        """From the next frame on work with another renderer, mapping or policy (None: the same); whoever is followed
+        """Use another renderer, mapping or policy from the next frame on (None: the same); whoever is followed
         stays followed."""
         with self.lock:
             self._renderer, self.mapping = renderer or self._renderer, mapping or self.mapping
             self._policy = policy or self._policy
             self._guard.use(empty_after_s=self._policy.empty_after_s, others_shown=self._policy.others_shown)
+
+    def end(self) -> None:
+        """Forget everybody, so that the swappers can be used for another stream."""
+        self._forget_ended(set())
 
     def process(self, frame: Frame, quality: Quality) -> Outcome:
         """Process a frame. Raises FaceLost with ``stop``, and InputError for anything but a picture. After any other
@@ -167,10 +171,10 @@ class Pipeline:
             self._reset()
             self.people = ()
             boxes, swapping = self._guard.fail(now, size), self.swapping
-            outcome = self._rendered(frame, lambda render: self._compose(render, boxes, Swaps(), swapping))
+            outcome = self._render(frame, lambda render: self._compose(render, boxes, Swaps(), swapping))
         else:
             self.people = tuple(roles)
-            outcome = self._rendered(
+            outcome = self._render(
                 frame, lambda render: self._work(render, roles, quality, now, size, sighting, others)
             )
             self._forget_ended({track.id for track in tracks})
@@ -197,7 +201,7 @@ class Pipeline:
         self._lookout.reset()
         self.mapping.reset()
 
-    def _rendered(self, frame: Frame, work: Callable[[FrameRender], Outcome]) -> Outcome:
+    def _render(self, frame: Frame, work: Callable[[FrameRender], Outcome]) -> Outcome:
         """Return the result of ``work`` on a frame. If that fails, the whole frame is covered; if that fails too, the
         last safe picture is held."""
         try:
@@ -208,7 +212,7 @@ class Pipeline:
             self._note_failure("rendering failed", error)
         reasons = frozenset({Reason.FAILURE})
         if self._policy.on_failure == "stop" and self._guard.watching:
-            raise FaceLost("the face was lost", do="Without --on-failure stop it would be covered instead.")
+            raise FaceLost("the face was lost", do="Leave out --on-failure stop to cover the face instead.")
         try:
             render = self._renderer.begin(frame.image)
             height, width = frame.image.shape[:2]
@@ -264,7 +268,7 @@ class Pipeline:
         asked = self._policy.on_failure if swapping else "blur"  # switched off is no failure
         reasons = self._guard.reasons if covering else frozenset()
         if covering and asked == "stop" and self._guard.lost:
-            raise FaceLost("the face was lost", do="Without --on-failure stop it would be covered instead.")
+            raise FaceLost("the face was lost", do="Leave out --on-failure stop to cover the face instead.")
         if asked == "hold" and self._guard.watching and self._shown and reasons - {Reason.OTHERS, Reason.DOUBT}:
             return Outcome(None, 0, len(boxes), self._spans.take(), reasons)
         if covering:
@@ -283,8 +287,9 @@ class Pipeline:
             self._note_failure("swapping failed", swaps.failure)
 
     def _tell_of_covers(self) -> None:
-        """Report once in a row why the whole picture is covered, and once that another head is."""
-        if self._policy.pass_through:
+        """Report once in a row why the whole picture is covered, and once that another head is. Nothing is reported
+        while the swap is switched off."""
+        if self._policy.pass_through or not self.swapping:
             return
         if self._guard.blind and not self._was_blind and self.separate is None:
             self._on_event(

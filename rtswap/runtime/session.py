@@ -173,7 +173,7 @@ class Session:
                     continue
                 covered = outcome.covered or outcome.stamped is None
                 self.metrics.add_outcome(swapped=outcome.swapped, covered=covered, reasons=outcome.reasons)
-                marked = self._released(outcome, frame)
+                marked = self._release(outcome, frame)
                 if marked is None:
                     continue
                 self._last = marked
@@ -188,7 +188,7 @@ class Session:
             for sender in self._all_senders():
                 sender.box.close()
 
-    def _released(self, outcome: Outcome, frame: Frame) -> MarkedImage | None:
+    def _release(self, outcome: Outcome, frame: Frame) -> MarkedImage | None:
         """Return the frame that may leave; the last one again if this one may not, reported once in a row; None
         before the first."""
         try:
@@ -289,7 +289,8 @@ class Session:
                 self._on_event("interrupted: finishing the recordings")
             if not slow_told and now - began > SLOW_S:
                 slow_told = True
-                self._on_event("still finishing the outputs; Ctrl-C again leaves them unfinished")
+                again = "; Ctrl-C again leaves them unfinished" if interrupts.count else ""
+                self._on_event(f"still finishing the outputs{again}")
             if interrupts.count > 1 and hurried_at > now:
                 hurried_at = now
                 self._frames.discard()

@@ -42,7 +42,7 @@ class IdentityVectors:
         if space not in self._vectors:
             embedder = self._open(space)
             vectors = [np.asarray(embedder.embed(face.portrait, face.keypoints), np.float32) for face in self._faces]
-            self._vectors[space] = weighted_mean(vectors, [face.weight for face in self._faces])
+            self._vectors[space] = mean_vector(vectors, [face.weight for face in self._faces])
         return self._vectors[space]
 
     def _open(self, space: str) -> Embedder:
@@ -54,7 +54,7 @@ class IdentityVectors:
         return self._spaces[space]()
 
 
-def weighted_mean(vectors: Sequence[Vector], weights: Sequence[float]) -> Vector:
+def mean_vector(vectors: Sequence[Vector], weights: Sequence[float]) -> Vector:
     """Mean (D,) of vectors (D,), given their mean length, so that unit vectors have a unit mean; the first vector if
     they cancel out."""
     mean = np.sum([vector * weight for vector, weight in zip(vectors, weights, strict=True)], axis=0)

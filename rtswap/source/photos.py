@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from rtswap.core.errors import InputError, NotInstalled, SourceError, reason
 from rtswap.core.protocols import Detector, Embedder, IdentitySpaces, LandmarkModel
 from rtswap.core.types import Detection, Image, Points, Portrait, SourceIdentity
-from rtswap.source.identity import IdentityVectors, WeighedFace, weighted_mean
+from rtswap.source.identity import IdentityVectors, WeighedFace, mean_vector
 from rtswap.source.personas import PREFIX, is_persona, persona_photo
 from rtswap.source.portrait import find_landmarks, look, make_portrait
 from rtswap.source.quality import Appraisal, appraise
@@ -282,5 +282,5 @@ def _identity(photos: list[_Photo], spaces: IdentitySpaces, space: Space) -> Ide
     """Average the identity, weighted by quality. Reuses the vectors that photos were compared by."""
     faces = [WeighedFace(photo.portrait, photo.keypoints, photo.weight) for photo in photos]
     compared = [photo.embedding for photo in photos if photo.embedding is not None]
-    known = {space.name: weighted_mean(compared, [face.weight for face in faces])} if compared else {}
+    known = {space.name: mean_vector(compared, [face.weight for face in faces])} if compared else {}
     return IdentityVectors(faces, spaces, known)

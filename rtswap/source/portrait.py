@@ -67,18 +67,18 @@ def find_landmarks(model: LandmarkModel, portrait: Image, start: Points) -> Poin
     """
     first = look(model, portrait, look(model, portrait, start))
     mirror, last = canonical().mirror, portrait.shape[1] - 1
-    looks = [_nudged(first, *nudge) for nudge in _NUDGES]
+    looks = [_nudge(first, *nudge) for nudge in _NUDGES]
     seen = _mean(model.find(portrait, looks))
     flipped = np.ascontiguousarray(portrait[:, ::-1])
-    mirrored = _mean(model.find(flipped, [_flipped(points, mirror, last) for points in looks]))
-    return ((seen + _flipped(mirrored, mirror, last)) / 2).astype(np.float32)
+    mirrored = _mean(model.find(flipped, [_flip(points, mirror, last) for points in looks]))
+    return ((seen + _flip(mirrored, mirror, last)) / 2).astype(np.float32)
 
 
 _NUDGES = ((1.0, 0.0, 0.0, 0.0), (0.95, 3.0, 0.01, 0.0), (1.05, -3.0, -0.01, 0.0), (1.0, 2.0, 0.0, 0.015))
 """Scale, rotation in degrees, and shift to the right and down in face heights, of each further pass."""
 
 
-def _nudged(mesh: Points, scale: float, turn_deg: float, right: float, down: float) -> Points:
+def _nudge(mesh: Points, scale: float, turn_deg: float, right: float, down: float) -> Points:
     centre = mesh[:, :2].mean(axis=0)
     height = float(np.ptp(mesh[:, 1]))
     matrix = cv2.getRotationMatrix2D((float(centre[0]), float(centre[1])), turn_deg, scale).astype(np.float32)
@@ -86,7 +86,7 @@ def _nudged(mesh: Points, scale: float, turn_deg: float, right: float, down: flo
     return transform(matrix, mesh)
 
 
-def _flipped(mesh: Points, mirror: np.ndarray[tuple[int], np.dtype[np.int32]], last: int) -> Points:
+def _flip(mesh: Points, mirror: np.ndarray[tuple[int], np.dtype[np.int32]], last: int) -> Points:
     """The mesh in the mirrored image; ``last``: the image's width - 1. Its own inverse."""
     return mesh[mirror] * np.array([-1, 1, 1], np.float32) + np.array([last, 0, 0], np.float32)
 

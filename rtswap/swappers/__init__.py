@@ -6,7 +6,7 @@ from __future__ import annotations
 from functools import cache
 
 from rtswap.core.parts import SwapperSpec
-from rtswap.core.plugins import built_in, plugin, plugin_names
+from rtswap.core.plugins import built_in, plugin
 from rtswap.swappers.onnx import imported_swappers
 
 GROUP = "rtswap.swappers"
@@ -17,11 +17,6 @@ GROUP = "rtswap.swappers"
 def built_in_swappers() -> tuple[SwapperSpec, ...]:
     """The swappers that come with rtswap."""
     return tuple(built_in("rtswap.swappers", SwapperSpec))
-
-
-def swapper_names() -> tuple[str, ...]:
-    """Every name that ``--swapper`` accepts, without aliases."""
-    return tuple(spec.name for spec in (*built_in_swappers(), *imported_swappers())) + plugin_names(GROUP)
 
 
 def swapper_spec(name: str) -> SwapperSpec:

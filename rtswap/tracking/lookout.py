@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import Box, Head, Image, Sighting, Track
-from rtswap.networks.heads import SIDE, HeadModel
+from rtswap.networks.heads import SIDE, HeadModel, only_once
 from rtswap.tracking.association import iou
-from rtswap.tracking.neighbours import BLOCK, LEAST_CHANGE, Neighbours, around
-from rtswap.tracking.neighbours import SIDE as AROUND
+from rtswap.tracking.neighbours import BLOCK, LEAST_CHANGE, Neighbours
+from rtswap.tracking.second_look import SAME_HEAD, SecondLook, mean_scores
 
 AREA = 62_000
 """Pixels of the reduced picture: 320 x 192 of 16:9, 288 x 224 of 4:3."""
@@ -21,13 +21,14 @@ PHOTO_AREA = 4 * AREA
 """For single pictures, in which time does not count."""
 FAINT = 0.3
 """Score from which a head is told."""
+KEEPS = 0.4
+"""Score in either network from which the cover of a lost face stays, while nobody is swapped: a head that nods until
+only its crown is seen scores 0.45 in the other one and 0.16 in the first."""
 CERTAIN = 0.6
 """Score of a head that shows that a picture is clear."""
 UNSURE = 0.2, 0.85
 """Scores between which a head is looked at more closely, in all pixels of the frame: faces of 15 px in 960 score 0.3
 to 0.5 before."""
-CLOSE_UP = 2.5
-"""Side of what is looked at then, in heads."""
 CONFIRMED = 0.87
 """Mean of the two networks' scores then that confirms a head: those faces reach 0.87 to 0.99. Of 197 pictures of one
 person it covers places in 6, as the first network alone did from 0.85 and above 0.45."""
@@ -35,10 +36,16 @@ PHOTO_UNSURE, PHOTO_CONFIRMED = 0.45, 0.9
 """The same in single pictures, of which more pixels are seen anyway: buttons on shirts score less."""
 OWN_SIZE = 0.6
 """Least size of a face's own head, in faces: what is smaller may be a picture that is held before it."""
-MOST_CLOSE_UPS = 3
-"""Heads that are looked at more closely in one frame, where some are new; otherwise one, in turns."""
-SAME_HEAD = 0.3
-"""Intersection over union above which a head is one that was there before."""
+SMALL = 18.0
+"""Size in pixels of the reduced picture below which it tells a head's place but coarsely."""
+AGAIN = 0.03, 0.09
+"""By how much further close looks must be surer than the first: at heads that are hard to see, and at others, since
+fists of somebody who signs reach 0.94 in one of four."""
+MOST_CLOSE_UPS, MOST_AT_FIRST = 3, 9
+"""Heads that are looked at more closely in one frame, where some are new; otherwise one, in turns. And the most in
+the first frame of a scene, in which nobody is known."""
+SHADE_EVERY = 6
+"""Looks, while somebody is swapped, of which one is for heads in shade, too."""
 CHANGE = 0.05
 """Difference of a block that calls for a look, in standard deviations of the picture; ``LEAST_CHANGE`` at least."""
 MOST_SKIPPED = 7
@@ -48,6 +55,10 @@ AROUND_FACE = 0.3
 POPPED_UP = 0.7
 """Difference of a block within the face from the last frame that does, in standard deviations of the picture: a
 picture is held before it, say."""
+CAME, CAME_SHARE, CALM = 0.2, 0.25, 0.5
+"""Difference of a block from the last frame, in standard deviations of the picture, that shows that something came
+there; share of a place in which that is so where somebody may have come; and share of the whole picture up to which
+it is not the camera that moves."""
 ANOTHER_SCENE = 0.6
 """Mean difference of two pictures' blocks, each of mean 0 and deviation 1, that only a cut reaches. Two scenes that
 have nothing in common differ by 1.13."""
@@ -67,7 +78,8 @@ class Sentinel:
     """
 
     def __init__(self, model: HeadModel, beside: HeadModel, *, photos: bool = False) -> None:
-        self._model, self._beside, self._photos = model, beside, photos
+        self._model, self._photos = model, photos
+        self._second = SecondLook(model, beside)
         self._low, self._confirmed = (PHOTO_UNSURE, PHOTO_CONFIRMED) if photos else (UNSURE[0], CONFIRMED)
         self._neighbours = Neighbours(beside)
         self.reset()
@@ -79,6 +91,11 @@ class Sentinel:
         """Blocks of the last frame, and of the last one that was looked at."""
         self._found: Floats = np.zeros((0, 5), np.float32)
         self._skipped = 0
+        self._in_shade: Floats = np.zeros((0, 5), np.float32)
+        self._looks = 0
+        """Since heads in shade were looked for."""
+        self._faint: Floats = np.zeros((0, 5), np.float32)
+        """What looked a little like a head to either network, while nobody was swapped."""
         self._examined: list[Box] = []
         """Where heads are that were looked at more closely, the one whose turn is next first."""
         self._sure = True
@@ -86,6 +103,8 @@ class Sentinel:
         """The last frame, reduced."""
         self._elsewhere: tuple[Head, ...] = ()
         """Who was seen beside followed faces in the whole picture."""
+        self._came: tuple[Head, ...] = ()
+        """What came into a picture in which nobody is swapped, and looks a little like a head."""
         self._neighbours.reset()
 
     def look(self, image: Image, settled: Sequence[Box] = ()) -> Sighting:
@@ -101,67 +120,97 @@ class Sentinel:
         known = [(box / scale / BLOCK).astype(np.float32) for box in settled]
         if cut:
             self._neighbours.reset()
-            self._examined = []
+            self._examined, self._looks = [], SHADE_EVERY
         if cut or self._skipped >= MOST_SKIPPED or self._has_changed(blocks, spread, known, before):
-            flat = int(np.ptp(gray)) <= 1  # one grey value: nobody can be in it
-            self._found = np.zeros((0, 5), np.float32) if flat else self._model.find(picture, UNSURE[0])
-            if not (settled or flat or self._photos):
-                self._ask_beside(picture)
-            self._look_closely(image, scale, settled)
-            self._found = self._found[self._found[:, 4] >= FAINT]
+            self._came, flat = (), int(np.ptp(gray)) <= 1  # one grey value: nobody can be in it
+            self._found = np.zeros((0, 5), np.float32) if flat else self._look_twice(image, picture, scale, settled)
+            if not (flat or settled or self._photos or before is None or before.shape != blocks.shape):
+                self._came = self._newcomers(np.abs(blocks - before), spread, scale)
             self._looked, self._skipped = blocks, 0
             self._sure = flat or bool((self._found[:, 4] >= CERTAIN).any()) or is_clear(gray)
         else:
             self._skipped += 1
         heads = tuple(Head(row[:4] * scale, float(row[4])) for row in self._found)
-        return Sighting(heads, cut, self._sure)
+        faint = [] if settled else [Head(row[:4] * scale, float(row[4])) for row in self._faint if row[4] >= KEEPS]
+        return Sighting(heads, cut, self._sure, faint=tuple(faint))
 
     def look_beside(self, image: Image, tracks: Sequence[Track]) -> tuple[Head, ...]:
         """See ``protocols.Lookout``."""
         if self._picture is None or self._last is None or not tracks:
             self._elsewhere = ()
-            return ()
+            return self._came if self._skipped == 0 else ()
         if self._skipped == 0:
             scale = np.tile(np.divide(image.shape[1::-1], self._picture.shape[1::-1]), 2).astype(np.float32)
             self._elsewhere = self._neighbours.look_everywhere(self._picture, tracks, scale)
-        return (*self._neighbours.look(image, tracks, self._picture, self._last), *self._elsewhere)
+        held = [self._second.held_before(image, track, self._confirmed) for track in tracks]
+        beside = self._neighbours.look(image, tracks, self._picture, self._last)
+        return (*beside, *self._elsewhere, *(head for head in held if head is not None))
 
-    def _ask_beside(self, picture: Image) -> None:
-        """Raise the scores of heads to the mean of both networks', in a whole picture in which nobody is swapped."""
-        others = self._beside.find(picture, FAINT)
-        same = iou(list(self._found[:, :4]), list(others[:, :4])) > SAME_HEAD
-        for row, column in np.argwhere(same):
-            self._found[row, 4] = max(self._found[row, 4], (self._found[row, 4] + others[column, 4]) / 2)
+    def _look_twice(self, image: Image, picture: Image, scale: Floats, settled: Sequence[Box]) -> Floats:
+        """The heads (N, 5) in the reduced ``picture``, those that a second look confirms with its score. Heads in
+        shade must be confirmed once."""
+        found = self._model.find(picture, UNSURE[0])
+        if not (settled or self._photos):
+            others = self._second.others(picture)
+            found[:, 4] = np.maximum(found[:, 4], mean_scores(found, others))
+            self._faint = np.concatenate([found, others])
+        self._looks += 1
+        if not settled or self._looks >= SHADE_EVERY:
+            self._in_shade, self._looks = self._second.in_shade(picture), 0
+        clear = [*found[found[:, 4] >= CERTAIN, :4], *(face / scale for face in settled)]
+        self._in_shade = self._in_shade[~np.array([_is_part(box, clear) for box in self._in_shade[:, :4]], bool)]
+        lit, heads = len(found), np.concatenate([found, self._in_shade])
+        again = self._beyond_first_look(heads[:, :4], clear, settled)
+        closer = self._look_closely(image, heads, scale, lit, settled, again)
+        heads[:, 4] = np.where(closer >= self._confirmed, np.maximum(heads[:, 4], closer), heads[:, 4])
+        self._in_shade[:, 4] = heads[lit:, 4]
+        known = (iou(list(heads[:, :4]), list(self._found[:, :4])) > SAME_HEAD).any(axis=1)
+        least = np.where(known | (np.arange(len(heads)) < lit), FAINT, self._confirmed)
+        return only_once(heads[heads[:, 4] >= least])
 
-    def _look_closely(self, image: Image, scale: Floats, settled: Sequence[Box]) -> None:
-        """Raise the scores of heads that a closer look confirms, of those that are not of ``settled`` faces: new ones
-        first."""
-        boxes = self._found[:, :4] * scale
+    def _newcomers(self, change: Floats, spread: float, scale: Floats) -> tuple[Head, ...]:
+        """Of what looks a little like a head what stands where the picture changed from one frame to the next, while
+        most of it did not. ``change``: of its blocks."""
+        changed = change > max(LEAST_CHANGE, CAME * spread)
+        if changed.mean() > CALM:
+            return ()
+        faint = self._faint[self._faint[:, 4] >= FAINT]
+        came = []
+        for x1, y1, x2, y2 in np.round(faint[:, :4] / BLOCK).astype(int):
+            part = changed[max(y1, 0) : max(y2, y1 + 1), max(x1, 0) : max(x2, x1 + 1)]
+            came.append(part.size > 0 and float(part.mean()) >= CAME_SHARE)
+        return tuple(Head(row[:4] * scale, float(row[4])) for row in faint[np.array(came, bool)])
+
+    def _look_closely(
+        self, image: Image, heads: Floats, scale: Floats, lit: int, settled: Sequence[Box], again: Sequence[float]
+    ) -> Floats:
+        """(N,) scores after a closer look at heads that are not of ``settled`` faces, new ones first; 0 for those
+        that were not looked at. From number ``lit`` on they are in shade. ``again``: as ``SecondLook.closely``'s."""
+        boxes, scores, closer = heads[:, :4] * scale, heads[:, 4], np.zeros(len(heads), np.float32)
         unsure = [
             row
-            for row, score in enumerate(self._found[:, 4])
+            for row, score in enumerate(scores)
             if self._low <= score < UNSURE[1] and not any(_may_be_of(boxes[row], face) for face in settled)
         ]
         same = iou([boxes[row] for row in unsure], self._examined) > SAME_HEAD
         turns = {row: int(known.argmax()) if known.any() else -1 for row, known in zip(unsure, same, strict=True)}
-        queue = sorted(turns, key=lambda row: turns[row])
-        count = MOST_CLOSE_UPS if -1 in turns.values() else 1
+        queue = sorted(turns, key=lambda row: (turns[row], -scores[row]))
+        count = MOST_AT_FIRST if not self._examined else MOST_CLOSE_UPS if -1 in turns.values() else 1
         for row in queue[:count]:
-            score = self._closer_score(image, boxes[row])
-            if score >= self._confirmed:
-                self._found[row, 4] = max(self._found[row, 4], score)
+            closer[row] = self._second.closely(image, boxes[row], self._confirmed, shade=row >= lit, again=again[row])
         waiting = [row for row in queue[count:] if turns[row] >= 0]
         self._examined = [boxes[row] for row in (*waiting, *queue[:count])]
+        return closer
 
-    def _closer_score(self, image: Image, box: Box) -> float:
-        """Mean of both networks' scores of a head, in all pixels of the frame; less if one alone refuses it."""
-        side = CLOSE_UP * float((box[2:] - box[:2]).max())
-        corner = np.asarray((box[:2] + box[2:] - side) / 2, np.float32)
-        square = around(image, corner, np.array([side, side]))
-        if square is None:
-            return 0.0
-        first = _score_in_middle(self._beside, square)
-        return (first + _score_in_middle(self._model, square)) / 2 if first >= 2 * self._confirmed - 1 else 0.0
+    def _beyond_first_look(self, boxes: Floats, clear: Sequence[Box], settled: Sequence[Box]) -> list[float]:
+        """What a head that the first close look does not confirm must reach in further ones: less if it is too small
+        for the reduced picture to place it well, and while nobody is swapped; infinitely much if it may be a part of
+        one of the ``clear`` ones, since beards look like heads. ``boxes`` and ``clear`` in the reduced picture."""
+        nobody = not (settled or self._photos)
+        return [
+            np.inf if _is_part(box, clear) else AGAIN[0] if nobody or box[2] - box[0] < SMALL else AGAIN[1]
+            for box in boxes
+        ]
 
     def _has_changed(self, blocks: Floats, spread: float, known: Sequence[Box], before: Floats | None) -> bool:
         if self._looked is None or before is None or self._looked.shape != blocks.shape:
@@ -179,18 +228,18 @@ class Sentinel:
 
 def _may_be_of(head: Box, face: Box) -> bool:
     """Whether a head can be that of a face: its middle lies in the face, and it is not much smaller."""
+    return _is_in(head, face) and float(head[2] - head[0]) >= OWN_SIZE * float((face[2:] - face[:2]).max())
+
+
+def _is_part(head: Box, clear: Sequence[Box]) -> bool:
+    """Whether a head may be the nose and mouth of a larger one: those of dark skin and beards look like one,
+    equalised."""
+    return any(_is_in(head, one) and not _may_be_of(head, one) for one in clear)
+
+
+def _is_in(head: Box, face: Box) -> bool:
     middle = (head[:2] + head[2:]) / 2
-    inside = bool((middle >= face[:2]).all() and (middle <= face[2:]).all())
-    return inside and float(head[2] - head[0]) >= OWN_SIZE * float((face[2:] - face[:2]).max())
-
-
-def _score_in_middle(model: HeadModel, square: Image) -> float:
-    """Score of a head in the middle of a square of ``CLOSE_UP`` heads, 0 if there is none. Raises EngineError and
-    ModelError."""
-    found = model.find(square, FAINT)
-    off = np.hypot(*((found[:, :2] + found[:, 2:4]) / 2 - AROUND / 2).T) * (CLOSE_UP / AROUND)
-    size = (found[:, 2] - found[:, 0]) * (CLOSE_UP / AROUND)
-    return float(found[(off < 0.5) & (size > 0.5) & (size < 2), 4].max(initial=0))
+    return bool((middle >= face[:2]).all() and (middle <= face[2:]).all())
 
 
 def reduced(image: Image, area: int = AREA) -> Image:

@@ -42,8 +42,10 @@ def read_checkpoint(path: Path, device: str = "cpu", do: str = "Remove it to tra
 
 
 def check_uncompressed(pack: zipfile.ZipFile, path: Path) -> None:
-    """Raise ValueError for a zip file whose content is larger than itself."""
-    if sum(entry.file_size for entry in pack.infolist()) > path.stat().st_size:
+    """Raise ValueError for a zip file whose content is compressed, or larger than itself."""
+    entries = pack.infolist()
+    stored = all(entry.compress_type == zipfile.ZIP_STORED for entry in entries)
+    if not stored or sum(entry.file_size for entry in entries) > path.stat().st_size:
         raise ValueError("compressed data")
 
 
@@ -64,7 +66,13 @@ def load_part(part: Any, state: Any) -> None:
             shape = () if name == "step" else weights[number].shape
             if not isinstance(value, Tensor) or value.shape != shape or not value.is_floating_point():
                 raise ValueError(f"{name} of an optimiser")
-    part.load_state_dict({"state": state["state"], "param_groups": own})
+            if value.layout != torch.strided:
+                raise ValueError(f"{name} of an optimiser is sparse")
+    # Copies: the numbers of a tensor may share their place in memory, where no optimiser can write.
+    kept = {
+        number: {name: value.clone() for name, value in values.items()} for number, values in state["state"].items()
+    }
+    part.load_state_dict({"state": kept, "param_groups": own})
 
 
 def is_plain(number: object, *, whole: bool = False) -> bool:

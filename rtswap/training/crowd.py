@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.errors import UsageError
+from rtswap.core.types import Matrix
 from rtswap.faceset.faceset import Faceset
-from rtswap.networks.recognition import LENGTH
+from rtswap.networks.landmarks import place
+from rtswap.networks.recognition import LENGTH, SIDE
 from rtswap.training.facesets import same_template
 from rtswap.vision.geometry import resizing, transform
 from rtswap.vision.resample import resized
@@ -43,7 +47,7 @@ class Crowd:
         return len(self.pictures)
 
     def part(self, rows: NDArray[np.int64]) -> Crowd:
-        """These faces alone."""
+        """Return only these faces."""
         return Crowd(*(getattr(self, field.name)[rows] for field in fields(self)))
 
     def at(self, side: int) -> Crowd:
@@ -67,6 +71,33 @@ class Crowd:
         """The people to learn from, and every tenth person, kept out for trials."""
         kept = np.isin(self.people, np.unique(self.people)[KEPT_EVERY - 1 :: KEPT_EVERY])
         return self.part(np.flatnonzero(~kept)), self.part(np.flatnonzero(kept))
+
+
+class CrowdSamples(ABC):
+    """Implements ``workers.Numbered``: ``count`` people of a crowd, drawn anew for each batch."""
+
+    def __init__(self, crowd: Crowd, count: int, seed: int) -> None:
+        self._crowd, self._count, self._seed = crowd, count, seed
+
+    def batch(self, number: int) -> tuple[NDArray[Any], ...]:
+        """The parts of ``sample``, stacked."""
+        rng = np.random.default_rng((self._seed, number))
+        rows = rng.choice(len(self._crowd), self._count, replace=self._count > len(self._crowd))
+        parts = zip(*(self.sample(rng, int(row)) for row in rows), strict=True)
+        return tuple(np.stack(part) for part in parts)
+
+    @abstractmethod
+    def sample(self, rng: np.random.Generator, row: int) -> tuple[NDArray[Any], ...]:
+        """What is shown of one face."""
+
+
+def to_recogniser(points: NDArray[np.float32]) -> Matrix:
+    """The matrix (2, 3) from a face with landmarks (468, 3) px to the recogniser's crop. Raises ValueError for
+    landmarks in one place."""
+    matrix = place(points, SIDE)
+    if matrix is None:
+        raise ValueError("degenerate landmarks")
+    return matrix
 
 
 def load_crowd(folders: Sequence[Path], resolution: int) -> tuple[Crowd, str]:

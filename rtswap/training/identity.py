@@ -1,4 +1,4 @@
-"""Whose face a picture shows, by the recogniser that every user has: watches trainings of one-shot systems, and
+"""Identify the face in a picture with the recogniser that every user has: watches trainings of one-shot systems, and
 measures them."""
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Recogniser(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.network = shipped()
+        self.network = load_shipped()
         self.register_buffer("skin", torch.from_numpy(SKIN).view(1, 3, 1, 1), persistent=False)
 
     def train(self, mode: bool = True) -> Recogniser:
@@ -51,7 +51,7 @@ class Recogniser(nn.Module):
 
     def forward(self, pictures: Tensor, matrices: Tensor) -> Tensor:
         """``matrices`` (N, 2, 3): each picture -> its crop, as ``networks.landmarks.place`` gives them."""
-        return self.embed(sampled(pictures.float(), matrices, SIZE))
+        return self.embed(sample(pictures.float(), matrices, SIZE))
 
     def embed(self, crops: Tensor) -> Tensor:
         """Embeddings of crops (N, 3, 96, 96), -1..1."""
@@ -63,7 +63,7 @@ class Recogniser(nn.Module):
 
 
 class IdentityLoss(nn.Module):
-    """How unlike somebody the faces of pictures are, by a recogniser that cannot be fooled by one pattern.
+    """The distance of faces in pictures from a person, by a recogniser that cannot be fooled by one pattern.
 
     A small network takes many pictures for a given person that no eye does: a generator that learns from one fixed
     view of it paints them. So each face is seen anew at each step: placed, toned, greyed, blurred and with noise at
@@ -130,7 +130,7 @@ class View(NamedTuple):
 
     def of(self, pictures: Tensor) -> Tensor:
         """Crops (N, 3, 96, 96), 0..255, of pictures (N, 3, R, R), -1..1."""
-        crops = ((sampled(pictures.float(), self.matrices, SIZE) + 1) / 2).clamp(1e-3, 1)
+        crops = ((sample(pictures.float(), self.matrices, SIZE) + 1) / 2).clamp(1e-3, 1)
         crops = (crops**self.curves * self.gains).lerp(crops.mean(1, keepdim=True), self.greys)
         crops = crops.lerp(smooth(crops, 4 * round(BLUR_PX) + 1, BLUR_PX, padded=True).float(), self.blurs)
         return crops * 255 + self.noise
@@ -142,7 +142,7 @@ class Perception(nn.Module):
     def __init__(self, template: str, side: int) -> None:
         """For faces of ``side`` px that are placed by ``template``."""
         super().__init__()
-        self.network = shipped()
+        self.network = load_shipped()
         matrix = place_upright(TEMPLATES[template] * side, SIZE, margin=MARGIN, middle=SIZE / 2)
         assert matrix is not None
         corner, length = -matrix[:, 2] / matrix[0, 0], SIZE / matrix[0, 0]
@@ -191,7 +191,7 @@ def features_apart(made: Sequence[Tensor], wanted: Sequence[Tensor], weights: Se
     return total
 
 
-def shipped() -> RecognitionNetwork:
+def load_shipped() -> RecognitionNetwork:
     """``assets/recognition.onnx``, which does not learn."""
     path = Path(str(resources.files("rtswap").joinpath("assets/recognition.onnx")))
     return load_weights(path, Deployed(RecognitionNetwork())).network.eval().requires_grad_(False)
@@ -210,7 +210,7 @@ def coarsely_changed(made: Tensor, given: Tensor) -> Tensor:
     return given + functional.interpolate(change, scale_factor=float(cell), mode="bilinear")
 
 
-def sampled(pictures: Tensor, matrices: Tensor, size: int) -> Tensor:
+def sample(pictures: Tensor, matrices: Tensor, size: int) -> Tensor:
     """(N, C, size, size) of ``pictures`` (N, C, R, R) under ``matrices`` (N, 2, 3), pixels to pixels."""
     side = pictures.shape[-1]
     line = torch.arange(size, dtype=torch.float32, device=matrices.device)

@@ -29,6 +29,20 @@ class Residual(nn.Module):
         return torch.relu(x + self.second(self.first(x)))
 
 
+class LeakyResidual(nn.Module):
+    """(N, C, H, W) -> the same: two convolutions beside the input, without normalisation."""
+
+    def __init__(self, channels: int, slope: float = 0.2) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, 1, 1)
+        self.second = nn.Conv2d(channels, channels, 3, 1, 1)
+        self._slope = slope
+
+    def forward(self, x: Tensor) -> Tensor:
+        inner = nn.functional.leaky_relu(self.first(x), self._slope)
+        return nn.functional.leaky_relu(x + self.second(inner), self._slope)
+
+
 def to_input(crops: Tensor) -> Tensor:
     """(N, S, S, 3) uint8 -> (N, 3, S, S) float32 -1..1."""
     return crops.permute(0, 3, 1, 2).to(torch.float32) * (2 / 255) - 1

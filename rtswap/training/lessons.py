@@ -50,7 +50,7 @@ class Lessons(NamedTuple):
 
 
 @contextmanager
-def numbered_triplets(
+def open_triplets(
     crowd: Crowd, folder: Path, side: int, batch: int, *, seed: int, workers: int = 0
 ) -> Iterator[Callable[[int], tuple[Triplets, np.random.Generator]]]:
     """Batches by number, as ``workers.Numbered``'s, of the triplets that have been made by then: half of each has a
@@ -64,8 +64,8 @@ def numbered_triplets(
         yield drawn
 
 
-def turned_alike(rows: Triplets) -> Triplets:
-    """Of each ``DRAWN`` rows the one whose faces are turned most alike, by where the nose stands between the eyes."""
+def turned_most_alike(rows: Triplets) -> Triplets:
+    """Choose the row of each ``DRAWN`` whose faces are turned most alike, by the nose's place between the eyes."""
 
     def turn(points: NDArray[np.float32]) -> NDArray[np.float32]:
         left, right, nose = (points[:, ring, 0].mean(1) for ring in (LEFT_EYE, RIGHT_EYE, [NOSE_TIP]))
@@ -76,8 +76,8 @@ def turned_alike(rows: Triplets) -> Triplets:
 
 
 def lessons(rows: Triplets, rng: np.random.Generator) -> Lessons:
-    """Of each ``DRAWN`` rows one, placed anew."""
-    rows = turned_alike(rows)
+    """Choose one of each ``DRAWN`` rows and place it at random."""
+    rows = turned_most_alike(rows)
     samples = [_lesson(rows, k, rng) for k in range(len(rows))]
     return Lessons(*(np.stack(part) for part in zip(*samples, strict=True)))
 

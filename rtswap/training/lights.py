@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import Image, Points
+from rtswap.training.pictures import as_jpeg
 from rtswap.vision.geometry import canonical
 from rtswap.vision.raster import rasterize
 
@@ -26,8 +27,7 @@ def badly_lit(image: Image, mesh: Points, rng: np.random.Generator, *, shadows: 
     if rng.random() < 0.2:
         picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(0.4, 1.3))), np.uint8)
     if rng.random() < 0.3:
-        _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(30, 90))])
-        picture = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+        picture = as_jpeg(picture, int(rng.integers(30, 90)))
     return picture
 
 

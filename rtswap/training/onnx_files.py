@@ -37,7 +37,7 @@ Network = TypeVar("Network", bound=nn.Module)
 
 @dataclass(frozen=True)
 class Export:
-    """How a recipe's network becomes the file that ships."""
+    """Describes how a recipe's network is exported to the file that ships."""
 
     recipe: str
     network: Callable[[], nn.Module]
@@ -72,7 +72,7 @@ def _picture_axes(export: Export) -> Axes:
 
 
 def difference(export: Export, model: onnx.ModelProto, deployed: nn.Module, count: int = 4) -> float:
-    """Between ONNX Runtime's answers and torch's, on ``count`` samples of noise."""
+    """Return the difference between ONNX Runtime's and torch's outputs on ``count`` samples of noise."""
     rng = np.random.default_rng(0)
     given = {name: rng.integers(0, 256, (count, *shape), np.uint8) for name, shape in export.inputs.items()}
     with torch.no_grad():
@@ -84,7 +84,7 @@ def difference(export: Export, model: onnx.ModelProto, deployed: nn.Module, coun
 def export_checkpoint(export: Export) -> None:
     """``python -m training.NAME.export``: check the averaged network of a checkpoint against torch and write it."""
     args = export_parser(export.recipe).parse_args()
-    network = averaged(export.network(), args.checkpoint)
+    network = load_averaged(export.network(), args.checkpoint)
     deployed = export.deployed(network).eval()
     model = to_onnx(export, deployed)
     off = difference(export, model, deployed)
@@ -103,7 +103,7 @@ def export_parser(recipe: str, to: str = "file") -> argparse.ArgumentParser:
     return parser
 
 
-def averaged(network: Network, checkpoint: Path) -> Network:
+def load_averaged(network: Network, checkpoint: Path) -> Network:
     """``network`` with the averaged weights of a checkpoint, ready to be used."""
     network.load_state_dict(read_checkpoint(checkpoint)["shadow"])
     return network.eval()
@@ -192,7 +192,7 @@ def load_weights(path: Path, deployed: Network) -> Network:
     found = {name: values for name, values in stored.items() if name in own}
     for node in graph.node:
         if node.op_type == "Conv" and node.input[1] in stored and node.input[1] not in own:
-            found |= _unfolded(deployed, _module_of(node.name), [stored[name] for name in node.input[1:]])
+            found |= _unfold(deployed, _module_of(node.name), [stored[name] for name in node.input[1:]])
     wanted = {name for name in own if not name.endswith("num_batches_tracked")}
     if wanted != found.keys():
         raise ValueError(f"{path} holds another network: {sorted(wanted ^ found.keys())[:4]} are not in both")
@@ -251,8 +251,8 @@ def _module_of(node: str) -> str:
     return ".".join(path)
 
 
-def _unfolded(deployed: nn.Module, conv: str, folded: list[Tensor]) -> dict[str, Tensor]:
-    """A folded weight and bias as those of the convolution ``conv`` and of the normalisation after it."""
+def _unfold(deployed: nn.Module, conv: str, folded: list[Tensor]) -> dict[str, Tensor]:
+    """Split a folded weight and bias into those of the convolution ``conv`` and of the normalisation after it."""
     parent, _, index = conv.rpartition(".")
     norm = f"{parent}.{int(index) + 1}"
     layer = dict(deployed.named_modules()).get(norm)

@@ -66,13 +66,19 @@ class PairRecipe(Recipe):
     def draws(self) -> tuple[Draw, Draw]:
         """How samples of the source and of the target are drawn."""
 
+    def deployed(self, network: nn.Module) -> nn.Module:
+        """Return ``network`` as it is in a DFM file."""
+        from rtswap.training.dfm import Deployed
+
+        return Deployed(network)
+
     def batches(self, seed: int) -> AbstractContextManager[Iterator[list[Tensor]]]:
         """From batch ``seed`` on: the number of the step."""
         args = self.args
         return in_order(Pairs(*self.draws(), args.batch, args.seed), self.device, seed, args.workers)
 
     def faces(self, batch: Sequence[Tensor], *, warped: bool = True) -> tuple[Faces, Faces]:
-        """The source's and the target's of a batch."""
+        """Return the source's and the target's faces of a batch."""
         parts = [_numbers(part) for part in batch]
         if not warped:
             parts[0], parts[4] = parts[1], parts[5]

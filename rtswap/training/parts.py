@@ -43,7 +43,7 @@ def with_parts_of(source: Person, target: Person, names: Sequence[str], seed: in
         off = np.square(ours - theirs[row]).sum(1)
         other = int(rng.choice(np.argsort(off, kind="stable")[:NEAREST]))
         for name in names:
-            pictures[row] = _moved(
+            pictures[row] = _move(
                 PARTS[name], source.pictures[other], source.points[other], pictures[row], target.points[row]
             )
     return replace(target, pictures=pictures)
@@ -57,7 +57,7 @@ def _looks(person: Person) -> NDArray[np.float32]:
     return np.hstack([flat, YAW_WEIGHT * person.yaws[:, None]]).astype(np.float32)
 
 
-def _moved(part: Part, from_picture: Image, from_points: Points, picture: Image, points: Points) -> Image:
+def _move(part: Part, from_picture: Image, from_points: Points, picture: Image, points: Points) -> Image:
     """``picture`` with a part of the other picture, whose colours meet the picture's along its edge."""
     side = picture.shape[0]
     rows = [index for group in part.groups for index in group]

@@ -43,13 +43,13 @@ class Person:
         return len(self.pictures)
 
     def part(self, rows: NDArray[np.int64]) -> Person:
-        """These faces alone."""
+        """Return only these faces."""
         points = None if self.points is None else self.points[rows]
         return Person(self.pictures[rows], self.masks[rows], self.features[rows], self.yaws[rows], points)
 
     @classmethod
-    def joined(cls, *people: Person) -> Person:
-        """All their faces, as if of one person, without landmarks."""
+    def join(cls, *people: Person) -> Person:
+        """Join the faces of several people as if they were one, without landmarks."""
         parts = zip(*((one.pictures, one.masks, one.features, one.yaws) for one in people), strict=True)
         return cls(*map(np.concatenate, parts))
 
@@ -99,7 +99,7 @@ class Draw:
         mask, features = looked_up(person.masks[row], straight), looked_up(person.features[row], straight)
         if self.colours_of is not None and rng.random() < self.coloured:
             other = int(rng.integers(len(self.colours_of)))
-            given, shown = recoloured([given, shown], shown, mask, self.colours_of, other)
+            given, shown = recolour([given, shown], shown, mask, self.colours_of, other)
         if self.moving and rng.random() < self.moving:
             kernel = motion(rng, self.side)
             given, shown = (np.asarray(cv2.filter2D(picture, -1, kernel), np.uint8) for picture in (given, shown))
@@ -127,7 +127,7 @@ def motion(rng: np.random.Generator, side: int) -> NDArray[np.float32]:
     return np.asarray(kernel / np.float32(kernel.sum()), np.float32)
 
 
-def recoloured(pictures: list[Image], face: Image, mask: Mask, other: Person, row: int) -> list[Image]:
+def recolour(pictures: list[Image], face: Image, mask: Mask, other: Person, row: int) -> list[Image]:
     """``pictures`` with the colours of another person's face: Reinhard's transfer between both faces' skin."""
 
     def colors(picture: Image, seen: Map | Mask) -> Colors:

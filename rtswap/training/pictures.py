@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from rtswap.core.files import replacing, write_atomic
+from rtswap.core.files import write_atomic
 from rtswap.core.types import Image
+from rtswap.drawing.chart import Chart, Curve, draw_charts
+from rtswap.drawing.sheet import draw_pictures
+from rtswap.drawing.strokes import BLUE
+from rtswap.vision.resample import resized
 
 SHOWN_PX = 128
 """Least width of a picture on a sheet."""
@@ -23,41 +27,34 @@ def read_picture(path: Path) -> Image:
     return np.asarray(image, np.uint8)
 
 
-def sheet(tiles: Iterable[Image], columns: int, *, gap: int = 0, zoom: float = 1.0) -> Image:
-    """Tiles of one size side by side, ``columns`` of them, a white ``gap`` in pixels after each."""
-    row = [cv2.copyMakeBorder(tile, 0, 0, 0, gap, cv2.BORDER_CONSTANT, value=(255, 255, 255)) for tile in tiles]
-    row += [np.zeros_like(row[0])] * (-len(row) % columns)
-    whole = np.vstack([np.hstack(row[i : i + columns]) for i in range(0, len(row), columns)])
-    how = cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(whole, None, fx=zoom, fy=zoom, interpolation=how), np.uint8)
+def as_jpeg(picture: Image, quality: int) -> Image:
+    """What JPEG of this quality, 0 to 100, leaves of a picture (H, W, 3) or (H, W)."""
+    data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_UNCHANGED), np.uint8)
 
 
 def write_sheet(path: Path, columns: Sequence[Sequence[Image]], *, beside: int = 1) -> None:
     """A sheet of ``columns`` of pictures of one size, ``beside`` rows next to each other; small pictures are enlarged
     to ``SHOWN_PX``."""
-    tiles = [tile for row in zip(*columns, strict=True) for tile in row]
-    picture = sheet(tiles, beside * len(columns), zoom=max(1.0, SHOWN_PX / tiles[0].shape[1]))
-    write_atomic(path, cv2.imencode(".png", picture)[1].tobytes())
+    side = max(SHOWN_PX, columns[0][0].shape[0])
+    tiles = (resized(tile, (side, side), cv2.INTER_CUBIC) for row in zip(*columns, strict=True) for tile in row)
+    write_png(path, draw_pictures(tiles, columns=beside * len(columns)))
 
 
 def curves(history: list[dict[str, float]], path: Path) -> None:
     """A PNG with one plot per recorded name over the minutes."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
     names = sorted({name for row in history for name in row} - {"minutes", "step"})
-    rows = max(1, (len(names) + 2) // 3)
-    figure, axes = pyplot.subplots(rows, 3, figsize=(13, 2.6 * rows))
-    for axis, name in zip(np.ravel(axes), names, strict=False):
-        points = [(row["minutes"], row[name]) for row in history if name in row]
-        axis.plot(*zip(*points, strict=True))
-        axis.set_title(name)
-        if all(value > 0 for _, value in points):
-            axis.set_yscale("log")
-        axis.grid(True, alpha=0.3)
-    figure.tight_layout()
-    with replacing(path) as file:
-        figure.savefig(file, dpi=70, format="png")
-    pyplot.close(figure)
+    charts = [_chart(name, [(row["minutes"], row[name]) for row in history if name in row]) for name in names]
+    rows = [charts[first : first + 3] for first in range(0, len(charts), 3)]
+    if rows:
+        write_png(path, draw_charts("Training", "over minutes", rows, (420, 190)))
+
+
+def _chart(name: str, points: list[tuple[float, float]]) -> Chart:
+    minutes, values = np.asarray(points, np.float32).T
+    return Chart(name, [Curve("", values, BLUE)], minutes, logarithmic=bool((values > 0).all()))
+
+
+def write_png(path: Path, picture: Image) -> None:
+    """Write a picture, complete or not at all."""
+    write_atomic(path, cv2.imencode(".png", picture)[1].tobytes())

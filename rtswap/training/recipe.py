@@ -28,7 +28,7 @@ SETTLING = 8
 
 @dataclass(frozen=True)
 class Moment:
-    """Where a training is when it takes a step."""
+    """The state of a training at one step."""
 
     step: int
     share: float
@@ -60,6 +60,8 @@ class Recipe(ABC):
     """Whether convolutions are computed in bfloat16 on CUDA; on a CPU they are with ``--half`` alone."""
     weights: ClassVar[dict[str, float]]
     """Of the loss terms in the sum that is minimised."""
+    deployed_as: ClassVar[type[nn.Module]]
+    """What wraps the network where it is exported."""
 
     def __init__(self, network: nn.Module, args: argparse.Namespace) -> None:
         self.args, self.device, self.rate, self.half = args, args.device, args.rate, args.half
@@ -111,12 +113,12 @@ class Recipe(ABC):
 
     @property
     def networks(self) -> dict[str, nn.Module]:
-        """All that learns, and the mean of ``network``."""
+        """All networks that learn, and the mean of ``network``."""
         return {"network": self.network, "shadow": self.shadow, **self._critics}
 
     @property
     def parts(self) -> dict[str, Any]:
-        """All that a checkpoint holds, by name."""
+        """Everything that a checkpoint holds, by name."""
         parts = {**self.networks, "optimiser": self.optimiser}
         return parts if self.critic_optimiser is None else {**parts, "critic_optimiser": self.critic_optimiser}
 
@@ -135,7 +137,7 @@ class Recipe(ABC):
         return critic
 
     def set_rate(self, rate: float) -> None:
-        """The learning rate, of the critic, too."""
+        """Set the learning rate, also the critic's."""
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         for group in self.critic_optimiser.param_groups if self.critic_optimiser is not None else ():
@@ -153,7 +155,7 @@ class Recipe(ABC):
 
     def deployed(self, network: nn.Module) -> nn.Module:
         """``network`` as it is exported."""
-        raise NotImplementedError
+        return self.deployed_as(network)
 
     def inputs(self, batch: Any) -> tuple[Tensor, ...]:
         """The network's inputs in a batch."""
@@ -182,7 +184,7 @@ class Recipe(ABC):
         """Learn from one batch; returns the loss terms."""
         self.set_rate(moment.rate)
         terms = self.losses(next(batches))
-        descend(weighted(terms, self.weights), self.network, self.optimiser, self.most_norm)
+        descend(weigh(terms, self.weights), self.network, self.optimiser, self.most_norm)
         return terms
 
     def autocast(self) -> torch.autocast:
@@ -208,12 +210,12 @@ class Recipe(ABC):
         """Figures of ``shadow`` on people kept out of training; a picture for a person goes to ``picture``."""
 
     def status(self) -> str:
-        """A line's end after losses and speed in a report."""
+        """Return text for the end of a report's line, after losses and speed."""
         return ""
 
 
-def weighted(terms: Terms, weights: dict[str, float]) -> Tensor:
-    """The sum that is minimised."""
+def weigh(terms: Terms, weights: dict[str, float]) -> Tensor:
+    """Return the weighted sum of ``terms``, which is minimised."""
     return torch.stack([weights[name] * value for name, value in terms.items()]).sum()
 
 

@@ -100,13 +100,13 @@ class Scene:
 
 
 class People(Protocol):
-    """Those whose faces are swapped, by number."""
+    """The people whose faces are swapped, by number."""
 
     def __len__(self) -> int: ...
 
     @property
     def sources(self) -> Sequence[int]:
-        """Who has a picture that can be a source."""
+        """The numbers of the people with a picture that can be a source."""
 
     def view(self, person: int, rng: np.random.Generator, *, source: bool) -> Face:
         """A picture of the person, as a photo or as a target."""
@@ -150,14 +150,14 @@ class SceneMaker:
         self._rng = np.random.default_rng(seed)
 
     def scenes(self) -> Iterator[Scene]:
-        """Group after group."""
+        """Yield the scenes, one group of people after another."""
         while True:
             yield from self._of_group()
 
     def _of_group(self) -> Iterator[Scene]:
         rng, plan, people = self._rng, self._plan, self._people
         group = [int(one) for one in rng.permutation(people.sources)[:GROUP]]
-        plain = [self._bound(people.view(person, rng, source=True)) for person in group] if plan.plain else []
+        plain = [self._bind(people.view(person, rng, source=True)) for person in group] if plan.plain else []
         for number, person in enumerate(group):
             photo = self._photo(person, plain[number] if plain else None)
             for _ in range(plan.same):
@@ -168,7 +168,7 @@ class SceneMaker:
                 source = plain[number] if plain and turn % 2 else photo
                 yield self._scene(CROSS, person, int(rng.integers(len(people))), source)
 
-    def _bound(self, face: Face) -> Bound:
+    def _bind(self, face: Face) -> Bound:
         found = replace(face, mesh=as_found(face.mesh, self._rng))
         return Bound(found, bind(found))
 
@@ -181,10 +181,10 @@ class SceneMaker:
         else:
             face = people.view(person, rng, source=True)
         if turn:
-            face = mirrored(face)
+            face = mirror(face)
         if rng.random() < plan.badly_lit:
             face = replace(face, image=badly_lit(face.image, face.mesh, rng))
-        return self._bound(people.spoil(face, rng))
+        return self._bind(people.spoil(face, rng))
 
     def _scene(self, kind: int, person: int, goal: int, source: Bound, other: Bound | None = None) -> Scene:
         rng, people = self._rng, self._people
@@ -224,8 +224,8 @@ def put_on(source: Bound, target: Face) -> Face:
     return replace(target, image=swap.shown(target), mesh=shown)
 
 
-def mirrored(face: Face) -> Face:
-    """The other way round."""
+def mirror(face: Face) -> Face:
+    """Mirror a face."""
     flipped = face.mesh[canonical().mirror].copy()
     flipped[:, 0] = face.image.shape[1] - 1 - flipped[:, 0]
     image, visible = (np.ascontiguousarray(one[:, ::-1]) for one in (face.image, face.visible))

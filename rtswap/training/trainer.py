@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from rtswap.core.errors import ModelError, OutputError, UsageError, reason
 from rtswap.core.files import replacing, write_atomic
+from rtswap.core.text import printable
 from rtswap.training.checkpoint import DAMAGED, is_plain, read_checkpoint
 from rtswap.training.pictures import curves
 from rtswap.training.processes import broadcast
@@ -42,7 +43,7 @@ class Listener:
     """Prints the events of a training at once, a line each. Subclasses show them in other ways."""
 
     def event(self, line: str) -> None:
-        """Something unusual."""
+        """Report something unusual."""
         print(line, flush=True)
 
     def step(self, number: int, seconds: float, of_s: float) -> None:
@@ -60,7 +61,7 @@ class Listener:
 
 @dataclass
 class Progress:
-    """How far a training is, over all its runs."""
+    """The progress of a training over all its runs."""
 
     step: int = 0
     seconds: float = 0.0
@@ -70,7 +71,7 @@ class Progress:
 
     @classmethod
     def of(cls, kept: dict[str, Any]) -> Progress:
-        """As a checkpoint has it. Raises ValueError or TypeError for anything else."""
+        """Read it from a checkpoint. Raises ValueError or TypeError for anything else."""
         found = cls(**kept)
         counts = is_plain(found.step, whole=True) and is_plain(found.setbacks, whole=True) and is_plain(found.seconds)
         if not counts or not isinstance(found.history, list) or not all(map(_is_row, found.history)):
@@ -95,7 +96,7 @@ class Means:
             self._counts[name] = self._counts.get(name, 0) + 1
 
     def now(self) -> dict[str, float]:
-        """Of everything since ``clear``. Waits for the device."""
+        """Return the means since ``clear``. Waits for the device."""
         return {name: float(value) / self._counts[name] for name, value in self._sums.items()}
 
     def clear(self) -> None:
@@ -146,7 +147,7 @@ class Trainer:
         self._try_out()
 
     def save(self) -> None:
-        """Write the checkpoint: all of the file or nothing."""
+        """Write the checkpoint atomically."""
         if self._rank == 0:
             state = {name: part.state_dict() for name, part in self.recipe.parts.items()}
             random = {"cpu": torch.get_rng_state()}
@@ -163,7 +164,7 @@ class Trainer:
     def load(self) -> None:
         """Go on from the checkpoint. Raises UsageError for one of another recipe, ModelError for a damaged one."""
         state, name = read_checkpoint(self._path, self.recipe.device), self.recipe.name
-        whose = str(state.get("recipe", "another recipe"))[:40]
+        whose = printable(str(state.get("recipe", "another recipe"))[:40])
         try:
             if whose != name:
                 raise ValueError(whose)
@@ -296,8 +297,10 @@ class Trainer:
 
 
 def _is_row(row: Any) -> bool:
-    numbers = isinstance(row, dict) and all(type(value) in (int, float) for value in row.values())
-    return numbers and {"minutes", "step"} <= row.keys()
+    if not isinstance(row, dict) or not {"minutes", "step"} <= row.keys():
+        return False
+    whole = all(type(value) is float or (type(value) is int and abs(value) < 1e15) for value in row.values())
+    return whole and all(type(name) is str and len(name) < 100 for name in row)
 
 
 def budget_s(minutes: float, until: float | None, seconds: float) -> float:

@@ -71,7 +71,7 @@ class Triplets:
         return len(self.source)
 
     def part(self, rows: NDArray[np.int64] | slice) -> Triplets:
-        """These rows alone."""
+        """Return only these rows."""
         return Triplets(**{name: getattr(self, name)[rows] for name in FIELDS})
 
 

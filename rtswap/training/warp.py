@@ -54,15 +54,15 @@ def draw_maps(rng: np.random.Generator, variation: Variation, stored: int, side:
     linear = np.array([[flip * cos, -flip * sin], [sin, cos]]) * (stored / side)
     middle, goal = (side - 1) / 2, (stored - 1) / 2
     offset = goal - linear @ (middle + shift)
-    return _placed(warped, linear, offset), _placed(straight, linear, offset)
+    return _place(warped, linear, offset), _place(straight, linear, offset)
 
 
-def _placed(where: Map, linear: NDArray[np.float64], offset: NDArray[np.float64]) -> Map:
+def _place(where: Map, linear: NDArray[np.float64], offset: NDArray[np.float64]) -> Map:
     return where @ linear.T.astype(np.float32) + offset.astype(np.float32)
 
 
 def grid(side: int) -> Map:
-    """(side, side, 2): each pixel's own x y."""
+    """Return the identity map (side, side, 2): each pixel's own x y."""
     along = np.arange(side, dtype=np.float32)
     return np.stack(np.meshgrid(along, along), 2)
 

@@ -128,7 +128,7 @@ class Caller:
         change = speech + left * directions[3] + right * directions[4]
         back = np.linalg.inv(to_canonical[:, :3])
         own = (frontal + change - to_canonical[:, 3]) @ back.T
-        return self._turned(own.astype(np.float32), motion)
+        return self._turn(own.astype(np.float32), motion)
 
     def render(self, motion: Motion) -> Image:
         """The person in the room, (H, W, 3)."""
@@ -154,7 +154,7 @@ class Caller:
         self._open_mouth(picture, motion, mesh)
         return picture
 
-    def _turned(self, points: Points, motion: Motion) -> Points:
+    def _turn(self, points: Points, motion: Motion) -> Points:
         """Points (..., 3) of the head at rest, where they are."""
         shift = np.array([*motion.shift, 0], np.float32) * self.face_px
         return np.asarray((points - self._pivot) @ rotation(motion).T + self._pivot + shift, np.float32)
@@ -167,7 +167,7 @@ class Caller:
             (y - self._chin + 0.15 * self._height) / (0.3 * self._height)
         )
         held = ((1 - below) * (1 - beside))[..., None]
-        head = self._turned(np.concatenate([at, np.full_like(at[..., :1], self._pivot[2])], -1), motion)[..., :2] - at
+        head = self._turn(np.concatenate([at, np.full_like(at[..., :1], self._pivot[2])], -1), motion)[..., :2] - at
         body = np.array(motion.shift, np.float32) * np.float32(0.25 * self.face_px)
         return np.asarray(held * head + (1 - held) * body, np.float32)
 

@@ -48,8 +48,8 @@ class ColourConverter:
         self._hlg = space.transfer == spaces.HLG
         self._differences = _differences(space, bits)
         decode = _signals_of_codes(space, bits) if self._differences is None else np.eye(3, 4)
-        decode = _combined(space, decode)
-        shown = _shown(_LIGHT, space.transfer)
+        decode = _combine(space, decode)
+        shown = _encode(_LIGHT, space.transfer)
         self._light: NDArray[np.float32] | None = None
         if has_plain_colours(space) and space.matrix not in (*_CONSTANT_LUMINANCE, *_LMS):
             decode, shown = decode[::-1], _SIGNAL
@@ -68,7 +68,7 @@ class ColourConverter:
         if self._differences is None:
             signal = self._in("signal", cv2.transform, codes, self._decode)
         else:
-            signal = self._rounded(cv2.transform(cv2.LUT(codes, self._differences), self._decode))
+            signal = self._round(cv2.transform(cv2.LUT(codes, self._differences), self._decode))
         if self._light is not None:
             signal = self._roots(self._in_bt709(self._in("light", cv2.LUT, signal, self._light)))
         return np.asarray(cv2.LUT(signal, self._shown), np.uint8)
@@ -77,9 +77,9 @@ class ColourConverter:
         if not self._hlg:
             return self._in("mapped", cv2.transform, light, self._bt709 @ self._rgb)
         scene = self._in("scene", cv2.transform, light, self._rgb)
-        return self._in("mapped", cv2.transform, self._displayed(scene), self._bt709)
+        return self._in("mapped", cv2.transform, self._display(scene), self._bt709)
 
-    def _displayed(self, scene: Any) -> Any:
+    def _display(self, scene: Any) -> Any:
         """Return the display light of HLG's scene light, tone-mapped: the OOTF of BT.2100, table 5."""
         luminance = self._in("luminance", cv2.transform, scene, _LUMINANCE)
         gain = cv2.pow(np.maximum(luminance, 1e-6, out=luminance), _HLG_GAMMA - 1, luminance)
@@ -87,9 +87,9 @@ class ColourConverter:
         return self._in("light", cv2.LUT, self._roots(shown), self._compressed)
 
     def _roots(self, light: Any) -> Any:
-        return self._rounded(cv2.sqrt(np.maximum(light, 0, out=light), light), 65535.0)
+        return self._round(cv2.sqrt(np.maximum(light, 0, out=light), light), 65535.0)
 
-    def _rounded(self, values: Any, scale: float = 1.0) -> Any:
+    def _round(self, values: Any, scale: float = 1.0) -> Any:
         """Scale, round and saturate to 16 bits."""
         return self._in("signal", partial(cv2.multiply, dtype=cv2.CV_16U), values, scale)
 
@@ -134,7 +134,7 @@ def _differences(space: ColourSpace, bits: int) -> NDArray[np.float32] | None:
     return table.astype(np.float32)[:, None]
 
 
-def _combined(space: ColourSpace, scaled: Array) -> Array:
+def _combine(space: ColourSpace, scaled: Array) -> Array:
     """Return the matrix after ``scaled`` that gives R'G'B', L'M'S', or R'Y'B' for constant luminance."""
     matrix = space.matrix
     kr, kb = spaces.luma_weights(matrix, space.primaries)
@@ -183,7 +183,7 @@ def _bt709_of_rgb(space: ColourSpace) -> Array:
     return np.eye(3) if primaries in _LIKE_BT709_PRIMARIES else spaces.to_bt709(primaries)
 
 
-def _shown(light: Array, transfer: int) -> Array:
+def _encode(light: Array, transfer: int) -> Array:
     """Return the signal for linear light: by the curve of the input if it is one of SDR video, else sRGB's; BT.1886
     for tone-mapped light."""
     if transfer in (spaces.PQ, spaces.HLG):

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import Image, Matrix, Points
-from rtswap.vision.geometry import canonical, inverse, scale_of
+from rtswap.vision.geometry import canonical, composed, inverse, scale_of
 from rtswap.vision.resample import resized, warped
 
 FARTHEST = 1e6
@@ -159,11 +159,11 @@ def cut_into(image: Image, matrix: Matrix, out: Image) -> None:
     view, moved = image, matrix
     halvings = min(int(np.log2(max(1.0, 1.0 / max(float(np.hypot(*matrix[:, 0])), _TINY)))), _MOST_HALVINGS)
     if halvings:
-        view, moved = _reduced(image, matrix, size, halvings)
+        view, moved = _reduce(image, matrix, size, halvings)
     cv2.warpAffine(view, moved, (size, size), dst=out, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
-def _reduced(image: Image, matrix: Matrix, size: int, halvings: int) -> tuple[Image, Matrix]:
+def _reduce(image: Image, matrix: Matrix, size: int, halvings: int) -> tuple[Image, Matrix]:
     """The part of ``image`` under the crop, halved ``halvings`` times, and the adapted matrix."""
     factor = 2**halvings
     (a, b, x), (c, d, y) = cv2.invertAffineTransform(matrix).tolist()
@@ -204,6 +204,5 @@ def cut_sharp(photo: Image, matrix: Matrix, size: int) -> Image:
     # part pixel -> photo pixel, by centres
     step = (high - low) / np.array([part.shape[1], part.shape[0]])
     shift = low + step / 2 - 0.5
-    to_photo = np.array([[step[0], 0, shift[0]], [0, step[1], shift[1]], [0, 0, 1]])
-    onto = (np.vstack([matrix, [0, 0, 1]]) @ to_photo)[:2]
-    return warped(part, onto, (size, size), how=cv2.INTER_CUBIC)
+    to_photo = np.array([[step[0], 0, shift[0]], [0, step[1], shift[1]]])
+    return warped(part, composed(matrix, to_photo), (size, size), how=cv2.INTER_CUBIC)

@@ -64,6 +64,17 @@ def transform(matrix: NDArray[np.float32], points: Points) -> Points:
     return np.hstack([moved, points[:, dims:] * scale_of(matrix)]).astype(np.float32)
 
 
+def composed(last: Matrix, first: Matrix) -> Matrix:
+    """The matrix (2, 3) that maps as ``first`` does, then as ``last`` does."""
+    linear, shift = last[:, :2] @ first, last[:, 2:]
+    return np.asarray(np.hstack([linear[:, :2], linear[:, 2:] + shift]))
+
+
+def flipping(width: int) -> Matrix:
+    """The matrix (2, 3) from a picture of ``width`` px to its mirror image."""
+    return np.array([[-1, 0, width - 1], [0, 1, 0]], np.float32)
+
+
 def resizing(times: float) -> Matrix:
     """The matrix (2, 3) from a picture to one ``times`` as large: blocks of pixels keep their centres."""
     return np.array([[times, 0, (times - 1) / 2], [0, times, (times - 1) / 2]], np.float32)

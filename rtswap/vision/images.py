@@ -44,6 +44,7 @@ _REDUCED_JPEG = (
     cv2.IMREAD_REDUCED_COLOR_8,
 )
 _JPEG = b"\xff\xd8\xff"
+_TIFF = b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 _KINDS = "a PNG, JPEG, WebP, TIFF, BMP, GIF, AVIF or HEIC image"
 _FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000")
@@ -73,15 +74,15 @@ def read_image(path: str | Path, *, most_pixels: int = MAX_PIXELS) -> Image:
 
 def decode_photo(data: bytes, name: str) -> Image:
     """Decode a photo that only gives a face, as ``read_photo``. ``name``: for messages. Raises InputError."""
-    return _image_of(Path(name), data, _checked_pixels(Path(name), data), PHOTO_PIXELS)
+    return _image_of(Path(name), data, _count_pixels(Path(name), data), PHOTO_PIXELS)
 
 
 def _image_of(path: Path, data: bytes, pixels: int, most_pixels: int) -> Image:
     """``pixels``: their number by the header. ``path``: for messages. Raises InputError."""
     halvings = next((n for n in range(3) if pixels <= most_pixels * 4**n), 3)
-    image = _decoded(path, data, halvings)
+    known = looks_like_picture(data[:32])
+    image = _decode(path, data, halvings) if known else None  # OpenCV reads more, whose size is not checked above
     if image is None:
-        known = looks_like_picture(data[:32])
         raise InputError(
             f"cannot decode {path}",
             expected=_KINDS,
@@ -98,11 +99,11 @@ def _kind_of(data: bytes) -> str:
     return "a web page" if text and b"<html" in head.lower() else "text" if text else "another format"
 
 
-def _decoded(path: Path, data: bytes, halvings: int) -> Image | None:
+def _decode(path: Path, data: bytes, halvings: int) -> Image | None:
     """Decode and convert to sRGB; None if that fails."""
     from rtswap.vision import colour_profiles as profiles
 
-    with opened(data) as picture:
+    with open_with_pillow(data) as picture:
         profile = profiles.profile_of(picture) if picture is not None else None
         if picture is None or not (picture.format == "HEIF" or profiles.needs_pillow(profile)):
             space = profiles.stated_space(data) if picture is not None and profile is None else None
@@ -135,7 +136,7 @@ def _by_opencv(path: Path, data: bytes, halvings: int, depth: int) -> NDArray[An
         raise InputError(f"cannot decode {path}", got=str(error.err), do="Save it again as PNG or JPEG.") from None
     if image is None:
         return None
-    return np.asarray(image) if data.startswith(_JPEG) else _halved(np.asarray(image), halvings)
+    return np.asarray(image) if data.startswith(_JPEG) else _halve(np.asarray(image), halvings)
 
 
 def _by_pillow(data: bytes, picture: Pillow.Image, halvings: int) -> Image | None:
@@ -158,7 +159,7 @@ def _by_pillow(data: bytes, picture: Pillow.Image, halvings: int) -> Image | Non
     return image if space is None else profiles.from_stated_space(image, space)
 
 
-def _halved(image: NDArray[Any], halvings: int) -> NDArray[Any]:
+def _halve(image: NDArray[Any], halvings: int) -> NDArray[Any]:
     if not halvings:
         return image
     size = (max(1, image.shape[1] >> halvings), max(1, image.shape[0] >> halvings))
@@ -172,7 +173,7 @@ def read_photo(path: str | Path) -> Image:
 
 def looks_like_picture(head: bytes) -> bool:
     """True if a file that begins with ``head`` (at least 12 bytes) has a known image format."""
-    if head.startswith((b"\x89PNG\r\n\x1a\n", _JPEG, b"GIF87a", b"GIF89a", b"BM", b"II*\0", b"MM\0*")):
+    if head.startswith((b"\x89PNG\r\n\x1a\n", _JPEG, b"GIF87a", b"GIF89a", b"BM", *_TIFF, b"\xff\x4f\xff\x51")):
         return True
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return True
@@ -188,12 +189,12 @@ def read_checked(path: Path) -> tuple[bytes, int]:
     """Return the file's content, and the number of pixels by its header, 0 if the header does not state it. Raises
     InputError, before reading, for anything but a file and for a file that is too large."""
     data = _read_bytes(path)
-    return data, _checked_pixels(path, data)
+    return data, _count_pixels(path, data)
 
 
 def is_transparent(path: Path) -> bool:
     """Whether an image has places that are not opaque."""
-    with opened(path.read_bytes()) as picture:
+    with open_with_pillow(path.read_bytes()) as picture:
         if picture is None or not picture.has_transparency_data:
             return False
         try:
@@ -227,7 +228,7 @@ def _read_bytes(path: Path) -> bytes:
         raise InputError(f"cannot read {path}", got=reason, do="Check the path and its permissions.") from None
 
 
-def _checked_pixels(path: Path, data: bytes) -> int:
+def _count_pixels(path: Path, data: bytes) -> int:
     """Return the number of pixels by the header, 0 if it does not state it. Raises InputError for too many."""
     if not data:
         raise InputError(f"{path} is empty", expected=_KINDS, got="0 bytes", do="Save or download it again.")
@@ -248,7 +249,7 @@ def stated_size(data: bytes) -> tuple[int, int] | None:
     """Size (width, height) in the header, read without decoding the pixels; None if there is none. Raises ValueError
     for an image far above ``MAX_PIXELS``."""
     try:
-        with opened(data) as picture:
+        with open_with_pillow(data) as picture:
             return None if picture is None else picture.size
     except _TooLarge as error:
         raise ValueError(str(error)) from None
@@ -259,7 +260,7 @@ class _TooLarge(Exception):
 
 
 @contextmanager
-def opened(data: bytes) -> Iterator[Pillow.Image | None]:
+def open_with_pillow(data: bytes) -> Iterator[Pillow.Image | None]:
     """Open an image with Pillow, which reads the header; None if it is none. Raises InputError for HEIC if its
     decoder is not installed."""
     from PIL import Image as Pillow  # 50 ms, and only photos need it

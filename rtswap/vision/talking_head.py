@@ -86,12 +86,12 @@ class AnimatedHead:
 
     def mesh(self, motion: Motion) -> Points:
         """Landmarks (468, 3) px in the image that ``render`` returns."""
-        return self._moved(motion)[:468]
+        return self._move(motion)[:468]
 
     def render(self, motion: Motion) -> tuple[Image, NDArray[np.float32]]:
         """Render the head (side, side, 3) and its opacity (side, side, 1)."""
         size = self.side, self.side
-        moved = self._moved(motion)
+        moved = self._move(motion)
         where = rasterize(moved, self._values, self._triangles, size)
         lookup = where[..., :2] * np.float32(self.side)
         for ring in (LEFT_EYE, RIGHT_EYE):
@@ -102,7 +102,7 @@ class AnimatedHead:
         self._darken_mouth(picture, motion)
         return picture, looked_up(self._alpha, lookup)[..., None] * (where[..., 2:] > 0)
 
-    def _moved(self, motion: Motion) -> Points:
+    def _move(self, motion: Motion) -> Points:
         directions = canonical().expression
         to_canonical = similarity(self._mesh, canonical().mesh)
         frontal = transform(to_canonical, self._mesh)

@@ -1,14 +1,15 @@
-"""Who may use the studio: checks of host, origin and token come first; headers keep other sites out.
+"""Access to the studio: checks of host, origin and token come first; headers keep other sites out.
 
 A page of another site that the user visits can send requests here, too. ``Host`` must be a name of this server, which
 ends DNS rebinding; ``Origin`` and ``Sec-Fetch-Site`` must be of the studio's own page, which ends forged requests.
-On any other host than loopback every request needs the token.
+On any other host than loopback every request needs the token. On loopback other users of the machine are refused.
 """
 
 from __future__ import annotations
 
 import hmac
 import ipaddress
+import os
 from collections.abc import Collection
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from rtswap.web.peers import users_at
 from rtswap.web.problems import Problem
 
 COOKIE = "rtswap_token"
@@ -61,6 +63,8 @@ class Access:
             raise Problem(403, "requests of other pages are refused")
         if self.token is not None and not self._knows_token(request):
             raise Problem(401, "the token is missing or wrong; open the link that rtswap studio printed")
+        if self.token is None and _is_of_another_user(request):
+            raise Problem(403, "the studio belongs to another user of this computer; start one of your own")
 
     def _is_own(self, name: str) -> bool:
         if name in self.names:
@@ -103,6 +107,15 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     """Add ``HEADERS`` to an answer before it is sent."""
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
+
+
+def _is_of_another_user(request: web.Request) -> bool:
+    """Whether the system says that somebody but this user, who may have used sudo, and the administrator sent it."""
+    ours, theirs = (request.get_extra_info(name) for name in ("sockname", "peername"))
+    if not ours or not theirs or not hasattr(os, "geteuid"):
+        return False
+    own = {0, os.geteuid(), int(os.environ.get("SUDO_UID") or 0)}
+    return not users_at(theirs[1], ours[1]) <= own
 
 
 def _hostname(host: str) -> str:

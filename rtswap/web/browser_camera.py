@@ -17,6 +17,8 @@ from rtswap.runtime.mailbox import Closed, Mailbox
 
 FPS = 30.0
 FIRST_PICTURE_S = 15.0
+LOST_S = 2.0
+"""A camera that sends nothing for so long is lost, until it sends again."""
 
 
 class BrowserCamera:
@@ -30,10 +32,17 @@ class BrowserCamera:
         self.sound = LiveSound(on_event)
         self.count = 0
         """How many frames have come."""
+        self._newest_at = 0.0
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether no frame has come for ``LOST_S``."""
+        return time.perf_counter() - self._newest_at > LOST_S
 
     def put(self, frame: av.VideoFrame) -> None:
         """Take a new frame."""
         self.count += 1
+        self._newest_at = time.perf_counter()
         with self._lock:
             box = self._box
         if box is not None:

@@ -1,6 +1,6 @@
 """WebRTC with aiortc: a browser's camera in, marked pictures out. Only this file and ``low_delay`` know aiortc.
 
-No STUN server is asked for anything: connections go to addresses of this machine.
+No STUN server is asked for anything, and a studio on the loopback device meets nobody but this machine.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ OLD_SOUND_S = 0.25
 ANSWER_S, CONNECT_S = 10.0, 20.0
 BROKEN = (
     *(ValueError, LookupError, AttributeError, AssertionError, TypeError, OverflowError, OSError),
-    *(InternalError, InvalidAccessError, InvalidStateError),
+    *(InternalError, InvalidAccessError, InvalidStateError, RuntimeError),
 )
-"""What aiortc raises for an offer that is none."""
+"""What aiortc raises for an offer that is none. A codec without its name is a RuntimeError: StopIteration within."""
 
 
 class Connections:
@@ -70,7 +70,7 @@ class Connections:
                 await self._connect(peer, sdp)
         except BROKEN as error:
             await self._drop(peer)
-            raise UsageError("this is no WebRTC offer", got=reason(error)) from None
+            raise UsageError("this is not a WebRTC offer", got=reason(error)) from None
         except BaseException:
             await self._drop(peer)
             raise
@@ -130,7 +130,8 @@ class Connections:
                     camera.put(frame)
         if self._camera is peer:
             self._camera = None
-            self._studio.on_event("the browser's camera is lost; waiting for it")
+            if self._studio.running is not None and self._studio.uses_browser:
+                self._studio.on_event("the browser's camera is lost; waiting for it")
 
     async def _listen(self, peer: RTCPeerConnection, track: MediaStreamTrack) -> None:
         with suppress(MediaStreamError):
@@ -169,7 +170,7 @@ class Pictures(MediaStreamTrack):
     async def recv(self) -> av.VideoFrame:
         """As ``MediaStreamTrack``; waits while no session runs."""
         if self._sent is not None:  # what was taken before is encoded and sent
-            self._viewer.sent(self._sent)
+            self._viewer.note_sent(self._sent)
             self._sent = None
         if self.readyState != "live":
             raise MediaStreamError
@@ -250,7 +251,9 @@ def make_resampler() -> av.AudioResampler:
 
 
 def to_yuv(image: Image) -> av.VideoFrame:
-    """Return a picture as encoders take it. OpenCV takes a quarter of FFmpeg's time."""
+    """Return a picture as encoders take it. OpenCV takes a quarter of FFmpeg's time, a copy as long again: the frame
+    takes OpenCV's memory, at heights of which PyAV drops no rows."""
     height, width = (side & ~1 for side in image.shape[:2])
     planes = cv2.cvtColor(image[:height, :width], cv2.COLOR_BGR2YUV_I420)
-    return av.VideoFrame.from_ndarray(np.asarray(planes, np.uint8), format="yuv420p")
+    make = av.VideoFrame.from_ndarray if height % 4 else av.VideoFrame.from_numpy_buffer
+    return make(np.asarray(planes, np.uint8), format="yuv420p")

@@ -1,4 +1,4 @@
-"""What a session of the studio may take pictures from. A client names a camera, an uploaded clip or an address in
+"""The inputs of a studio's session. A client names a camera, an uploaded clip or an address in
 the network, never a path."""
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Inputs:
         self._folder.cleanup()
 
     def listed(self) -> dict[str, Any]:
-        """The cameras of this machine, what was given at the start, and the uploaded clips, as JSON."""
+        """List the cameras of this machine, the input given at the start, and the uploaded clips, as JSON."""
         cameras = [
             {"index": one.index, "name": one.name, "virtual": one.virtual, "modes": list(one.modes_in_words())[:4]}
             for one in list_cameras()
@@ -87,7 +87,7 @@ class Inputs:
             raise UsageError("no such clip")
         self.clip_path(id).unlink(missing_ok=True)
 
-    def wanted(self, spec: dict[str, Any]) -> Wanted:
+    def check(self, spec: dict[str, Any]) -> Wanted:
         """Check what a client asked for. Raises UsageError."""
         kind, config = spec.get("kind"), self._config.input
         if kind == "browser":

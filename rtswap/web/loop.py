@@ -87,7 +87,7 @@ class Loop:
         """Use other settings from the next frame on; followed people are kept. Takes up to a second in the
         caller's thread. If it raises, nothing has changed. Raises RtswapError."""
         before = self.config
-        if not self._adjusted(config) and (before.swap, before.mask, before.models) != (
+        if not self._adjust(config) and (before.swap, before.mask, before.models) != (
             config.swap,
             config.mask,
             config.models,
@@ -116,7 +116,7 @@ class Loop:
             self._use(self.config, self.cast.ids, self.cast)
 
     def people(self, size: tuple[int, int]) -> list[dict[str, Any]]:
-        """Who is followed: id, box as shares of the picture's ``size`` (width, height), and source."""
+        """The people who are followed: id, box as shares of the picture's ``size`` (width, height), and source."""
         found = []
         for track, source in self.pipeline.people:
             box = [round(float(value) / side, 4) for value, side in zip(track.box, size * 2, strict=True)]
@@ -124,7 +124,7 @@ class Loop:
             found.append({"id": track.id, "box": box, "source": id, "chosen": track.id in self.cast.chosen})
         return found
 
-    def _adjusted(self, config: Config) -> bool:
+    def _adjust(self, config: Config) -> bool:
         """Change expression and strength alone in the swappers as they are. False if something else differs, or they
         cannot change."""
         before, swap = self.config, config.swap
@@ -142,10 +142,10 @@ class Loop:
     def _use(self, config: Config, ids: Sequence[str], cast: Cast | None = None) -> None:
         """Swap with a new program, which keeps what stays the same of the old one."""
         old = self._program
-        same = _bound_by(config) == _bound_by(old.config)
+        same = _settings_of_binding(config) == _settings_of_binding(old.config)
         bound = dict(zip(self._ids, old.swappers, strict=True)) if same else {}
         if not old.on_gpu:
-            bound |= self._bound_aside(config, [id for id in ids if id not in bound])
+            bound |= self._bind_aside(config, [id for id in ids if id not in bound])
         with self.pipeline.lock:  # other swappers look at sources with networks that run in the loop
             program = self._make_program(config, ids, bound, old)
             renderer = program.renderer(live=True)
@@ -154,7 +154,7 @@ class Loop:
             self.pipeline.use(renderer, mapping)
         self._program = program
 
-    def _bound_aside(self, config: Config, ids: Sequence[str]) -> dict[str, Swapper]:
+    def _bind_aside(self, config: Config, ids: Sequence[str]) -> dict[str, Swapper]:
         """Bind these sources while the loop goes on, if their swappers need no network when they run."""
         aside = Program(config, on_event=self._on_event, models=self._spare, sources=())
         if aside.spec is None or aside.spec.networks:
@@ -196,6 +196,6 @@ class Loop:
                 mapping.choose(person, source)
 
 
-def _bound_by(config: Config) -> tuple[Any, ...]:
+def _settings_of_binding(config: Config) -> tuple[Any, ...]:
     """The settings that a swapper is bound with; the others concern only what comes after it."""
     return replace(config.swap, detail="match", blend="alpha"), config.mask.masks, config.models

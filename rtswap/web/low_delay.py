@@ -7,11 +7,13 @@ and leaves it to the browser how long a frame waits to be shown (50 ms here).
 
 from __future__ import annotations
 
+from copy import copy
 from fractions import Fraction
 from typing import Any
 
 import aioice
 import av
+from aioice import ice
 from aiortc import rtcicetransport, rtcrtpreceiver, rtcrtpsender, rtp
 from aiortc.codecs import HEADER_EXTENSIONS, get_encoder, h264, vpx
 from aiortc.codecs.base import Encoder
@@ -185,8 +187,22 @@ def video_or_sound(capacity: int, prefetch: int = 0, is_video: bool = False) -> 
     return WholeFrames(capacity) if is_video else JitterBuffer(capacity, min(prefetch, 1))
 
 
-class WithLoopback(aioice.Connection):
-    """Offers the loopback device, too, which aioice leaves out: a machine without a network has no other."""
+class OnThisMachine(aioice.Connection):
+    """Meets nobody but this machine. It offers the loopback device, too, which aioice leaves out: a machine without a
+    network has no other. Browsers hide their addresses behind names, for which aioice would ask the network around,
+    and a page could name any address: whoever it is is here."""
+
+    async def add_remote_candidate(self, remote_candidate: aioice.Candidate | None) -> None:
+        """As aioice's."""
+        if remote_candidate is not None and not is_here(remote_candidate.host):
+            remote_candidate = copy(remote_candidate)
+            remote_candidate.host = LOOPBACK
+        await super().add_remote_candidate(remote_candidate)
+
+    def request_received(self, message: Any, addr: tuple[str, int], *rest: Any) -> None:
+        """As aioice's; others get no answer."""
+        if is_here(addr[0]):
+            super().request_received(message, addr, *rest)
 
     async def get_component_candidates(
         self, component: int, addresses: list[str], timeout: int = 5
@@ -195,13 +211,18 @@ class WithLoopback(aioice.Connection):
         return await super().get_component_candidates(component, [*addresses, LOOPBACK], timeout)
 
 
+def is_here(host: str) -> bool:
+    """Whether a host is an address of this machine."""
+    return host in (LOOPBACK, "::1", *ice.get_host_addresses(use_ipv4=True, use_ipv6=True))
+
+
 def set_low_delay(*, loopback: bool) -> None:
     """Put these parts in the place of aiortc's, for all connections that are made from now on. ``loopback``: whether
-    they may be made on the loopback device."""
+    they lead to this machine alone."""
     module: Any = rtcrtpsender
     module.get_encoder = fast_encoder
     module = rtcicetransport
-    module.Connection = WithLoopback if loopback else aioice.Connection
+    module.Connection = OnThisMachine if loopback else aioice.Connection
     module = rtcrtpreceiver
     module.JitterBuffer = video_or_sound
     module = rtp

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -33,34 +34,54 @@ class Added:
     words: str
     """Name for people, without secrets."""
     output: Output
+    told: list[BaseException]
+    """Where its failure is noted when it can take no more pictures."""
     path: Path | None = None
     """Of a recording."""
     began: float = field(default_factory=time.time)
     ended: float | None = None
+    failure: BaseException | None = None
 
     @property
     def name(self) -> str:
         return self.output.name
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether this is a recording that is finished and there."""
+        return self.path is not None and self.ended is not None and self.path.is_file()
+
     def send(self, image: MarkedImage) -> None:
         """As ``protocols.Output``."""
         try:
-            self.output.send(image)
-        except BaseException:
-            self.ended = self.ended or time.time()
+            with self._watch():
+                self.output.send(image)
+        except BaseException as error:
+            self.told.append(error)
             raise
 
     def close(self) -> None:
         """As ``protocols.Output``."""
         try:
-            self.output.close()
+            with self._watch():
+                self.output.close()
         finally:
             self.ended = self.ended or time.time()
 
+    @contextmanager
+    def _watch(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException as error:
+            self.failure = self.failure or error
+            self.ended = self.ended or time.time()
+            raise
+
     def plain(self) -> dict[str, Any]:
-        """As JSON, with the size and length of a recording."""
+        """Return it as JSON, with the size and length of a recording."""
         found: dict[str, Any] = {"id": self.id, "kind": self.kind, "name": self.words}
         found |= {"seconds": round((self.ended or time.time()) - self.began, 1), "finished": self.ended is not None}
+        found |= {"failure": None if self.failure is None else str(self.failure), "download": self.is_whole}
         if self.path is not None:
             partial = getattr(self.output, "partial_path", self.path)
             place = self.path if self.path.exists() else partial
@@ -77,6 +98,7 @@ class Outputs:
         self._config, self._folder, self._tag, self._on_event = config, folder, tag, on_event
         self._ids = count(1)
         self._added: dict[str, Added] = {}
+        self._told: list[BaseException] = []
 
     def listed(self) -> list[dict[str, Any]]:
         """All of them, as JSON, the newest last."""
@@ -91,7 +113,7 @@ class Outputs:
     def recording(self, id: str) -> Path:
         """The file of a finished recording. Raises UsageError."""
         added = self._added.get(id)
-        if added is None or added.path is None or added.ended is None or not added.path.is_file():
+        if added is None or added.path is None or not added.is_whole:
             raise UsageError("no such recording", do="GET /api/outputs lists them; one that runs is not finished.")
         return added.path
 
@@ -116,7 +138,8 @@ class Outputs:
         if kind == "vcam" and any(one.kind == kind and one.ended is None for one in self._added.values()):
             raise UsageError("the virtual camera is on already")
         output = open_output(place, self._request(info))
-        added = Added(f"output-{next(self._ids)}", kind, words, output, path)
+        self._forget_failed()
+        added = Added(f"output-{next(self._ids)}", kind, words, output, self._told, path)
         self._added[added.id] = added
         return added
 
@@ -127,10 +150,19 @@ class Outputs:
         if added.path is None:
             del self._added[id]
 
+    def have_told(self, error: BaseException) -> bool:
+        """Whether the session has told this when it closed an output, and went on without it."""
+        return any(one is error for one in self._told)
+
     def session_ended(self) -> None:
         """Note that all outputs are closed."""
+        self._told.clear()
         for id in list(self._added):
             self.remove(id)
+
+    def _forget_failed(self) -> None:
+        for one in [one for one in self._added.values() if one.ended is not None and one.path is None]:
+            del self._added[one.id]
 
     def _new_name(self) -> Path:
         try:

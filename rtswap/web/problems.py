@@ -1,4 +1,4 @@
-"""Errors as ``application/problem+json`` (RFC 9457)."""
+"""Errors as ``application/problem+json`` (RFC 9457); as a line of text where a browser wants a page."""
 
 from __future__ import annotations
 
@@ -33,8 +33,10 @@ class Problem(Exception):
         self.status = status
 
 
-def answer(status: int, detail: str, headers: dict[str, str] | None = None) -> web.Response:
+def answer(request: web.Request, status: int, detail: str, headers: dict[str, str] | None = None) -> web.Response:
     """Return the error as a response."""
+    if "text/html" in request.headers.get("Accept", ""):
+        return web.Response(text=f"rtswap studio: {detail}\n", status=status, headers=headers)
     title = HTTPStatus(status).phrase
     body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
     return web.json_response(body, status=status, headers=headers, content_type="application/problem+json")
@@ -46,23 +48,23 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     try:
         return await handler(request)
     except Problem as problem:
-        return answer(problem.status, str(problem))
+        return answer(request, problem.status, str(problem))
     except web.HTTPException as error:
         if error.status < 400:
             raise
         allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
-        return answer(error.status, error.reason, allow)
+        return answer(request, error.status, error.reason, allow)
     except UsageError as error:
-        return answer(422, str(error))
+        return answer(request, 422, str(error))
     except RtswapError as error:
-        return answer(409, str(error))
+        return answer(request, 409, str(error))
     except (HttpProcessingError, web.RequestPayloadError):
-        return answer(400, "the request's body does not follow HTTP")
+        return answer(request, 400, "the request's body does not follow HTTP")
     except ConnectionError:
         raise
     except Exception:
         logging.getLogger("rtswap.web").exception("%s %s failed", request.method, request.path)
-        return answer(500, "rtswap failed, which is a bug; its terminal says more")
+        return answer(request, 500, "rtswap failed, which is a bug; its terminal says more")
 
 
 def fault_log() -> logging.Logger:

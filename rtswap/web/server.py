@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import mimetypes
 import signal
 import socket
@@ -55,7 +56,7 @@ class Address:
         )
 
     def access(self) -> Access:
-        """Who may use it."""
+        """The rules of who may use it."""
         anywhere, own = self.host in ("0.0.0.0", "::"), socket.gethostname().lower()
         names = (*LOOPBACK, self.host.lower(), *((own, f"{own}.local") if anywhere else ()))
         return Access(names, token=self.token, any_address=anywhere, secure=self.certificate is not None)
@@ -138,15 +139,20 @@ async def serve(
             await web.TCPSite(runner, address.host, address.port, ssl_context=tls).start()
             address = replace(address, port=runner.addresses[0][1])
         except OSError as error:
-            do = "Close the program that uses it, or choose another with --port."
+            taken = error.errno == errno.EADDRINUSE
+            do = (
+                "Close the program that uses it, or choose another with --port."
+                if taken
+                else "Check --host and --port."
+            )
             raise OutputError(f"cannot listen on {address.host}:{address.port}", got=reason(error), do=do) from None
         ready(address.link)
-        await _ended()
+        await _wait_for_end()
     finally:
         await runner.cleanup()
 
 
-async def _ended() -> None:
+async def _wait_for_end() -> None:
     """Wait for Ctrl-C or another signal that ends programs. A closed terminal is ignored under ``nohup``."""
     end, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (one for one in ENDING if signal.getsignal(one) is not signal.SIG_IGN):
@@ -158,6 +164,6 @@ async def _ended() -> None:
 def run(
     config: Config, address: Address, folder: Path, *, on_event: Callable[[str], None], ready: Callable[[str], None]
 ) -> None:
-    """As ``serve``, from ordinary code."""
+    """Run ``serve`` from synchronous code."""
     with suppress(KeyboardInterrupt):
         asyncio.run(serve(config, address, folder, on_event=on_event, ready=ready))

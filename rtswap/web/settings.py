@@ -13,9 +13,10 @@ from dataclasses import replace
 from typing import Any
 
 from rtswap.app.config import OPTIONS, SECTIONS, Config
+from rtswap.app.option_kinds import is_model_file
 from rtswap.app.options import Option
 from rtswap.core.errors import ConfigError, reason
-from rtswap.core.text import nearest
+from rtswap.core.text import suggestion
 
 OFFERED = ("tracking", "swap", "mask", "models", "safety", "badge", "budget", "engine")
 WITHHELD = ("safety.pass_through", "badge.hide", "swap.finishes")
@@ -40,21 +41,31 @@ def plain(values: Mapping[str, Any]) -> dict[str, Any]:
     return {row.key: _plain(row, values[row.key]) for row in ROWS if row.key in values}
 
 
-def changed(config: Config, values: Mapping[str, Any]) -> Config:
+def with_values(config: Config, values: Mapping[str, Any]) -> Config:
     """Return the configuration with other values. Raises ConfigError, with nothing changed."""
     rows = {row.key: row for row in ROWS}
     for key, value in values.items():
         if key not in rows:
-            near = nearest(key, rows)
-            do = f"Did you mean {near}?" if near else "GET /api/config lists them."
+            do = suggestion(key, rows, "GET /api/config lists them.")
             raise ConfigError(f"no setting called {key[:80]!r} can change here", do=do)
         row = rows[key]
         try:
             read = row.kind.from_toml(value)
         except (ValueError, TypeError, AttributeError, OverflowError) as error:
             raise ConfigError(key, expected=row.kind.expected, got=reason(error)) from None
+        if is_model_file(read) and read != _value(config, row):
+            do = "Add it: rtswap models add FILE"
+            raise ConfigError(key, expected="the name of a swapper", got="a file", do=do)
         config = replace(config, **{row.section: replace(getattr(config, row.section), **{row.name: read})})
     return config
+
+
+def with_settings_of(base: Config, other: Config) -> Config:
+    """Return ``base`` with the settings that the API offers taken from ``other``."""
+    for row in ROWS:
+        section = replace(getattr(base, row.section), **{row.name: _value(other, row)})
+        base = replace(base, **{row.section: section})
+    return base
 
 
 def needs_restart(before: Config, after: Config) -> bool:
@@ -80,6 +91,7 @@ def _property(row: Option) -> dict[str, Any]:
         "x-expected": kind.expected,
         "x-section": (SECTIONS[row.section].__doc__ or row.section).rstrip("."),
         "x-live": is_live(row),
+        "x-flag": row.flags[0],
     }
     if kind.switch:
         return found | {"type": "boolean"}

@@ -23,7 +23,6 @@ from rtswap.app.networks import FaceModels
 from rtswap.core.errors import SourceError, UsageError
 from rtswap.core.text import size
 from rtswap.core.types import Image, SourceIdentity
-from rtswap.source import load_source
 from rtswap.source.consent import ConsentRecord, digests_of_nobody
 from rtswap.source.personas import PREFIX, list_personas, persona_photo
 from rtswap.vision.images import decode_photo, read_photo
@@ -48,9 +47,11 @@ class Source:
     confirmed: bool = True
     """Whether the person shown has agreed, or does not exist."""
     identity: SourceIdentity | None = None
+    notes: list[str] = field(default_factory=list)
+    """What was noticed about the photos, in words."""
 
     def plain(self) -> dict[str, Any]:
-        """As JSON."""
+        """Return it as JSON."""
         return {
             "id": self.id,
             "name": self.name,
@@ -58,6 +59,7 @@ class Source:
             "persona": self.id.startswith(PREFIX),
             "photos": len(self.photos) or len(self.paths),
             "consent": self.confirmed,
+            "notes": self.notes,
         }
 
 
@@ -117,7 +119,7 @@ class Shelf:
         if not source.photos:
             raise UsageError(f"{source.name} takes no photos", do="Upload the photo as a new source.")
         if len(source.photos) >= MOST_PHOTOS:
-            raise UsageError(f"{source.name} has {MOST_PHOTOS} photos, which is enough")
+            raise UsageError(f"{source.name} has {MOST_PHOTOS} photos already, the most allowed")
         self._put(source, [*source.photos, data])
         return source
 
@@ -133,7 +135,7 @@ class Shelf:
         return source
 
     def remove(self, id: str) -> None:
-        """Forget an uploaded source. Raises SourceError, UsageError."""
+        """Delete an uploaded source. Raises SourceError, UsageError."""
         if not self.get(id).photos:
             raise UsageError(f"{self.get(id).name} cannot be removed", expected="an uploaded source")
         del self._sources[id]
@@ -146,7 +148,7 @@ class Shelf:
                 f"consent for {source.name} is not confirmed", do="Confirm that the person shown has agreed."
             )
         if source.identity is None:
-            source.identity = self._analysed(source, [])
+            source.identity = self._analyse(source, [])
         return source.identity
 
     def thumbnail(self, id: str) -> bytes:
@@ -162,28 +164,28 @@ class Shelf:
         held = sum(len(photo) for one in self._sources.values() for photo in one.photos)
         if held + len(photos[-1]) > SHELF_BYTES:
             raise UsageError("the shelf is full", expected=f"at most {size(SHELF_BYTES)} of photos", do="Remove one.")
-        source.identity = self._analysed(source, photos)
+        source.identity = self._analyse(source, photos)
         source.photos = photos
         known = digests_of_nobody()
         digests = [hashlib.sha256(photo).hexdigest() for photo in photos]
         source.confirmed = all(digest in known or self._record.holds(digest) for digest in digests)
 
-    def _analysed(self, source: Source, photos: list[bytes]) -> SourceIdentity:
-        names = [f"<{source.name} {number}>" for number in range(1, len(photos) + 1)]
+    def _analyse(self, source: Source, photos: list[bytes]) -> SourceIdentity:
+        names = [f"{source.name}, photo {number}" for number in range(1, len(photos) + 1)]
+        names = [source.name] if len(photos) == 1 else names
         data = dict(zip(names, photos, strict=True))
+
+        source.notes = []
+
+        def tell(event: str) -> None:
+            source.notes.append(event)
+            self._on_event(event)
 
         def read(path: Path) -> Image:
             return decode_photo(data[str(path)], str(path)) if str(path) in data else read_photo(path)
 
-        return load_source(
-            [Path(name) for name in names] or [Path(path).expanduser() for path in source.paths],
-            detector=self.models.photo_detector,
-            landmarks=self.models.landmarks,
-            spaces=self.models.spaces,
-            face_index=self._config.source.face or None,
-            on_event=self._on_event,
-            read=read,
-        )
+        paths = [Path(name) for name in names] or [Path(path).expanduser() for path in source.paths]
+        return self.models.load_source(paths, face_index=self._config.source.face, on_event=tell, read=read)
 
 
 def _clean(name: str) -> str:

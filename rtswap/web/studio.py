@@ -21,14 +21,14 @@ from rtswap.web.browser_camera import BrowserCamera
 from rtswap.web.inputs import Inputs, Wanted
 from rtswap.web.loop import Cast, Loop
 from rtswap.web.outputs import Outputs
-from rtswap.web.settings import changed, needs_restart
+from rtswap.web.settings import needs_restart, with_values
 from rtswap.web.shelf import Shelf
 from rtswap.web.viewer import Viewer
 
 EVENTS = 200
 """How many of the last events are kept."""
 MOST_CHOSEN = 16
-BEGUN = {"record": "recording {}", "vcam": "the virtual camera is on", "stream": "streaming to {}"}
+BEGUN = {"record": "recording {}", "vcam": "turning the virtual camera on", "stream": "connecting to {}"}
 """What is said of a new output, by kind."""
 T = TypeVar("T")
 
@@ -93,7 +93,7 @@ class Studio:
         """Stop, and forget everything that was uploaded."""
         await self.stop()
         self.inputs.close()
-        self.viewer.shut()
+        self.viewer.stop()
         self._builds.shutdown(wait=False, cancel_futures=True)
 
     # settings
@@ -101,21 +101,25 @@ class Studio:
     async def configure(self, values: Mapping[str, Any]) -> bool:
         """Change settings. Returns whether the loop had to be restarted. Raises RtswapError, with nothing changed."""
         async with self._changing:
-            after = changed(self.config, values)
-            restart = self._running is not None and needs_restart(self.config, after)
-            if self._running is not None and not restart:
+            after = with_values(self.config, values)
+            if self._running is None or self._wanted is None:
+                self.config = after
+                return False
+            if not needs_restart(self.config, after):
                 await self._beside(self._running.change, after)
+                self.config = after
+                return False
+            loop = await asyncio.to_thread(self._make_loop, after)  # the old one goes on if this fails
             self.config = after
-            if restart and self._wanted is not None:
-                await self._end()
-                await self._begin(self._wanted)
-            return restart
+            await self._end()
+            await self._begin(self._wanted, loop)
+            return True
 
     # the session
 
     async def start(self, spec: dict[str, Any]) -> None:
         """Begin a session, ending the one that runs. Raises RtswapError."""
-        wanted = self.inputs.wanted(spec)
+        wanted = self.inputs.check(spec)
         async with self._changing:
             await self._end()
             await self._begin(wanted)
@@ -128,23 +132,20 @@ class Studio:
         async with self._changing:
             await self._end()
 
-    async def _begin(self, wanted: Wanted) -> None:
+    async def _begin(self, wanted: Wanted, made: Loop | None = None) -> None:
         self.state, self._wanted = "starting", wanted
         try:
-            loop = await asyncio.to_thread(self._prepare, wanted)
+            loop = await asyncio.to_thread(self._prepare, wanted, made)
         finally:
             self.state = "idle"
         self._running, self.state = loop, "running"
         self._run = asyncio.create_task(asyncio.to_thread(loop.run))
-        self._run.add_done_callback(partial(self._ended, loop))
+        self._run.add_done_callback(partial(self._on_end, loop))
         self._note(f"live: {wanted.words}")
 
-    def _prepare(self, wanted: Wanted) -> Loop:
-        """In another thread: load what is needed, then turn the camera on."""
-        config = self.config
-        models = self._models("live", config)
-        spare, on_event = self.shelf.models, self.on_event
-        loop = Loop(config, self.cast, self.shelf.identity, models=models, spare=spare, on_event=on_event)
+    def _prepare(self, wanted: Wanted, made: Loop | None) -> Loop:
+        """Load what is needed, unless it is ``made``, then turn the camera on; runs in another thread."""
+        loop = made or self._make_loop(self.config)
         input = wanted.open()
         try:
             loop.begin(input, [self.viewer])
@@ -152,6 +153,12 @@ class Studio:
             input.close()
             raise
         return loop
+
+    def _make_loop(self, config: Config) -> Loop:
+        """Load what a session with these settings needs; runs in another thread. Raises RtswapError."""
+        models, spare = self._models("live", config), self.shelf.models
+        cast = Cast(self.cast.main)  # people are chosen in a picture
+        return Loop(config, cast, self.shelf.identity, models=models, spare=spare, on_event=self.on_event)
 
     def _models(self, use: str, config: Config) -> FaceModels:
         """New models for one thread, on shared networks."""
@@ -165,7 +172,7 @@ class Studio:
         self._running.stop()
         await asyncio.wait({self._run})
 
-    def _ended(self, loop: Loop, run: asyncio.Task[None]) -> None:
+    def _on_end(self, loop: Loop, run: asyncio.Task[None]) -> None:
         """Note that the session has ended."""
         if self._running is not loop:
             return
@@ -173,8 +180,10 @@ class Studio:
         self.state = "idle"
         self.cast = replace(self.cast, chosen={})
         self.viewer.end()
-        self.outputs.session_ended()
         error = None if run.cancelled() else run.exception()
+        if error is not None and self.outputs.have_told(error):
+            error = None
+        self.outputs.session_ended()
         if isinstance(error, RtswapError):
             self._note(f"stopped: {error}")
         else:
@@ -188,8 +197,12 @@ class Studio:
     @property
     def is_left(self) -> bool:
         """Whether no page shows it, and nothing runs that goes on without one."""
-        browsers = self._wanted is not None and self._wanted.kind == "browser"
-        return not self.pages and (self.state == "idle" or browsers)
+        return not self.pages and (self.state == "idle" or self.uses_browser)
+
+    @property
+    def uses_browser(self) -> bool:
+        """Whether the session's camera is a browser's."""
+        return self._wanted is not None and self._wanted.kind == "browser"
 
     @property
     def sound(self) -> LiveSound | None:
@@ -209,7 +222,7 @@ class Studio:
         async with self._changing:
             source = self.shelf.get(id)
             if source.id == self.cast.main:
-                raise UsageError(f"{source.name} is in use", do="Choose another main source first.")
+                raise UsageError(f"{source.name} is in use", do="Choose another face first.")
             chosen = {person: None if one == id else one for person, one in self.cast.chosen.items()}
             await self._recast(replace(self.cast, chosen=chosen))
             if self._running is not None:
@@ -222,7 +235,7 @@ class Studio:
         async with self._changing:
             after = {person: id for person, id in {**self.cast.chosen, **chosen}.items() if person not in leave}
             if len(after) > MOST_CHOSEN:
-                raise UsageError("too many people", expected=f"at most {MOST_CHOSEN} who are chosen")
+                raise UsageError("too many people", expected=f"at most {MOST_CHOSEN} chosen people")
             cast = Cast(main or self.cast.main, after)
             for id in cast.ids:
                 await asyncio.to_thread(self.shelf.identity, id)
@@ -277,6 +290,7 @@ class Studio:
             "size": size,
             "sound": self.sound is not None,
             "engine": loop.engine if loop is not None else None,
+            "waiting": loop is not None and self.uses_browser and self.camera.is_lost,
             "figures": figures,
             "share": self.viewer.share,
             "covered": seen.covered if seen is not None else 0,

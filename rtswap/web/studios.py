@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 from rtswap.app.config import Config
 from rtswap.app.networks import Networks
 from rtswap.core.errors import UsageError
-from rtswap.engines.in_turn import in_turn, on_gpu
+from rtswap.engines.locked_engine import lock_engine, on_gpu
 from rtswap.web.studio import Studio
 
 MAIN = "main"
@@ -34,7 +34,7 @@ class SharedNetworks:
         with self._lock:
             found = self._held.get((use, config.engine))
             if found is None:
-                found = Networks(config, on_event=on_event, wrap=in_turn)
+                found = Networks(config, on_event=on_event, wrap=lock_engine)
                 if not any(on_gpu(engine) for engine in found.engines.values()):
                     self._held[use, config.engine] = found
             return found
@@ -64,7 +64,7 @@ class Studios:
         found = [(id, one.status(since=10**9)) for id, one in self._open.items()]
         return [{"id": id} | {name: status[name] for name in ("state", "input")} for id, status in found]
 
-    def left(self) -> list[str]:
+    def to_close(self) -> list[str]:
         """Those to close for a new one if there is no room: no page shows them, and no camera but a page's."""
         if len(self._open) < MOST_STUDIOS:
             return []

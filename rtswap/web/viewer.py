@@ -42,7 +42,7 @@ class View(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What is known of the newest picture."""
+    """The newest picture's figures."""
 
     size: Size
     """Width, height."""
@@ -100,7 +100,7 @@ class Viewer:
         """As ``protocols.Output``: makes each view that a watcher waits for, once."""
         now = time.perf_counter()
         views = {one.view for one in self._watching if one.wants(now)}
-        made = {view: self._made(image, view) for view in views}
+        made = {view: self._make(image, view) for view in views}
         height, width = image.image.shape[:2]
         seen = Seen((width, height), image.covered, image.reasons)
         if not self._loop.is_closed():
@@ -116,7 +116,7 @@ class Viewer:
         for watcher in self._watching:
             watcher.put(None)
 
-    def shut(self) -> None:
+    def stop(self) -> None:
         """End the thread that encodes."""
         self._encoding.shutdown(wait=False, cancel_futures=True)
 
@@ -130,7 +130,7 @@ class Viewer:
         """Side of the picture that is sent to browsers, as a share of the whole."""
         return SHARES[self._budget.level]
 
-    def sent(self, picture: MarkedImage) -> None:
+    def note_sent(self, picture: MarkedImage) -> None:
         """Note that a picture of an adapting view has just been sent: if that is late, the next are smaller."""
         before, age_s = self.share, time.perf_counter() - picture.captured_at
         self._budget.observe(age_s)
@@ -171,9 +171,9 @@ class Viewer:
             self._jpegs = {**(self._jpegs if len(self._jpegs) < MOST_WIDTHS else {}), width: held}
         return await asyncio.shield(held[1])
 
-    def _made(self, marked: MarkedImage, view: View) -> MarkedImage:
+    def _make(self, marked: MarkedImage, view: View) -> MarkedImage:
         share = self.share if view.adapts else 1.0
-        own = resized(marked, view.width, share)
+        own = resize(marked, view.width, share)
         return copy.deepcopy(marked) if own is marked else own  # the pipeline may use its memory again
 
     def _take(self, seen: Seen, made: dict[View, MarkedImage]) -> None:
@@ -188,7 +188,7 @@ def make_budget() -> Budget:
     return Budget(TARGET_S, levels=[Quality(level=number) for number in range(len(SHARES))])
 
 
-def resized(marked: MarkedImage, width: int = 0, share: float = 1.0) -> MarkedImage:
+def resize(marked: MarkedImage, width: int = 0, share: float = 1.0) -> MarkedImage:
     """Return a marked picture with at most ``width`` pixels across (0: all), and this share of them."""
     height, whole = marked.image.shape[:2]
     wide = round(min(width or whole, whole) * share)

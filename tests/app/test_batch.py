@@ -1,14 +1,23 @@
-"""A folder or a pattern of videos is a batch whose outputs keep the inputs' names."""
+"""A folder or a pattern of files is a batch whose outputs keep the inputs' names."""
 
 from __future__ import annotations
 
+import re
+import time
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 from media_files import make_clip, read_back
-from ready import ready  # noqa: F401
+from people import face_models
+from PIL import Image as Pillow
+from prepared_sources import ready  # noqa: F401
 
+from rtswap.app import program
 from rtswap.commands.main import main
+from rtswap.runtime.session import Session
+from rtswap.source.personas import persona_photo
 
 VERA = ["-q", "-s", "persona:vera"]
 
@@ -32,9 +41,55 @@ def test_every_video_is_swapped_and_keeps_its_name(folder: Path, address: str) -
 
 def test_a_damaged_video_does_not_keep_the_others_back(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "clips/bad.mp4").write_bytes(b"no video")
-    assert main([*VERA, "-i", "clips", "-o", "out/"]) == 1
-    assert "bad.mp4" in capsys.readouterr().err
+    assert main(["-s", "persona:vera", "-i", "clips", "-o", "out/"]) == 1
+    assert "1 of 3 files failed: clips/bad.mp4" in capsys.readouterr().err
     assert (folder / "out/two.mp4").exists()
+
+
+@pytest.mark.parametrize("address", ["clips", "clips/*"])
+def test_what_moves_and_what_does_not_may_lie_in_one_folder(
+    folder: Path, address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "clips/one [1].mkv").unlink()
+    person = Pillow.open(persona_photo("persona:ben")).resize((256, 256))
+    person.save("clips/still.webp")
+    person.save("clips/moves.webp", save_all=True, append_images=[person.rotate(2)], duration=100)
+    began = time.perf_counter()
+    assert main(["-s", "persona:vera", "-i", address, "-o", "out/"]) == 0
+    assert {path.name for path in (folder / "out").iterdir()} == {"two.mp4", "still.webp", "moves.mp4"}
+    with av.open("out/moves.mp4") as moves:
+        assert len(list(moves.decode(video=0))) == 2
+    told = re.search(r"done ([\d.]+) s after the start", capsys.readouterr().err)
+    assert told, "of the picture"
+    assert float(told[1]) <= time.perf_counter() - began, "not since the process began"
+
+
+def test_a_batch_loads_once_and_swaps_each_file_as_if_alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "clips/two.flv").unlink()
+    ben, dan = (Pillow.open(persona_photo(f"persona:{name}")).resize((256, 256)) for name in ("ben", "dan"))
+    make_clip("clips/one [1].mkv", [np.asarray(ben)[..., ::-1].copy()] * 2)
+    dan.save("clips/still.png")
+    assert main([*VERA, "-i", "clips/still.png", "-o", "alone.png"]) == 0
+    loaded: list[str] = []
+    monkeypatch.setattr(program, "open_models", lambda config, on_event: loaded.append("once") or face_models())
+    assert main([*VERA, "-i", "clips", "-o", "out/"]) == 0
+    assert loaded == ["once"]
+    assert (folder / "out/one [1].mkv").exists()
+    np.testing.assert_array_equal(Pillow.open("out/still.png"), Pillow.open("alone.png"))
+
+
+def test_ctrl_c_ends_the_batch(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run_interrupted(session: Session) -> None:
+        session.stop()
+        run(session)
+
+    run = Session.run
+    monkeypatch.setattr(Session, "run", run_interrupted)
+    assert main(["-s", "persona:vera", "-i", "clips", "-o", "out/"]) == 0
+    assert "interrupted: 1 file not swapped" in capsys.readouterr().err
+    assert not (folder / "out/two.mp4").exists()
 
 
 def test_a_batch_never_replaces_its_inputs(folder: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from printed import Terminal, on_terminal, printed
+from printed_output import Terminal, on_terminal, print_parts
 
 from rtswap.app.console import Console, print_error
 from rtswap.commands.reports.table import table
@@ -103,7 +103,7 @@ def test_texts_wrap_between_words_and_commands_never(monkeypatch: pytest.MonkeyP
     assert max(map(len, shown[:3])) <= 40
     assert command.rstrip() in shown
     assert path.split()[1] in shown
-    assert printed(words.strip(), command.rstrip()).splitlines() == [words.strip(), command.rstrip()]
+    assert print_parts(words.strip(), command.rstrip()).splitlines() == [words.strip(), command.rstrip()]
 
 
 def test_strangers_names_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
@@ -215,7 +215,7 @@ def test_a_table_folds_on_a_narrow_terminal_and_nowhere_else(monkeypatch: pytest
     folded = on_terminal(monkeypatch, 50)(wide())
     assert max(map(len, folded)) <= 50
     assert len(folded) > 5
-    plain = printed(wide()).splitlines()
+    plain = print_parts(wide()).splitlines()
     assert [line.split()[:2] for line in plain] == [["name", "number"], ["[bold]x", "1.50"], ["y", "10.25"]]
     assert plain[1].count("word") == 40
     assert plain[1].index("1.50") == plain[2].index("10.25") + 1, "numbers stand right"

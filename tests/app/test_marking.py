@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 from people import group
+from prepared_sources import ready  # noqa: F401
 
 from rtswap.app.config import Config
 from rtswap.app.marking import make_disclosure, make_signer, payload

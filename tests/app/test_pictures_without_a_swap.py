@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from ready import ready  # noqa: F401
+from prepared_sources import ready  # noqa: F401
 
 from rtswap.commands.main import main
 from rtswap.source.personas import persona_photo

@@ -26,7 +26,7 @@ from gpu_program import (  # noqa: E402
     opener,
     pipeline_of,
     run,
-    torch_eyes,
+    torch_models,
 )
 from gpu_waits import forbid_waiting  # noqa: E402
 
@@ -47,20 +47,14 @@ from rtswap.networks.registry import Registry  # noqa: E402
 from rtswap.runtime.mapping import Assignment, SourceMapping  # noqa: E402
 from rtswap.swappers import swapper_spec  # noqa: E402
 from rtswap.swappers.refiner.gpu import GpuRefinerSwapper  # noqa: E402
-from rtswap.swappers.refiner.swapper import SIZES  # noqa: E402
 
-
-@pytest.fixture(autouse=True)
-def without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    torch.set_num_threads(1)
-    monkeypatch.setattr(card, "DEVICE", "cpu")
+pytestmark = pytest.mark.usefixtures("without_a_gpu")
 
 
 ALIKE = {
     "mesh alone": {"masks": ("hull", "skin"), "detail": "none"},
-    "refiner alone": {"swapper": "refiner-128", "masks": ("hull", "skin"), "detail": "none"},
-    "refiner-128": {"swapper": "refiner-128", "detail": "none", "color": "mkl"},
-    "refiner-256": {"swapper": "refiner-256", "detail": "none"},
+    "refiner alone": {"swapper": "refiner", "masks": ("hull", "skin"), "detail": "none"},
+    "refiner": {"swapper": "refiner", "detail": "none", "color": "mkl"},
     "what hides the face": {"detail": "none"},
     "kept mouth": {"detail": "none", "keep": ("mouth",)},
     "rct": {"detail": "none", "color": "rct"},
@@ -79,20 +73,20 @@ def test_the_pictures_are_those_without_a_gpu(wanted: dict[str, Any]) -> None:
         assert difference.mean() < 0.1
 
 
-@pytest.mark.parametrize("swapper", ["mesh", "refiner-128"])
+@pytest.mark.parametrize("swapper", ["mesh", "refiner"])
 def test_two_faces_at_once(swapper: str) -> None:
     for difference in apart(config_of(detail="none", faces="all", swapper=swapper), faces=2):
         assert (difference > 2).mean() < 1e-3
 
 
-@pytest.mark.parametrize("swapper", ["mesh", "one"])
+@pytest.mark.parametrize("swapper", ["mesh", "refiner"])
 def test_different_people_get_different_faces_at_once(monkeypatch: pytest.MonkeyPatch, swapper: str) -> None:
-    """As on the host, with one wait; the generator of ``one`` is shared by both sources."""
+    """As on the host, with one wait; the generator of ``refiner`` is shared by both sources."""
     waits: list[Any] = []
     monkeypatch.setattr(Waits, "on", lambda self, event: waits.append(event))
     config, pictures = config_of(detail="none", faces="all", swapper=swapper), []
     for engine in ("openvino", "torch-cuda"):
-        known = torch_eyes()._replace(engine=engine)
+        known = torch_models()._replace(engine=engine)
         sources = [person(name) for name in ("ada", "dan")]
         made = Program(config, on_event=pytest.fail, models=known, sources=sources, disclosure=disclosure())
         pipeline = made.pipeline(live=False)
@@ -109,8 +103,8 @@ def test_different_people_get_different_faces_at_once(monkeypatch: pytest.Monkey
 
 def test_detail_is_matched_from_the_second_frame_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """Grain is left out here: it lies elsewhere (see the next)."""
-    decided = MatchDetail._decided
-    monkeypatch.setattr(MatchDetail, "_decided", lambda self, key: decided(self, key)._replace(overlay=None))
+    decided = MatchDetail._decide
+    monkeypatch.setattr(MatchDetail, "_decide", lambda self, key: decided(self, key)._replace(overlay=None))
     _, *others = apart(config_of())
     for difference in others:
         assert (difference > 2).mean() < 2e-3
@@ -123,7 +117,7 @@ def test_grain_is_as_strong_as_without_a_gpu() -> None:
     pictures = [np.clip(picture + noise, 0, 255).astype(np.uint8) for picture in frames()]
     spreads = []
     for engine in ("openvino", "torch-cuda"):
-        _, picture = run(config_of(), torch_eyes()._replace(engine=engine), pictures)[-1]
+        _, picture = run(config_of(), torch_models()._replace(engine=engine), pictures)[-1]
         face = picture[100:150, 130:190].astype(np.float32)
         spreads.append(float((face - cv2.GaussianBlur(face, (0, 0), 1.5)).std()))
     assert spreads[1] == pytest.approx(spreads[0], rel=0.15)
@@ -136,7 +130,7 @@ def test_grain_is_as_strong_as_without_a_gpu() -> None:
         {},
         {"color": "mkl", "keep": ("eyes",), "faces": "all"},
         {"color": "hist"},
-        {"swapper": "refiner-128", "faces": "all"},
+        {"swapper": "refiner", "faces": "all"},
     ],
     ids=str,
 )
@@ -147,7 +141,7 @@ def test_one_frame_waits_once(monkeypatch: pytest.MonkeyPatch, wanted: dict[str,
     waits: list[Any] = []
     monkeypatch.setattr(Waits, "on", lambda self, event: waits.append(event))
     marks, told = disclosure(), []
-    pipeline = pipeline_of(config_of(**wanted), torch_eyes(), marks, told)
+    pipeline = pipeline_of(config_of(**wanted), torch_models(), marks, told)
     pictures = frames(2 if "faces" in wanted else 1)
     for index in range(2 * FRAMES):
         frame = Frame(pictures[index % FRAMES].copy(), index, 0.0, index / 30)
@@ -178,7 +172,7 @@ def test_a_frame_that_is_done_again_waits_twice(monkeypatch: pytest.MonkeyPatch)
     """Where the verdict is that a swap is none, the picture that was made does not leave."""
     told: list[str] = []
     marks = disclosure()
-    pipeline = pipeline_of(config_of(detail="none"), torch_eyes(), marks, told)
+    pipeline = pipeline_of(config_of(detail="none"), torch_models(), marks, told)
     renderer = pipeline._renderer
     assert isinstance(renderer, GpuRenderer)
     found = renderer.swappers[0].swap_all
@@ -211,12 +205,12 @@ def test_reports_nothing_without_a_gpu_engine(engine: str) -> None:
 
 @pytest.mark.parametrize("engine", ["tensorrt-fp16", "torch-cuda", "torch-cuda-fp16"])
 def test_with_one_frames_are_worked_on_there(engine: str) -> None:
-    assert renderer_of(config_of(), torch_eyes()._replace(engine=engine)) == (GpuRenderer, [])
+    assert renderer_of(config_of(), torch_models()._replace(engine=engine)) == (GpuRenderer, [])
 
 
 @pytest.mark.parametrize("wanted", [{"color": "idt"}, {"color": "sot"}, {"blend": "poisson"}], ids=str)
 def test_what_has_no_version_for_a_gpu_is_said(wanted: dict[str, str]) -> None:
-    kind, told = renderer_of(config_of(**wanted), torch_eyes())
+    kind, told = renderer_of(config_of(**wanted), torch_models())
     assert kind is HostRenderer
     ((name, value),) = wanted.items()
     assert told == [
@@ -224,9 +218,8 @@ def test_what_has_no_version_for_a_gpu_is_said(wanted: dict[str, str]) -> None:
     ]
 
 
-@pytest.mark.parametrize("name", SIZES)
-def test_the_refiner_corrects_there_what_mesh_has_made(name: str) -> None:
-    pipeline = pipeline_of(config_of(swapper=name), torch_eyes(), None, [])
+def test_the_refiner_corrects_there_what_mesh_has_made() -> None:
+    pipeline = pipeline_of(config_of(swapper="refiner"), torch_models(), None, [])
     assert isinstance(pipeline._renderer, GpuRenderer)
     (swapper,) = pipeline._renderer.swappers
     assert isinstance(swapper, GpuRefinerSwapper)
@@ -234,7 +227,7 @@ def test_the_refiner_corrects_there_what_mesh_has_made(name: str) -> None:
 
 def test_a_swapper_that_is_not_for_the_gpu_is_refused_not_left_out() -> None:
     spec = replace(swapper_spec("mesh"), name="mine", build_gpu=swapper_spec("mesh").build)
-    made = Program(config_of(), on_event=pytest.fail, models=torch_eyes(), sources=[person("ada")], swapper=spec)
+    made = Program(config_of(), on_event=pytest.fail, models=torch_models(), sources=[person("ada")], swapper=spec)
     assert made.on_gpu
     with pytest.raises(EngineError, match="the swapper mine cannot work on the GPU; expected a GpuSwapper"):
         made.renderer(live=True)
@@ -243,13 +236,13 @@ def test_a_swapper_that_is_not_for_the_gpu_is_refused_not_left_out() -> None:
 def test_a_gpu_without_triton_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(card, "DEVICE", "cuda")
     monkeypatch.setattr(program_module, "find_spec", lambda name: None)
-    made = Program(config_of(), on_event=pytest.fail, models=torch_eyes(), sources=[])
+    made = Program(config_of(), on_event=pytest.fail, models=torch_models(), sources=[])
     assert made.why_on_host == "Triton is not installed"
     assert not made.on_gpu
 
 
 def test_without_disclosure_a_picture_is_unmarked_and_cannot_be_output() -> None:
-    pipeline = pipeline_of(config_of(), torch_eyes(), Disclosure(None, reason="a test"), [])
+    pipeline = pipeline_of(config_of(), torch_models(), Disclosure(None, reason="a test"), [])
     picture = frames()[0]
     outcome = pipeline.process(Frame(picture.copy(), 0, 0.0, 0.0), Quality())
     assert outcome.image is not None
@@ -265,7 +258,7 @@ def test_pictures_from_python_are_marked_once(monkeypatch: pytest.MonkeyPatch) -
 
     found = []
     for engine in ("openvino", "torch-cuda"):
-        known = torch_eyes()._replace(engine=engine)
+        known = torch_models()._replace(engine=engine)
         monkeypatch.setattr(program_module, "open_models", lambda config, on_event, known=known: known)
         live = api.LiveSwap("persona:ada", detail="none")
         played = [live.process(picture.copy(), 100 + index / 30) for index, picture in enumerate(frames()[:3])]
@@ -281,11 +274,11 @@ def refiner_on(device: str) -> Callable[[str], TorchEngine]:
 
 
 @pytest.mark.cuda
-@pytest.mark.parametrize("swapper", ["mesh", *SIZES])
+@pytest.mark.parametrize("swapper", ["mesh", "refiner"])
 def test_on_a_card_the_loop_is_the_one_without(monkeypatch: pytest.MonkeyPatch, swapper: str) -> None:
     """And torch itself raises where anything of a frame but its end would wait."""
     wanted = config_of(detail="none", color="mkl", keep=("mouth",), swapper=swapper)
-    without = torch_eyes()._replace(open=opener(Captured(), refiner_on("cpu")))
+    without = torch_models()._replace(open=opener(Captured(), refiner_on("cpu")))
     apart_from = run(wanted, without, frames())
     monkeypatch.setattr(card, "DEVICE", "cuda")
     path = Registry(on_event=lambda text: None).path("occlusion")

@@ -8,9 +8,11 @@ import cv2
 import numpy as np
 import pytest
 from people import ReadyMesh, face_models, person
+from prepared_sources import ready  # noqa: F401
 
 from rtswap.app.config import Config
-from rtswap.app.program import Probes, Program
+from rtswap.app.probes import Probes
+from rtswap.app.program import Program
 from rtswap.core.errors import ModelError
 from rtswap.core.protocols import SwapModel, Swapper
 from rtswap.core.types import Image, Quality, SourceIdentity, SwappedFace, Target

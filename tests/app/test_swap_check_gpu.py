@@ -10,7 +10,7 @@ from people import person
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
-from gpu_program import torch_eyes  # noqa: E402
+from gpu_program import torch_models  # noqa: E402
 
 from rtswap.app.config import Config  # noqa: E402
 from rtswap.app.program import Program  # noqa: E402
@@ -18,17 +18,13 @@ from rtswap.core.errors import ModelError  # noqa: E402
 from rtswap.core.parts import BuildContext, SwapperSpec  # noqa: E402
 from rtswap.core.types import Quality, SourceIdentity, SwappedBatch, TargetBatch  # noqa: E402
 from rtswap.disclosure import Disclosure  # noqa: E402
-from rtswap.gpu import card  # noqa: E402
 from rtswap.swappers import mesh  # noqa: E402
 
 Change = Callable[[Any, Any], Any]
 """The targets' crops and what ``mesh`` makes of them -> what the swapper returns."""
 
 
-@pytest.fixture(autouse=True)
-def without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    torch.set_num_threads(1)
-    monkeypatch.setattr(card, "DEVICE", "cpu")
+pytestmark = pytest.mark.usefixtures("without_a_gpu")
 
 
 class Spoilt:
@@ -54,7 +50,7 @@ def swappers_with(change: Change) -> list[Any]:
     spec = SwapperSpec("spoilt", "", mesh.build, lambda context: Spoilt(context, change), networks=mesh.SPEC.networks)
     unseen = Disclosure(None, reason="a test")
     program = Program(
-        Config(), on_event=print, models=torch_eyes(), sources=[person("ada")], swapper=spec, disclosure=unseen
+        Config(), on_event=print, models=torch_models(), sources=[person("ada")], swapper=spec, disclosure=unseen
     )
     assert program.on_gpu
     return program.swappers

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from people import group
-from ready import ready  # noqa: F401
+from prepared_sources import ready  # noqa: F401
 
 from rtswap.app.config import Config
 from rtswap.app.mapping import photos_of_sources, read_swap_rules

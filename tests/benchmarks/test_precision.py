@@ -6,9 +6,9 @@ import importlib
 import sys
 
 import pytest
-from needs import network_file
 from network_inputs import waves
 from paths import ROOT
+from requirements import network_file
 
 from rtswap.engines.build.profiles import profiles
 

@@ -44,6 +44,9 @@ def test_bash_completes_commands_flags_and_values(scripts: dict[str, str]) -> No
     assert in_bash(text, "-s", "--s") == [], "a photo, so files"
     assert in_bash(text, "models", "p") == ["pull"]
     assert in_bash(text, "models", "pull", "p") == []
+    assert in_bash(text, "train", "fs") == ["fsgan", "fslsd"]
+    assert in_bash(text, "train", "df", "--direction", "") == ["forth", "back"]
+    assert in_bash(text, "extract", "--template", "f") == ["ffhq", "full"]
 
 
 def in_zsh(text: str, folder: Path, typed: Sequence[str]) -> list[str]:

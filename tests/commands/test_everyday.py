@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from media_files import make_clip
 
-from rtswap.app.config import Config
+from rtswap.app.config import OPTIONS, Config
 from rtswap.commands import COMMANDS
 from rtswap.commands.main import main
+from rtswap.commands.other_programs import ADVICE
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +49,17 @@ def test_help_fits_the_terminal(
     assert max(len(line) for line in texts if not line.startswith("  rtswap")) <= columns
 
 
+@pytest.mark.parametrize("command", list(COMMANDS))
+def test_a_wrong_value_is_answered_with_what_was_expected(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """And with no name of the code."""
+    for action in COMMANDS[command].parser()._actions:
+        if action.type is None or not action.option_strings:
+            continue
+        main([*([command] if command else []), action.option_strings[-1], "\0"])
+        shown = capsys.readouterr().err
+        assert "invalid" not in shown or "expected" in shown, shown
+
+
 def test_help_names_the_values(capsys: pytest.CaptureFixture[str]) -> None:
     main(["--help"])
     text = re.sub(r"\s+", " ", capsys.readouterr().out)
@@ -60,6 +75,25 @@ def test_words_without_a_flag_are_the_input_and_the_outputs(loop: list[Config]) 
     assert main(["in.mp4", "-o", "a.mp4", "-s", "me.jpg"]) == 0
     assert (loop[-1].input.address, loop[-1].output.to) == ("in.mp4", ("a.mp4",))
 
+    assert main(["--cam", "1", "call.mp4", "-s", "me.jpg"]) == 0
+    assert (loop[-1].input.address, loop[-1].output.to) == ("1", ("call.mp4",))
+
+
+def test_a_pattern_that_the_shell_expands_is_several_inputs(
+    loop: list[Config], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its second file is no output, which would replace it."""
+    names = ["1.mp4", "2.jpg", "3.mp4"]
+    for name in names:
+        Path(name).write_bytes(b"not read here")
+    assert main([*names, "out", "-s", "me.jpg"]) == 0
+    assert [config.input.address for config in loop] == names
+    assert [config.output.to for config in loop] == [(f"out/{name}",) for name in names]
+    assert main([*names, "-s", "me.jpg", "-y"]) == 2
+    assert "the output 2.jpg exists. For several inputs name a folder at the end." in capsys.readouterr().err
+    assert main(["1.mp4", "new.mp4", "new.mkv", "-s", "me.jpg"]) == 0
+    assert loop[-1].output.to == ("new.mp4", "new.mkv")
+
 
 def test_flags_that_users_of_other_programs_type(loop: list[Config]) -> None:
     flags = "in.mp4 out.mp4 -s me.jpg --crf 20 --start 1:02.5 --end 90s --duration 8 --no-audio"
@@ -69,6 +103,43 @@ def test_flags_that_users_of_other_programs_type(loop: list[Config]) -> None:
     assert (found.output.crf, found.output.no_audio) == (20, True)
     assert main(["in.mp4", "out.mp4", "-s", "me.jpg", "--bitrate", "2.5M"]) == 0
     assert loop[-1].output.bitrate == 2_500_000
+
+
+@pytest.mark.parametrize(
+    ("args", "answer"),
+    [
+        ("--face-enhancer", "Use --enhance NAME"),
+        ("-preset fast", "Use --codec NAME and --crf N."),
+        ("run in.mp4 out.mp4", "No command is needed: rtswap INPUT OUTPUT --source PHOTO"),
+        ("gui", "`rtswap studio --open`"),
+        ("-i -dash.mp4 -o out.mp4", "Write ./-name for a name that begins with a dash."),
+        ("--in.mp4 -o out.mp4", "For the file write ./--in.mp4"),
+        ("- out.mp4", "rtswap cannot read from a pipe"),
+        ("in.mp4 -", "use null to write nothing"),
+        ("in.mp4 /dev/null", "use null to write nothing"),
+    ],
+)
+def test_what_is_meant_otherwise_elsewhere_gets_an_answer(
+    args: str, answer: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("in.mp4", "--in.mp4"):
+        make_clip(name, 1)
+    assert main([*args.split(), "-s", "persona:vera"]) in (1, 2)
+    assert answer in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", list(COMMANDS))
+def test_a_wrong_value_is_answered_with_the_right_ones(command: str) -> None:
+    """argparse's own answer to a ValueError names a function: ``invalid _port value``."""
+    for action in COMMANDS[command].parser().actions:
+        if callable(action.type):
+            with suppress(argparse.ArgumentTypeError):
+                action.type("\0")
+
+
+def test_no_flag_of_ours_is_taken_for_another_programs() -> None:
+    assert not {flag for row in OPTIONS for flag in row.flags} & set(ADVICE)
 
 
 def test_a_retired_flag_is_accepted_and_says_so(

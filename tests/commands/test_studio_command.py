@@ -56,10 +56,51 @@ def test_elsewhere_it_has_a_new_token_and_says_that_it_is_not_encrypted(
     assert first.access().any_address
 
 
+@pytest.mark.parametrize("folder", ["file", "file/below", "\0"])
+def test_a_folder_that_cannot_be_written_is_told_at_the_start(
+    begun: list[Any], capsys: pytest.CaptureFixture[str], folder: str
+) -> None:
+    Path("file").write_text("no folder")
+    assert main(["studio", "--recordings", folder]) == 1
+    assert not begun
+    shown = capsys.readouterr().err
+    assert "cannot record into" in shown
+    assert "--recordings" in shown
+
+
+def test_without_a_folder_it_is_videos_or_where_it_was_started(
+    begun: list[Any], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    videos = tmp_path / "Videos"
+    monkeypatch.setattr("platformdirs.user_videos_path", lambda: videos)
+    assert main(["studio"]) == 0
+    videos.mkdir()
+    assert main(["studio"]) == 0
+    assert [folder for _, folder in begun] == [tmp_path, videos]
+    videos.rmdir()
+    videos.write_text("no folder")
+    monkeypatch.setattr(Path, "cwd", lambda: videos)
+    assert main(["studio"]) == 1
+    assert "cannot record into" in capsys.readouterr().err
+
+
 def test_half_a_certificate_and_a_wrong_port_are_usage_errors(begun: list[Any]) -> None:
     assert main(["studio", "--certificate", "cert.pem"]) == 2
     assert main(["studio", "--port", "70000"]) == 2
     assert not begun
+
+
+def test_what_is_given_at_the_start_is_checked_there(begun: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["studio", "-i", "missing.mp4"]) != 0
+    assert "no such file or folder: 'missing.mp4'" in capsys.readouterr().err
+    assert not begun
+
+
+def test_an_address_that_does_not_exist_is_not_said_to_be_taken(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["studio", "--host", "256.1.1.1", "--port", "0"]) == 1
+    shown = capsys.readouterr().err
+    assert "cannot listen on 256.1.1.1" in shown
+    assert "Check --host" in shown
 
 
 def test_a_broken_certificate_and_a_taken_port_are_told_in_a_line(

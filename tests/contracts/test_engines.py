@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from needs import need_cuda, need_torch
-from small_network import BIAS, KERNEL, expected, picture, small_network
+from requirements import need_cuda, need_torch
+from small_network import BIAS, KERNEL, compute, picture, small_network
 
 from rtswap.core.errors import EngineError, ModelError
 from rtswap.core.protocols import Engine
@@ -67,7 +67,7 @@ def test_gives_what_numpy_gives_at_any_size(engine: Engine, shape: tuple[int, ..
     image = picture(*shape)
     outputs = engine.run({"image": image})
     assert set(outputs) == {"map", "mean"}
-    for name, value in expected(image).items():
+    for name, value in compute(image).items():
         assert outputs[name].dtype == np.float32
         np.testing.assert_allclose(outputs[name], value, rtol=1e-4, atol=2e-3)
 
@@ -76,7 +76,7 @@ def test_shapes_that_alternate_for_long_stay_right(make: Make) -> None:
     engine = make(small_network())
     for shape in 12 * [(1, 12 + 4 * n, 16, 3) for n in range(6)]:
         outputs = engine.run({"image": picture(*shape)})
-        for name, value in expected(picture(*shape)).items():
+        for name, value in compute(picture(*shape)).items():
             np.testing.assert_allclose(outputs[name], value, rtol=1e-4, atol=2e-3)
 
 
@@ -84,7 +84,7 @@ def test_a_view_into_a_larger_picture_is_read_rightly(engine: Engine) -> None:
     large = picture(2, 40, 60, 3)
     view = large[:, 3:19, 5:25]
     assert not view.flags.c_contiguous
-    np.testing.assert_allclose(engine.run({"image": view})["map"], expected(view)["map"], rtol=1e-4, atol=2e-3)
+    np.testing.assert_allclose(engine.run({"image": view})["map"], compute(view)["map"], rtol=1e-4, atol=2e-3)
 
 
 def test_input_is_unchanged(engine: Engine) -> None:
@@ -99,7 +99,7 @@ def test_outputs_live_until_the_next_run_even_of_another_engine(make: Make) -> N
     image = picture(1, 20, 20, 3)
     outputs = one.run({"image": image})
     other.run({"image": picture(1, 200, 200, 3, seed=2)})
-    np.testing.assert_allclose(outputs["map"], expected(image)["map"], rtol=1e-4, atol=2e-3)
+    np.testing.assert_allclose(outputs["map"], compute(image)["map"], rtol=1e-4, atol=2e-3)
 
 
 def test_outputs_of_a_free_shape_may_be_kept(engine: Engine) -> None:
@@ -107,7 +107,7 @@ def test_outputs_of_a_free_shape_may_be_kept(engine: Engine) -> None:
     image = picture(1, 20, 20, 3)
     kept = engine.run({"image": image})["map"]
     engine.run({"image": picture(1, 300, 300, 3)})
-    np.testing.assert_allclose(kept, expected(image)["map"], rtol=1e-4, atol=2e-3)
+    np.testing.assert_allclose(kept, compute(image)["map"], rtol=1e-4, atol=2e-3)
 
 
 def test_the_same_input_gives_the_same_bits(engine: Engine) -> None:
@@ -136,7 +136,7 @@ def test_a_wrong_input_is_one_line_and_does_no_harm(engine: Engine, inputs: dict
         engine.run(inputs)
     assert "\n" not in str(caught.value)
     image = picture(1, 8, 8, 3)
-    np.testing.assert_allclose(engine.run({"image": image})["mean"], expected(image)["mean"], rtol=1e-4, atol=2e-3)
+    np.testing.assert_allclose(engine.run({"image": image})["mean"], compute(image)["mean"], rtol=1e-4, atol=2e-3)
 
 
 def test_a_failure_inside_the_network_does_no_harm(make: Make) -> None:
@@ -153,7 +153,7 @@ def test_a_failure_inside_the_network_does_no_harm(make: Make) -> None:
 def test_fixed_shapes_are_kept_to(make: Make) -> None:
     engine = make(small_network((1, 8, 8, 3)))
     image = picture(1, 8, 8, 3)
-    np.testing.assert_allclose(engine.run({"image": image})["mean"], expected(image)["mean"], rtol=1e-4, atol=2e-3)
+    np.testing.assert_allclose(engine.run({"image": image})["mean"], compute(image)["mean"], rtol=1e-4, atol=2e-3)
     with pytest.raises(EngineError, match="has the wrong"):
         engine.run({"image": picture(1, 9, 8, 3)})
 
@@ -162,9 +162,7 @@ def test_takes_a_path_as_well_as_bytes(make: Make, tmp_path: Path) -> None:
     path = tmp_path / "mödel äé.onnx"
     path.write_bytes(small_network())
     image = picture(1, 6, 6, 3)
-    np.testing.assert_allclose(
-        make(path).run({"image": image})["mean"], expected(image)["mean"], rtol=1e-4, atol=2e-3
-    )
+    np.testing.assert_allclose(make(path).run({"image": image})["mean"], compute(image)["mean"], rtol=1e-4, atol=2e-3)
 
 
 @pytest.mark.parametrize("threads", [0, -1])
@@ -278,14 +276,14 @@ def test_in_its_usual_shapes_openvino_computes_the_same_and_compiles_nothing_in_
         patch.setattr("rtswap.engines.openvino._core", lambda: pytest.fail("compiled in the loop"))
         for side in (8, 6) * 20:
             image = picture(1, side, side, 3)
-            for name, value in expected(image).items():
+            for name, value in compute(image).items():
                 np.testing.assert_allclose(engine.run({"image": image})[name], value, rtol=1e-4, atol=2e-3)
 
 
 @pytest.mark.parametrize("usual", [{"image": (1, 8, 8, 5)}, {"other": (1, 8, 8, 3)}, {}])
 def test_usual_shapes_that_do_not_fit_are_ignored(usual: dict[str, tuple[int, ...]]) -> None:
     found = openvino(small_network(), threads=1, usual=usual).run({"image": picture(1, 8, 8, 3)})
-    np.testing.assert_allclose(found["mean"], expected(picture(1, 8, 8, 3))["mean"], rtol=1e-4, atol=2e-3)
+    np.testing.assert_allclose(found["mean"], compute(picture(1, 8, 8, 3))["mean"], rtol=1e-4, atol=2e-3)
 
 
 def test_openvino_gets_over_a_damaged_cache(tmp_path: Path) -> None:
@@ -296,7 +294,7 @@ def test_openvino_gets_over_a_damaged_cache(tmp_path: Path) -> None:
     for blob in blobs:
         blob.write_bytes(blob.read_bytes()[:100] + b"junk" * 50)
     outputs = openvino(small_network(), cache_dir=tmp_path).run({"image": image})
-    np.testing.assert_allclose(outputs["mean"], expected(image)["mean"], rtol=1e-4, atol=2e-3)
+    np.testing.assert_allclose(outputs["mean"], compute(image)["mean"], rtol=1e-4, atol=2e-3)
 
 
 def test_openvino_works_while_another_fills_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -312,14 +310,14 @@ def test_openvino_works_while_another_fills_the_cache(tmp_path: Path, monkeypatc
     monkeypatch.setattr(Core, "compile_model", in_the_way)
     image = picture(1, 8, 8, 3)
     outputs = openvino(small_network(), cache_dir=tmp_path).run({"image": image})
-    np.testing.assert_allclose(outputs["mean"], expected(image)["mean"], rtol=1e-4, atol=2e-3)
+    np.testing.assert_allclose(outputs["mean"], compute(image)["mean"], rtol=1e-4, atol=2e-3)
 
 
 def test_openvino_works_without_a_place_for_its_cache(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     image = picture(1, 8, 8, 3)
     outputs = openvino(small_network(), cache_dir=tmp_path / "file" / "cache").run({"image": image})
-    np.testing.assert_allclose(outputs["mean"], expected(image)["mean"], rtol=1e-4, atol=2e-3)
+    np.testing.assert_allclose(outputs["mean"], compute(image)["mean"], rtol=1e-4, atol=2e-3)
 
 
 def test_a_signal_after_engines_are_closed_does_not_crash() -> None:

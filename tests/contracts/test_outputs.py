@@ -30,11 +30,11 @@ Maker = Callable[[Path, pytest.MonkeyPatch], Output]
 
 
 def mp4(folder: Path, patch: pytest.MonkeyPatch) -> Output:
-    return VideoWriter(folder / "out.mp4", fps=25)
+    return VideoWriter(folder / "out.mp4", OutputRequest(fps=25))
 
 
 def live_mkv(folder: Path, patch: pytest.MonkeyPatch) -> Output:
-    return VideoWriter(folder / "out.mkv", fps=25, live=True)
+    return VideoWriter(folder / "out.mkv", OutputRequest(fps=25, live=True))
 
 
 def numbered_pictures(folder: Path, patch: pytest.MonkeyPatch) -> Output:
@@ -44,7 +44,7 @@ def numbered_pictures(folder: Path, patch: pytest.MonkeyPatch) -> Output:
 def udp(folder: Path, patch: pytest.MonkeyPatch) -> Output:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         s.bind(("127.0.0.1", 0))
-        return NetworkOutput(f"udp://127.0.0.1:{s.getsockname()[1]}", fps=25)
+        return NetworkOutput(f"udp://127.0.0.1:{s.getsockname()[1]}", OutputRequest(fps=25))
 
 
 def null(folder: Path, patch: pytest.MonkeyPatch) -> Output:
@@ -157,7 +157,7 @@ def test_recordings_take_anything(
     tmp_path_factory: pytest.TempPathFactory, suffix: str, sizes: list[tuple[int, int]], times: list[float]
 ) -> None:
     path = tmp_path_factory.mktemp("any") / f"o{suffix}"
-    writer = VideoWriter(path, fps=25)
+    writer = VideoWriter(path, OutputRequest(fps=25))
     for index, ((width, height), time_s) in enumerate(zip(sizes, times, strict=False)):
         image = np.full((height, width, 3), 40 * index, np.uint8)
         writer.send(MarkedImage(image, index, 0.0, time_s))

@@ -4,19 +4,18 @@ not, and blank faces do no harm. ``test_systems.py``: what the one-shot ones wri
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from training_clock import Seconds
 
 torch = pytest.importorskip("torch", reason="torch is not installed: it is needed to train, never to use")
 
-from small_crowd import MadeTriplets, small_crowd  # noqa: E402
-from small_recipes import deepfacelab_arguments, faceswap_gan_arguments, made_up, one_shot_arguments  # noqa: E402
+from short_trainings import Seconds, StoppedTrainer  # noqa: E402
+from small_crowd import small_crowd, supply_triplets  # noqa: E402
+from small_recipes import deepfacelab_arguments, faceswap_gan_arguments, make_person, one_shot_arguments  # noqa: E402
 
 from rtswap.training.people import Person  # noqa: E402
 from rtswap.training.recipe import Moment, Recipe  # noqa: E402
@@ -41,7 +40,7 @@ class Case(NamedTuple):
 
 
 def person(level: int, blank: bool, side: int) -> Person:
-    made = made_up(level, side=side)
+    made = make_person(level, side=side)
     return Person(*(0 * part if blank and part is not None else part for part in vars(made).values()))
 
 
@@ -96,10 +95,6 @@ CASES = {
 
 @pytest.fixture(autouse=True)
 def small_and_quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    @contextmanager
-    def supply(people: Any, *_: object, **__: object) -> Iterator[MadeTriplets]:
-        yield MadeTriplets(people)
-
     recipes = "rtswap.training.recipes"
     aei = faceshifter.Dims(64, False, 1, (8, 16, 16, 16, 16), (16,) * 4, (16,) * 5, 2, (8, 16, 16, 16))
     fsgan_dims = fsgan.Dims(64, True, (16, 24, 32), (16, 24, 32), 8)
@@ -110,8 +105,8 @@ def small_and_quick(monkeypatch: pytest.MonkeyPatch) -> None:
         return replace(usual, style=16, widths=(16, 16, 16, 16, 8), encoder=encoder)
 
     for name, value in {
-        "faceshifter.recipe.supply": supply,
-        "faceshifter.recipe.TRIED": 4,
+        "faceshifter.recipe.supply": supply_triplets,
+        "faceshifter.samples.TRIED": 4,
         "faceshifter.recipe.dims_of": lambda *_, assisted: replace(aei, assisted=assisted),
         "fsgan.recipe.Dims.of": lambda *_: fsgan_dims,
         "fsgan.trial.COUNT": 4,
@@ -120,20 +115,8 @@ def small_and_quick(monkeypatch: pytest.MonkeyPatch) -> None:
         "megafs.recipe.dims_of": prior_dims,
     }.items():
         monkeypatch.setattr(f"{recipes}.{name}", value)
-    monkeypatch.setattr("rtswap.training.lessons.supply", supply)
+    monkeypatch.setattr("rtswap.training.lessons.supply", supply_triplets)
     torch.set_num_threads(1)
-
-
-class Stopped(Trainer):
-    """Ends after a step as if somebody had pressed Ctrl+C just after a checkpoint."""
-
-    stop = 0
-
-    def _step(self, batches: Iterator[Any], share: float) -> None:
-        super()._step(batches, share)
-        if self.progress.step == self.stop:
-            self.save()
-            raise KeyboardInterrupt
 
 
 def tensors_in(kept: Any) -> Iterator[Any]:
@@ -161,8 +144,8 @@ def test_stopped_and_continued_it_is_the_same_to_the_bit(name: str, tmp_path: Pa
         torch.manual_seed(0)
         trainer = kind(case.make(False), tmp_path / folder, minutes=STEPS / 60, clock=Seconds())
         torch.manual_seed(seed)  # another process goes on with other random numbers
-        if isinstance(trainer, Stopped):
-            trainer.stop = case.stop
+        if isinstance(trainer, StoppedTrainer):
+            trainer.stop_after = case.stop
             with pytest.raises(KeyboardInterrupt):
                 trainer.run()
         else:
@@ -170,7 +153,7 @@ def test_stopped_and_continued_it_is_the_same_to_the_bit(name: str, tmp_path: Pa
         return trainer
 
     whole = train("whole")
-    train("parts", kind=Stopped)
+    train("parts", kind=StoppedTrainer)
     second = train("parts", seed=99)
     assert second.progress.step == whole.progress.step == STEPS
     assert case.terms <= {term for row in whole.progress.history for term in row}

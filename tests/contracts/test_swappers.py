@@ -8,7 +8,7 @@ import cv2
 import foreign_models as foreign
 import numpy as np
 import pytest
-from imported import known
+from imported_swappers import with_arcface
 from people import ReadyMesh, person, place_mesh, swap_face
 from scripts_loader import load_script
 
@@ -20,7 +20,7 @@ from rtswap.networks.model_catalog import model_catalog
 from rtswap.networks.registry import Registry
 from rtswap.swappers.onnx.identity import Latent
 from rtswap.swappers.onnx.swapper import OnnxSwapModel, OnnxSwapper
-from rtswap.swappers.refiner.swapper import SIZES, RefinerSwapModel
+from rtswap.swappers.refiner.swapper import RefinerSwapModel
 from rtswap.vision.geometry import scale_of
 
 
@@ -29,10 +29,9 @@ def paper_mask() -> SwapModel:
     return model
 
 
-def one(name: str) -> SwapModel:
-    registry = Registry(on_event=lambda text: None)
-    engines = (OnnxRuntimeEngine(registry.path(one), threads=1) for one in ("refiner-source", name))
-    return RefinerSwapModel(ReadyMesh(), *engines, SIZES[name])
+def refiner() -> SwapModel:
+    path = Registry(on_event=lambda text: None).path("refiner")
+    return RefinerSwapModel(ReadyMesh(), OnnxRuntimeEngine(path, threads=1))
 
 
 def imported(family: str) -> SwapModel:
@@ -53,10 +52,10 @@ class Known:
         self._model = model
 
     def bind(self, source: SourceIdentity) -> Swapper:
-        return self._model.bind(known(source))
+        return self._model.bind(with_arcface(source))
 
 
-MODELS = {"mesh": ReadyMesh, "paper mask": paper_mask} | {name: partial(one, name) for name in SIZES}
+MODELS = {"mesh": ReadyMesh, "paper mask": paper_mask, "refiner": refiner}
 MODELS |= {f"imported {family}": partial(imported, family) for family in ("inswapper", "simswap", "uniface")}
 
 

@@ -10,12 +10,11 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed: it is needed to train, never to use")
 
-from imported import ENGINES  # noqa: E402
-from needs import need_tensorrt  # noqa: E402
+from imported_swappers import ENGINES  # noqa: E402
+from requirements import need_tensorrt  # noqa: E402
 from small_crowd import small_crowd  # noqa: E402
 from small_recipes import one_shot_arguments  # noqa: E402
 
-from rtswap.core.model_rows import forget_model_rows  # noqa: E402
 from rtswap.engines.build.all_plans import PlanOptions, build_all  # noqa: E402
 from rtswap.engines.tensorrt.module import load_tensorrt  # noqa: E402
 from rtswap.engines.tensorrt.plan_store import PlanCache  # noqa: E402
@@ -58,12 +57,9 @@ def test_every_one_shot_recipe_is_a_case() -> None:
     assert {spec.name for spec in RECIPES if spec.kind == "one-shot"} == {case.split()[0] for case in CASES}
 
 
+@pytest.mark.usefixtures("models")
 @pytest.mark.parametrize("case", CASES)
-def test_its_graphs_answer_alike_everywhere_and_become_plans(
-    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("RTSWAP_MODELS", str(tmp_path / "models"))
-    forget_model_rows()
+def test_its_graphs_answer_alike_everywhere_and_become_plans(case: str, tmp_path: Path) -> None:
     graphs, file = graphs_of(case), tmp_path / "any.rtswap"
     assert graphs.keys() == PARTS.get(case.split()[0], {"frame", "bind"})
     assert write_system(graphs, file, system=case.split()[0], template="whole") <= CLOSE
@@ -88,4 +84,3 @@ def test_its_graphs_answer_alike_everywhere_and_become_plans(
         assert {spec.name: spec.shape for spec in one.manifest.inputs} == {
             name: tuple(value.shape) for name, value in graph.examples.items()
         }
-    forget_model_rows()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 import pytest
 from paths import ASSETS, ROOT
 
+from rtswap.core import plugins
 from rtswap.core.errors import InputError, ModelError, OutputError, RtswapError, UsageError
 from rtswap.core.parts import InputSpec, OutputSpec, SwapperSpec
 from rtswap.core.plugins import plugin
@@ -99,6 +102,19 @@ def test_its_failure_names_it_in_one_line(fault: str, site: Path) -> None:
     kind = OutputError if what in ("send", "close") else kinds.get(what, ModelError)
     with pytest.raises(kind, match=r"\A[^\n]*the plugin bad of the package badpkg[^\n]*\Z"):
         use(what)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no alarms")
+def test_an_import_that_hangs_is_given_up(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plugins, "LOADING_S", 0.1)
+    (site / "bad_part.py").write_text("import time\ntime.sleep(9)\n")
+    began = time.monotonic()
+    with pytest.raises(
+        UsageError, match=r"cannot load the plugin bad of .*; got TimeoutError: it took longer than 0\.1 s"
+    ):
+        plugin("rtswap.inputs", "bad", InputSpec)
+    assert time.monotonic() - began < 5
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
 
 
 def test_what_looks_like_ctrl_c_in_a_thread_of_an_output_is_its_failure(site: Path) -> None:

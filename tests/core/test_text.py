@@ -22,6 +22,7 @@ def test_plural(count: int, text: str) -> None:
     ("seconds", "text"),
     [
         (0, "0.0 s"),
+        (0.04, "0.04 s"),
         (8.46, "8.5 s"),
         (59.94, "59.9 s"),
         (59.96, "1 min"),

@@ -36,7 +36,6 @@ def written(folder: Path, identity: SigningIdentity) -> tuple[Path, Path]:
 def test_made_once_then_kept(tmp_path: Path) -> None:
     first = local_identity(tmp_path)
     assert local_identity(tmp_path) == first
-    assert first.local
     check_identity(first)
 
 
@@ -206,7 +205,6 @@ def test_forgetting_deletes_it(tmp_path: Path) -> None:
 def test_users_own_is_taken(tmp_path: Path) -> None:
     own = SigningIdentity.from_files(*written(tmp_path, local_identity(tmp_path)))
     assert own.algorithm == "es256"
-    assert not own.local
     check_identity(own)
 
 

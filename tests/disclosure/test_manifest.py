@@ -11,6 +11,7 @@ import pytest
 from media_files import make_clip, mark_picture, read_back
 from signed_files import FACTS, PICTURES, VIDEOS, recording, report
 
+from rtswap.core.parts import OutputRequest
 from rtswap.disclosure.certificate import SigningIdentity, local_identity
 from rtswap.disclosure.manifest import ManifestFacts, facts_of, hash_input, read_manifest, sidecar_of, sign_file
 from rtswap.media.outputs.video import VideoWriter
@@ -70,7 +71,7 @@ def test_sound_and_times_survive_every_layout(
 @pytest.mark.parametrize("suffix", [".mp4", ".mov"])
 def test_own_recording_with_sound_survives(tmp_path: Path, identity: SigningIdentity, suffix: str) -> None:
     make_clip(tmp_path / "in.mp4", 30, audio=True)
-    writer = VideoWriter(tmp_path / f"out{suffix}", fps=25, audio_from=str(tmp_path / "in.mp4"))
+    writer = VideoWriter(tmp_path / f"out{suffix}", OutputRequest(fps=25, audio_from=str(tmp_path / "in.mp4")))
     for index in range(30):
         writer.send(mark_picture(index, time_s=index / 25))
     writer.close()
@@ -87,7 +88,7 @@ def test_every_kind_of_file_that_is_recorded_can_be_signed(
     tmp_path: Path, identity: SigningIdentity, suffix: str
 ) -> None:
     path = tmp_path / f"out{suffix}"
-    writer = VideoWriter(path, fps=25, sign=lambda path: sign_file(path, FACTS, identity))
+    writer = VideoWriter(path, OutputRequest(fps=25, sign=lambda path: sign_file(path, FACTS, identity)))
     for index in range(12):
         writer.send(mark_picture(index, time_s=index / 25))
     writer.close()

@@ -31,7 +31,7 @@ def test_every_changed_byte_of_a_frame_shows(tmp_path: Path, signed_clip: bytes)
         assert not found.holds
 
 
-@pytest.mark.parametrize("name", ["face.png", "face.jpg", "face.webp", "face.tif", "face.bmp"])
+@pytest.mark.parametrize("name", ["face.png", "face.jpg", "face.webp", "face.avif", "face.tif", "face.bmp"])
 def test_changed_picture_shows(tmp_path: Path, identity: SigningIdentity, name: str) -> None:
     path = recording(tmp_path / name)
     sign_file(path, FACTS, identity)
@@ -39,7 +39,8 @@ def test_changed_picture_shows(tmp_path: Path, identity: SigningIdentity, name: 
     data[{".webp": 60, ".tif": 20}.get(path.suffix, -50)] ^= 1
     path.write_bytes(data)
     assert report(path).state == "invalid"
-    assert "assertion.dataHash.mismatch" in report(path).problems
+    hashed = "bmffHash" if path.suffix == ".avif" else "dataHash"
+    assert f"assertion.{hashed}.mismatch" in report(path).problems
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

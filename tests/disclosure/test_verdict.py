@@ -10,9 +10,9 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from printed import printed
+from printed_output import print_parts
 
-from rtswap.commands.verify.report import as_json, exit_code, odds, said, shown
+from rtswap.commands.verify.report import as_json, exit_code, format_payload, format_verdict, odds
 from rtswap.disclosure.manifest import ManifestReport
 from rtswap.disclosure.verdict import Verdict, chance, spans_of
 from rtswap.disclosure.watermark import Kind, Payload
@@ -89,7 +89,7 @@ def test_many_windows_make_chance_likelier() -> None:
 
 
 def text_of(judged: Verdict) -> str:
-    return printed(*shown(judged))
+    return print_parts(*format_verdict(judged))
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_json_is_json() -> None:
 
 @pytest.mark.parametrize(("month", "text"), [(0, "2026-01"), (11, "2026-12"), (12, "2027-01"), (255, "2047-04")])
 def test_month(month: int, text: str) -> None:
-    assert said(Payload((0, 1), Kind.SWAPPED_FACE, month)).endswith(text)
+    assert format_payload(Payload((0, 1), Kind.SWAPPED_FACE, month)).endswith(text)
 
 
 @pytest.mark.parametrize(

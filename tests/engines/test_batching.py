@@ -14,7 +14,8 @@ from threads import run_together
 
 from rtswap.core.errors import EngineError
 from rtswap.core.types import Tensor
-from rtswap.engines.batching import BatchLimits, Queue, QueueFull, Request, SharedEngine
+from rtswap.engines.batching import SharedEngine
+from rtswap.engines.request_queue import BatchLimits, Queue, QueueFull, Request
 
 LIMITS = BatchLimits(most=8, wait_s=0.010, waiting_per_stream=4)
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from needs import network_file
 from plan_files import network
+from requirements import network_file
 
 from rtswap.core.errors import EngineError, ModelError
 from rtswap.engines.build.all_plans import PlanOptions, build_all, plan_for, recipe_for

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import pytest
-from needs import network_file
 from onnx import TensorProto, helper, numpy_helper, shape_inference
+from requirements import network_file
+from scripts_loader import load_script
 
 from rtswap.core.errors import ModelError
 from rtswap.engines.build.pixels import cast_pixels_first
@@ -18,6 +18,7 @@ from rtswap.networks.catalog import load_catalog
 NETWORKS = tuple(name for name in load_catalog() if name != "dlib-stages")
 """The stages are dlib's graph with other outputs."""
 RNG = np.random.default_rng(4)
+precision = load_script("benchmarks/precision.py")
 
 
 def load(name: str) -> onnx.ModelProto:
@@ -26,13 +27,8 @@ def load(name: str) -> onnx.ModelProto:
 
 def run(model: onnx.ModelProto, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Without optimisation: what the graph says, nothing else."""
-    options = ort.SessionOptions()
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.log_severity_level = 4
-    options.intra_op_num_threads = 1
-    session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    names = [one.name for one in session.get_outputs()]
-    return dict(zip(names, session.run(names, inputs), strict=True))
+    (found,) = precision.run(model, [inputs])
+    return found  # type: ignore[no-any-return]
 
 
 def noise(model: onnx.ModelProto, batch: int = 2, side: int = 64) -> dict[str, np.ndarray]:

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from needs import need_torch
 from plan_files import manifest
+from requirements import need_torch
 
 from rtswap.core.errors import EngineError
 from rtswap.engines.build import all_plans

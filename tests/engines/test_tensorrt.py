@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from needs import need_tensorrt, need_torch, network_file
 from network_inputs import waves
+from requirements import need_tensorrt, need_torch, network_file
 
 from rtswap.core.errors import EngineError, ModelError
 from rtswap.core.types import Tensor

@@ -9,9 +9,9 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
-from needs import need_cuda, need_torch, network_file
 from network_inputs import waves
 from onnx import helper, numpy_helper
+from requirements import need_cuda, need_torch, network_file
 
 from rtswap.core.errors import EngineError, ModelError
 from rtswap.engines.build.profiles import profile_of

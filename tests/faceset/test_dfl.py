@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from facesets import make_record
 
+from rtswap.faceset import plain_pickle
 from rtswap.faceset.dfl import read_aligned, write_aligned
 from rtswap.faceset.plain_pickle import Array, read_plain
 from rtswap.vision.geometry import inverse, transform
@@ -184,13 +185,25 @@ def test_damaged_pickles_are_refused_at_once(payload: bytes) -> None:
     assert found is None  # the large memo index is harmless here
 
 
+def test_sizes_are_limited() -> None:
+    with pytest.raises(ValueError, match="too long"):
+        read_plain(pickle.dumps(bytes(plain_pickle.MOST_BYTES)))
+    payload = pickle.dumps(np.zeros((3, 3), np.uint8), 2).replace(b"K\x03K\x03\x86", b"J\xff\xff\xff\xffK\x03\x86")
+    with pytest.raises(ValueError, match="a shape"):
+        read_plain(payload)
+    mask = cv2.imencode(".png", np.zeros((4100, 4100), np.uint8))[1]
+    with pytest.raises(ValueError, match="a damaged mask"):
+        read_aligned(jpeg(said(xseg_mask=mask)))
+
+
 def test_lists_that_contain_themselves_are_no_landmarks() -> None:
     loop: list[object] = []
     loop.extend([loop] * 68)
     nested: list[object] = [0.0, 0.0]
     for _ in range(60):
         nested = [nested, nested]
-    for value in (loop, [nested] * 68, {"a": 1}, "x" * 68, [[True, False]] * 68, [[10**30, 0]] * 68):
+    arrays = np.full((68, 2), np.nan), np.full((68, 2), 1e7)
+    for value in (loop, [nested] * 68, {"a": 1}, "x" * 68, [[True, False]] * 68, [[10**30, 0]] * 68, *arrays):
         with pytest.raises(ValueError, match="damaged landmarks"):
             read_aligned(jpeg(said(landmarks=value)))
 

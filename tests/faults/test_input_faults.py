@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from face_stream import SIZE, picture
 from faulty_outputs import Fault
-from faulty_parts import ScriptedInput, ScriptedTracker, assert_closed, play
+from faulty_parts import ScriptedInput, ScriptedTracker
+from faulty_sessions import assert_closed, play
 
 from rtswap.core.errors import FaceLost, InputError
 from rtswap.core.types import Image

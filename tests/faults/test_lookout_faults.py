@@ -5,16 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from face_stream import SIZE, middle
-from faulty_parts import (
-    MOMENTS,
-    TWO,
-    ScriptedInput,
-    ScriptedLookout,
-    ScriptedTracker,
-    assert_closed,
-    play,
-    two_people,
-)
+from faulty_parts import TWO, ScriptedInput, ScriptedLookout, ScriptedTracker, two_people
+from faulty_sessions import MOMENTS, assert_closed, play
 
 from rtswap.core.types import Head, Sighting
 from rtswap.runtime.pipeline import Policy

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from face_stream import shows_face
 from faulty_outputs import Fault
-from faulty_parts import MOMENTS, Played, ScriptedInput, ScriptedSwapper, TwoTracks, assert_closed, play, two_people
+from faulty_parts import ScriptedInput, ScriptedSwapper, TwoTracks, two_people
+from faulty_sessions import MOMENTS, Played, assert_closed, play
+from prepared_sources import ready  # noqa: F401
 
 from rtswap.core.types import Image, Points, Tensor
 from rtswap.runtime.mapping import Assignment, Example, SourceMapping

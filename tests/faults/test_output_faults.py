@@ -8,7 +8,9 @@ from collections.abc import Callable
 import pytest
 from face_stream import shows_face
 from faulty_outputs import FaultyDisclosure, Recorder, canvases, is_tagged
-from faulty_parts import MOMENTS, ScriptedInput, ScriptedSwapper, ScriptedTracker, assert_closed, play
+from faulty_parts import ScriptedInput, ScriptedSwapper, ScriptedTracker
+from faulty_sessions import MOMENTS, assert_closed, play
+from prepared_sources import ready  # noqa: F401
 
 from rtswap.core.errors import OutputError
 from rtswap.runtime.budget import Budget

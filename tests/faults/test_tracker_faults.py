@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 from faulty_outputs import Recorder
-from faulty_parts import MOMENTS, ScriptedInput, ScriptedSwapper, ScriptedTracker, assert_closed, play
+from faulty_parts import ScriptedInput, ScriptedSwapper, ScriptedTracker
+from faulty_sessions import MOMENTS, assert_closed, play
+from prepared_sources import ready  # noqa: F401
 
 from rtswap.core.errors import FaceLost
 

@@ -11,7 +11,7 @@ from people import place_mesh
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
-from rtswap.compositing.checks_gpu import counted  # noqa: E402
+from rtswap.compositing.checks_gpu import count_pixels  # noqa: E402
 from rtswap.compositing.finishes import detail_gpu, occlusion_gpu, restore_gpu  # noqa: E402
 from rtswap.compositing.finishes.detail import Correction, Focus  # noqa: E402
 from rtswap.compositing.finishes.grain import Overlay  # noqa: E402
@@ -45,7 +45,7 @@ def details(rng: np.random.Generator, device: str) -> list[Any]:
     tables = rng.integers(0, 256, (len(FOLLOWED), 256), np.uint8)
     look = Correction(Focus(float(rng.uniform(1.3, 4)), 0.0), tables, Overlay(0, 4.0))
     taps = detail_gpu.taps_of((look.focus.softening - 1) / 4)
-    drawn = detail_gpu._drawn(face(), SIDE, look, taps, (int(rng.integers(999)), 5))
+    drawn = detail_gpu._pack(face(), SIDE, look, taps, (int(rng.integers(999)), 5))
     noise = torch.linspace(-9, 9, 3 * 640 * 640, device=device).view(1, 3, 640, 640)
     return [pixels(rng, device, SIDE, SIDE, 3), torch.from_numpy(drawn).to(device), noise, 0, True, True]
 
@@ -58,7 +58,7 @@ def answers(rng: np.random.Generator, device: str) -> list[Any]:
 
 
 def overlaid(rng: np.random.Generator, device: str) -> list[Any]:
-    one = occlusion_gpu._placed(0, face())
+    one = occlusion_gpu._place(0, face())
     assert one is not None
     numbers = np.zeros((1, 10), np.float32)
     small, to_answer = occlusion_gpu.coarse_places(one.matrix, one.face.size)
@@ -68,7 +68,7 @@ def overlaid(rng: np.random.Generator, device: str) -> list[Any]:
 
 
 def cuts(rng: np.random.Generator, device: str) -> list[Any]:
-    one = occlusion_gpu._placed(0, face())
+    one = occlusion_gpu._place(0, face())
     assert one is not None
     numbers, halvings = occlusion_gpu._sampling(one)
     return [pixels(rng, device, SIDE, SIDE, 3), torch.tensor(numbers, device=device), halvings]
@@ -81,12 +81,12 @@ def restored(rng: np.random.Generator, device: str) -> list[Any]:
 
 
 CASES: dict[str, Case] = {
-    "counted": (counted, 4, looks),
-    "given": (detail_gpu.given, 2, details),
-    "answered": (occlusion_gpu.answered, 3, answers),
-    "laid over": (occlusion_gpu.laid_over, 3, overlaid),
+    "counted": (count_pixels, 4, looks),
+    "given": (detail_gpu.apply_correction, 2, details),
+    "answered": (occlusion_gpu.read_answers, 3, answers),
+    "laid over": (occlusion_gpu.limit_masks, 3, overlaid),
     "cut": (occlusion_gpu.cut, 2, cuts),
-    "restored": (restore_gpu.laid, 3, restored),
+    "restored": (restore_gpu.lay_detail, 3, restored),
 }
 
 
@@ -140,4 +140,4 @@ def test_marks_look_from_graphs_as_without_a_gpu() -> None:
 def test_a_face_of_no_size_points_nowhere_else() -> None:
     rng = np.random.default_rng(0)
     square, drawn, *others = details(rng, "cpu")
-    assert torch.equal(detail_gpu.given(square, torch.zeros_like(drawn), *others), square)
+    assert torch.equal(detail_gpu.apply_correction(square, torch.zeros_like(drawn), *others), square)

@@ -18,8 +18,8 @@ import numpy as np
 from foreign_models import dfm, swapper
 from heic_sample import heic
 from media_files import make_clip
-from misbehaving import serve
 from PIL import Image as Pillow
+from web_servers import serve
 
 from rtswap.vision.talking_head import persona
 
@@ -134,7 +134,7 @@ def make_seeds(folder: Path) -> dict[str, Path]:
     return {path.name: path for path in sorted(folder.iterdir())}
 
 
-def mutated(data: bytes, others: list[bytes], rng: np.random.Generator) -> bytes:
+def mutate(data: bytes, others: list[bytes], rng: np.random.Generator) -> bytes:
     """``data`` with up to eight damages."""
     for _ in range(rng.integers(1, 9)):
         size = len(data)

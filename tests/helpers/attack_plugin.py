@@ -45,7 +45,7 @@ WHAT = (*(kind.__name__ for kind in RAISED), *RETURNED)
 CALLS: Counter[str] = Counter()
 
 
-def _broken(name: str) -> tuple[bool, Any]:
+def _break(name: str) -> tuple[bool, Any]:
     """Whether this call breaks, and what it returns then. May raise."""
     method, number, what = os.environ.get("ATTACK_FAULT", "none 0 None").split(" ", 2)
     CALLS[name] += 1
@@ -61,7 +61,7 @@ def breaking(name: str, method: Any) -> Any:
     """``method``, which breaks when it is its turn. The methods of what builders return do, too."""
 
     def call(*given: Any, **named: Any) -> Any:
-        broken, value = _broken(name)
+        broken, value = _break(name)
         found = value if broken else method(*given, **named)
         return Breaking(found) if name in ("build", "bind", "open") and not broken else found
 
@@ -91,7 +91,7 @@ class _Input:
 
     def frames(self) -> Iterator[Frame]:
         for index in range(4):
-            broken, value = _broken("frame")
+            broken, value = _break("frame")
             yield value if broken else Frame(face_picture().copy(), index, 0.0, index / 25)
 
     def close(self) -> None: ...
@@ -105,7 +105,7 @@ class _Output:
     def close(self) -> None: ...
 
 
-_broken("load")
+_break("load")
 _TAKES = breaking("takes", lambda address: address == "breaking:")
 SWAPPER = SwapperSpec("breaking", "breaks", breaking("build", lambda context: MeshSwapModel()))
 FINISH = FinishSpec("breaking", "breaks", "color", breaking("build", lambda context: _Finish()))

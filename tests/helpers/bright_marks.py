@@ -18,7 +18,7 @@ SIZE = (64, 48)
 
 
 class BrightReader:
-    """Takes bright windows for marked ones: a mark that survives every codec."""
+    """Reads brightness as the mark, which survives every codec."""
 
     def __init__(self, window_s: float = 1.0) -> None:
         self._window_s, self._seen = window_s, []

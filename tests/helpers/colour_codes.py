@@ -61,7 +61,7 @@ def ictcp(rgb: np.ndarray, curve: str) -> np.ndarray:
     return (pq(lms) if curve == "pq" else hlg(lms)) @ matrix.T
 
 
-def quantised(ycc: np.ndarray, matrix: int, *, bits: int, full: bool) -> np.ndarray:
+def quantise(ycc: np.ndarray, matrix: int, *, bits: int, full: bool) -> np.ndarray:
     """-> integer code values (H.273, equations 23 to 31)."""
     unit, half, most = 1 << (bits - 8), 1 << (bits - 1), (1 << bits) - 1
     luma = most * ycc if full else unit * (219 * ycc + 16)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class Person:
-    """At the terminal, saying the same thing every time."""
+    """A person at the terminal who always gives the same answer."""
 
     def __init__(self, says: str | None) -> None:
         self.says, self.questions = says, []

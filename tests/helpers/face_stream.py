@@ -57,10 +57,10 @@ def shows_face(image: Image, who: int = 0) -> bool:
     half = FACE_PX // 2
     quarters = patch[:half, :half], patch[half:, half:]
     gray = np.ascontiguousarray(image[..., 1])
-    return _found(gray, patch) > WHOLE or any(_found(gray, quarter) > QUARTER for quarter in quarters)
+    return _find(gray, patch) > WHOLE or any(_find(gray, quarter) > QUARTER for quarter in quarters)
 
 
-def _found(gray: Any, patch: Any) -> float:
+def _find(gray: Any, patch: Any) -> float:
     if gray.shape[0] < patch.shape[0] or gray.shape[1] < patch.shape[1]:
         return 0.0
     scores = cv2.matchTemplate(gray, np.ascontiguousarray(patch), cv2.TM_CCOEFF_NORMED)

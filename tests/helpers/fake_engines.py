@@ -11,8 +11,8 @@ import pytest
 
 from rtswap.core.errors import EngineError
 from rtswap.core.types import Tensor
-from rtswap.engines import choose, measure
-from rtswap.engines.choose import choose_engine
+from rtswap.engines import measurement, selection
+from rtswap.engines.selection import choose_engine
 
 SAMPLE = {"image": np.zeros((1, 16, 16, 3), np.uint8)}
 
@@ -36,10 +36,10 @@ class Machine:
         self.gpu = ""
         self.engines: dict[str, FakeEngine | Exception] = {}
         self.started: list[str] = []
-        monkeypatch.setattr(choose, "_start", self._start)
-        monkeypatch.setattr(choose, "gpu_name", lambda: self.gpu)
-        monkeypatch.setattr(choose, "why_no_gpu", lambda: "" if self.gpu else "there is no GPU")
-        monkeypatch.setattr(measure.time, "perf_counter", lambda: self.clock[0])
+        monkeypatch.setattr(selection, "_start", self._start)
+        monkeypatch.setattr(selection, "gpu_name", lambda: self.gpu)
+        monkeypatch.setattr(selection, "why_no_gpu", lambda: "" if self.gpu else "there is no GPU")
+        monkeypatch.setattr(measurement.time, "perf_counter", lambda: self.clock[0])
 
     def has(self, name: str, took_ms: float, value: float = 1.0, calls_itself: str = "") -> None:
         self.engines[name] = FakeEngine(calls_itself or name, self.clock, took_ms / 1e3, value)

@@ -15,45 +15,38 @@ from people import person
 from rtswap.core.types import Quality, SwappedBatch, SwappedFace, Target, TargetBatch, Tensor
 from rtswap.swappers.mesh.gpu import GpuMeshSwapModel
 from rtswap.swappers.mesh.swapper import MeshSwapModel
-from rtswap.swappers.refiner.crop_view import SIZE, ZERO
+from rtswap.swappers.refiner.crop_view import CELLS
 from rtswap.swappers.refiner.gpu import GpuRefinerSwapModel, GpuRefinerSwapper
-from rtswap.swappers.refiner.swapper import RefinerSwapper, style_of
+from rtswap.swappers.refiner.swapper import RefinerSwapper
 
 LEVELS = 2
 """Of 255: how far host and device may be apart."""
 
 
-class Encoder:
-    name = "encoder"
-
-    def run(self, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        return {"style": np.linspace(-9, 9, 864, dtype=np.float32)[None]}
-
-
 @dataclass
 class Generator:
-    """Says something of all it is given, rows apart; on the host and on the device."""
+    """Returns values that depend on every input, row by row, on the host and on the device."""
 
     lift: float = 0.0
-    kept: float = 1.0
-    """Of what shows at the left; at the right it is ``least``."""
-    least: float = 1.0
+    """Of the gains' logarithms."""
     asked: list[dict[str, Tensor]] = field(default_factory=list)
     name: str = "generator"
 
     def run(self, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         self.asked.append({name: value.copy() for name, value in inputs.items()})
-        composite, lowered, target, mask, style = (
-            np.asarray(inputs[name], np.float32) for name in ("composite", "lowered", "target", "mask", "style")
-        )
-        made = np.empty((*mask.shape, 4), np.float32)
-        told = 0.4 * (lowered - composite) + 0.1 * (target - composite)
-        made[..., :3] = ZERO + self.lift + told + style[:, None, None, :3]
-        made[..., 3] = np.linspace(self.kept, self.least, mask.shape[-1]) * (205 + 50 * mask / 255)
-        return {"made": made}
+        composite, lowered, mask = (cells(inputs[name]) for name in ("composite", "lowered", "mask"))
+        told = (lowered - composite) / 600 + 0.1 * mask[..., None] / 255
+        return {"gains": np.exp(self.lift + told).astype(np.float32)}
 
     def run_on_device(self, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
         return {name: torch.from_numpy(one) for name, one in self.run(as_arrays(inputs)).items()}
+
+
+def cells(planes: Tensor) -> Tensor:
+    """Means of the cells that a gain belongs to."""
+    side = planes.shape[1] // CELLS
+    tiles = planes.astype(np.float32).reshape(len(planes), CELLS, side, CELLS, side, *planes.shape[3:])
+    return np.asarray(tiles.mean((2, 4)))
 
 
 def as_arrays(inputs: Mapping[str, Any]) -> dict[str, Tensor]:
@@ -61,7 +54,7 @@ def as_arrays(inputs: Mapping[str, Any]) -> dict[str, Tensor]:
 
 
 class Given:
-    """What the GPU's ``mesh`` has made: so that only what the refiner adds is compared."""
+    """Returns what the GPU's ``mesh`` made, so that only the refiner's part is compared."""
 
     def __init__(self) -> None:
         self.next: SwappedFace | None = None
@@ -90,8 +83,8 @@ class Bound:
         return mesh()
 
 
-def bound(generator: Any) -> GpuRefinerSwapper:
-    found = GpuRefinerSwapModel(Bound(), Encoder(), generator).bind(person("ada"))
+def bind(generator: Any) -> GpuRefinerSwapper:
+    found = GpuRefinerSwapModel(Bound(), generator).bind(person("ada"))
     assert isinstance(found, GpuRefinerSwapper)
     return found
 
@@ -102,22 +95,20 @@ class Both:
     def __init__(self, **wanted: float) -> None:
         self.there, self.here = Generator(**wanted), Generator(**wanted)
         self.base = Given()
-        self.host = RefinerSwapper(self.base, self.here, Encoder().run({})["style"], SIZE)  # type: ignore[arg-type]
+        self.host = RefinerSwapper(self.base, self.here)  # type: ignore[arg-type]
         self.below: list[SwappedBatch] = []
         recorded: Any = Recorded(Bound().bind(None), self.below)
-        style = style_of(person("ada"), Encoder())
-        assert style is not None
-        self.device = GpuRefinerSwapper(recorded, self.there, style)
+        self.device = GpuRefinerSwapper(recorded, self.there)
 
     def compare(self, faces: list[Target], quality: Quality | None = None) -> SwappedBatch:
-        """Pixel by pixel, all of each crop and what lies beyond; and what the networks were asked."""
+        """Compare pixels of the crops and of what lies beyond, and the networks' inputs."""
         quality, before = quality or Quality(), (len(self.there.asked), len(self.here.asked))
         targets = batch_of(faces)
         kept = targets.crops.clone()
         found = self.device.swap_all(targets, quality)
         assert torch.equal(targets.crops, kept)
         below = self.below[-1]
-        assert (found.masks <= below.masks).all()
+        assert torch.equal(found.masks, below.masks)
         for index, face in enumerate(faces):
             height, width = face.crop.shape[:2]
             crops, masks = (one[index].numpy() for one in (below.crops, below.masks))
@@ -130,7 +121,7 @@ class Both:
             assert not mask[height:].any()
             assert not mask[:, width:].any()
         if len(self.here.asked) == before[1] + len(faces):  # no face was left out
-            for name in ("composite", "target", "mask"):
+            for name in ("composite", "mask"):
                 theirs, ours = (
                     np.concatenate([one[name][: len(faces)] for one in generator.asked[begin:]])
                     for generator, begin in zip((self.there, self.here), before, strict=True)

@@ -12,6 +12,7 @@ from rtswap.app.config import Config
 from rtswap.app.console import Console
 
 FOUND: dict[str, Any] = {
+    "completed": True,
     "frames": 3,
     "fps": 30.0,
     "duration_s": 0.1,
@@ -32,15 +33,16 @@ FOUND: dict[str, Any] = {
 
 @pytest.fixture
 def loop(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
-    """Stands in for the loop; the configurations it was run with."""
+    """Replace the loop; return the configurations it was run with."""
     seen: list[Config] = []
 
-    def run(config: Config, *, console: Console) -> dict[str, Any]:
+    def run(config: Config, *, console: Console, **options: Any) -> dict[str, Any]:
         seen.append(config)
         console.event("camera 0: 1280x720")
         return {**FOUND, "bad": float("nan")}
 
     module = ModuleType("rtswap.app.run")
     module.run = run  # type: ignore[attr-defined]
+    module.share_program = lambda: None  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "rtswap.app.run", module)
     return seen

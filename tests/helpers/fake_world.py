@@ -1,4 +1,4 @@
-"""A small world that stands in for camera and networks: persons with a place, a size, looks and moods; the fakes see
+"""A small world that replaces camera and networks: persons with a place, a size, looks and moods; the fakes see
 only it."""
 
 from __future__ import annotations
@@ -82,20 +82,20 @@ class World:
     spoil: Callable[[Mesh], Mesh] | None = None
     random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(7))
 
-    def _seen(self) -> list[tuple[Person, Points]]:
+    def _see(self) -> list[tuple[Person, Points]]:
         seen = [(person, person.mesh(self.now)) for person in self.persons]
         return [(person, mesh) for person, mesh in seen if mesh is not None]
 
     def detect(self, image: Image) -> list[Detection]:
         self.detects += 1
-        return [self._detection(mesh) for person, mesh in self._seen() if person.detected]
+        return [self._detection(mesh) for person, mesh in self._see() if person.detected]
 
     def refine(self, image: Image, boxes: Sequence[Box], turns: Sequence[int] = ()) -> list[Detection | None]:
         if any(turns):
             return [None] * len(boxes)  # everybody is upright
         self.refines += 1
         assert all(np.isfinite(box).all() for box in boxes)
-        return [self._refined(box) for box in boxes]
+        return [self._refine(box) for box in boxes]
 
     def find(self, image: Image, faces: Sequence[Points]) -> list[Mesh]:
         self.finds += 1
@@ -104,10 +104,10 @@ class World:
         return [self.spoil(mesh) for mesh in meshes] if self.spoil else meshes
 
     def embed(self, image: Image, keypoints: Points) -> Tensor:
-        """Who is nearest to the points; looks that vary by a tenth from look to look."""
+        """Embed the person nearest to the points; the vector varies by a tenth each time."""
         self.embeds += 1
         middle = keypoints[:, :2].mean(axis=0)
-        seen = [(float(np.hypot(*(m[:, :2].mean(axis=0) - middle))), p.looks) for p, m in self._seen()]
+        seen = [(float(np.hypot(*(m[:, :2].mean(axis=0) - middle))), p.looks) for p, m in self._see()]
         vector = self.random.normal(0, 0.1 / np.sqrt(128), 128)
         vector[min(seen)[1] if seen else 127] += 1
         return (vector / np.linalg.norm(vector)).astype(np.float32)
@@ -117,8 +117,8 @@ class World:
         keypoints = np.stack([points[part, :2].mean(axis=0) for part in topology.KEYPOINTS])
         return Detection(extent(mesh), keypoints.astype(np.float32), 0.99)
 
-    def _refined(self, box: Box) -> Detection | None:
-        found = [m for p, m in self._seen() if p.detected and p.refined and iou([box], [extent(m)])[0, 0] > 0.3]
+    def _refine(self, box: Box) -> Detection | None:
+        found = [m for p, m in self._see() if p.detected and p.refined and iou([box], [extent(m)])[0, 0] > 0.3]
         return self._detection(found[0]) if found else None
 
     def _mesh(self, hint: Points) -> Mesh:
@@ -168,7 +168,7 @@ class Stream:
 
 
 def check(track: Track) -> None:
-    """What every user of a track relies on."""
+    """Check what every user of a track relies on."""
     assert track.box.shape == (4,)
     assert track.keypoints.shape == (5, 2)
     assert track.landmarks.shape == (468, 3)

@@ -18,7 +18,7 @@ from rtswap.disclosure.stamp import Stamp
 
 
 class Fault(Exception):
-    """What the parts here raise where they raise a defect."""
+    """The error that these parts raise on demand."""
 
 
 class FaultyCanvas(HostCanvas):
@@ -105,7 +105,7 @@ class FaultyStamp(Stamp):
 
 
 class FaultyDisclosure(Disclosure):
-    """Whose stamp is a ``FaultyStamp``."""
+    """A disclosure whose stamp is a ``FaultyStamp``."""
 
     def __init__(self, kind: str = "", faults: Iterable[int] = ()) -> None:
         super().__init__(None, reason="a test")

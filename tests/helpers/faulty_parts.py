@@ -1,20 +1,16 @@
-"""Inputs, trackers and swappers that fail on demand, and complete sessions of them."""
+"""Inputs, trackers and swappers that fail on demand."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from face_stream import SIZE, draw, face, middle, picture, shows_face, track_at
-from faulty_outputs import Fault, FaultyDisclosure, Recorder, is_tagged
+from face_stream import SIZE, draw, face, middle, picture, track_at
+from faulty_outputs import Fault
 
-from rtswap.compositing.canvas.host import HostCanvas
-from rtswap.compositing.renderer import HostRenderer
-from rtswap.core.protocols import Stamp
 from rtswap.core.types import (
     NOTHING_SEEN,
     Box,
@@ -30,12 +26,6 @@ from rtswap.core.types import (
     Target,
     Track,
 )
-from rtswap.disclosure import Disclosure
-from rtswap.runtime.budget import Budget
-from rtswap.runtime.mapping import SourceMapping
-from rtswap.runtime.metrics import Metrics
-from rtswap.runtime.pipeline import Pipeline, Policy
-from rtswap.runtime.session import Session
 from rtswap.vision.geometry import box_of
 
 
@@ -236,109 +226,3 @@ class ScriptedSwapper:
             "copy of the target": SwappedFace(target.crop.copy(), mask),
         }
         return wrong.get(self._kind, SwappedFace(crop, mask))
-
-
-@dataclass
-class Played:
-    error: BaseException | None
-    outputs: Sequence[Recorder]
-    events: list[str]
-    metrics: Metrics
-    left_behind: list[str]
-    session: Session = field(repr=False)
-
-    @property
-    def output(self) -> Recorder:
-        return self.outputs[0]
-
-    def bare(self, who: int = 0) -> list[int]:
-        """The indices of the pictures that left with the face in them."""
-        seen: dict[bytes, bool] = {}
-        bare: set[int] = set()
-        for output in self.outputs:
-            for image, index in zip(output.images, output.indices, strict=True):
-                content = image.tobytes()
-                if content not in seen:
-                    seen[content] = shows_face(image, who)
-                if seen[content]:
-                    bare.add(index)
-        return sorted(bare)
-
-
-def play(
-    input: ScriptedInput,
-    *,
-    tracker: Any = None,
-    lookout: Any = None,
-    swappers: Sequence[Any] = (),
-    finishes: Sequence[Any] = (),
-    canvas: Callable[[Image], Any] = HostCanvas,
-    renderer: Callable[[Stamp], Any] | None = None,
-    partial: bool = False,
-    policy: str | Policy = "blur",
-    disclosure: Disclosure | None = None,
-    outputs: Sequence[Recorder] = (),
-    mapping: SourceMapping | None = None,
-    budget: Budget | None = None,
-    tick: Callable[[Session], object] = lambda session: None,
-    **rest: Any,
-) -> Played:
-    """One session from start to end, and what became of it. ``tick`` is called from the main thread."""
-    events: list[str] = []
-    metrics = Metrics()
-    outputs = outputs or [Recorder()]
-    disclosure = disclosure or FaultyDisclosure()
-
-    def on_the_host(stamp: Stamp) -> HostRenderer:
-        parts = swappers or [ScriptedSwapper()]
-        return HostRenderer(parts, canvas=canvas, stamp=stamp, finishes=finishes, partial=partial)
-
-    pipeline = Pipeline(
-        tracker or ScriptedTracker(),
-        (renderer or on_the_host)(disclosure.stamp),
-        lookout=lookout or ScriptedLookout(),
-        policy=policy if isinstance(policy, Policy) else Policy(policy),
-        on_event=events.append,
-        mapping=mapping,
-    )
-    session = Session(
-        input,
-        pipeline,
-        disclosure,
-        outputs,
-        metrics=metrics,
-        quality_budget=budget,
-        on_event=events.append,
-        on_tick=lambda: tick(session),
-        **rest,
-    )
-    input.waiting = lambda: len(session._frames)
-    before = set(threading.enumerate())
-    error: BaseException | None = None
-    try:
-        session.run()
-    except (Exception, KeyboardInterrupt) as raised:  # noqa: BLE001 - whatever it is, the test looks at it
-        error = raised
-    left = [thread.name for thread in threading.enumerate() if thread not in before and thread.is_alive()]
-    return Played(error, outputs, events, metrics, left, session)
-
-
-MOMENTS: dict[str, tuple[int, Sequence[int]]] = {
-    "first frame": (16, [0]),
-    "mid-stream": (16, [8]),
-    "two in a row": (16, [8, 9]),
-    "seventy in a row": (84, range(8, 78)),
-    "every other": (20, range(1, 20, 2)),
-}
-"""Name -> (frames in all, frames that go wrong)."""
-
-
-def assert_closed(played: Played) -> None:
-    """No face, no unmarked picture, no thread, no open output, nothing out of order: what holds however it ends."""
-    assert played.bare() == []
-    assert all(is_tagged(image) for output in played.outputs for image in output.images)
-    assert played.left_behind == []
-    for output in played.outputs:
-        assert output.closes == 1
-        assert output.sent_after_close == 0
-        assert output.indices == sorted(output.indices)

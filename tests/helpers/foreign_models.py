@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-FLOAT, HALF, DOUBLE = TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE
+FLOAT, DOUBLE = TensorProto.FLOAT, TensorProto.DOUBLE
 Shape = list[int | str]
 EMAP = np.random.default_rng(5).normal(size=(512, 512)).astype(np.float32) / 20
 """What the made-up inswapper maps embeddings by."""
@@ -54,7 +54,7 @@ def node(op: str, inputs: str, output: str, **attributes: Any) -> onnx.NodeProto
 
 
 def swapper(family: str, *, half: bool = False, size: int = 0) -> bytes:
-    """``output`` is ``target``, and depends on ``source`` by nothing. ``half``: weights are float16."""
+    """``output`` is ``target``; ``source`` is read and has no effect. ``half``: weights are float16."""
     _, target, source = SWAPPERS[family]
     target = [*target[:2], size, size] if size else target
     weights = {"zero": np.zeros(1, np.float32)}

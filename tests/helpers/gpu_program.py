@@ -13,7 +13,6 @@ from people import face_models, move_person, person
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
-from fake_networks import Encoder  # noqa: E402
 from fake_networks import Generator as Mending  # noqa: E402
 from gpu_waits import COPIES  # noqa: E402
 from torch.utils._python_dispatch import _disable_current_modes  # noqa: E402
@@ -31,7 +30,6 @@ from rtswap.vision.talking_head import AnimatedHead, clip  # noqa: E402
 
 SIZE = (320, 240)
 FRAMES = 5
-ENCODERS = ("one-source", "refiner-source")
 
 
 class Captured:
@@ -45,7 +43,7 @@ class Captured:
         self.run = self._engine.run
 
     def run_on_device(self, inputs: Any) -> Any:
-        """Without the eyes of ``forbid_waiting``."""
+        """Run where ``forbid_waiting`` does not look."""
         with _disable_current_modes(), pytest.MonkeyPatch.context() as patch:
             for name, method in COPIES.items():
                 patch.setattr(torch.Tensor, name, method)
@@ -53,14 +51,11 @@ class Captured:
 
 
 @cache
-def torch_eyes() -> FaceModels:
+def torch_models() -> FaceModels:
     """As if torch ran all networks on a GPU. Their ways without waiting are the occlusion network's and the
     generator's."""
-    made = Encoder(), Mending(least=0.7)
-    return face_models()._replace(
-        engine="torch-cuda",
-        open=opener(Captured(), lambda name: made[name not in ENCODERS]),
-    )
+    made = Mending(lift=0.1)
+    return face_models()._replace(engine="torch-cuda", open=opener(Captured(), lambda name: made))
 
 
 def opener(occlusion: Any, of_refiner: Callable[[str], Any]) -> OpenEngines:
@@ -94,7 +89,7 @@ def pipeline_of(config: Config, known: FaceModels, marks: Disclosure | None, tol
 
 
 def run(config: Config, known: FaceModels, pictures: Sequence[Image]) -> list[tuple[Outcome, Image]]:
-    """What leaves, marked, frame by frame."""
+    """Return the marked pictures, frame by frame."""
     marks, told = disclosure(), []
     pipeline = pipeline_of(config, known, marks, told)
     found = []
@@ -111,7 +106,7 @@ def run(config: Config, known: FaceModels, pictures: Sequence[Image]) -> list[tu
 def apart(config: Config, faces: int = 1) -> list[np.ndarray]:
     """Differences between the host's pictures and the device's, frame by frame."""
     pictures = frames(faces)
-    host = run(config, torch_eyes()._replace(engine="openvino"), pictures)
-    device = run(config, torch_eyes(), pictures)
+    host = run(config, torch_models()._replace(engine="openvino"), pictures)
+    device = run(config, torch_models(), pictures)
     assert [outcome.swapped for outcome, _ in device] == [outcome.swapped for outcome, _ in host] == [faces] * FRAMES
     return [np.abs(a.astype(int) - b) for (_, a), (_, b) in zip(host, device, strict=True)]

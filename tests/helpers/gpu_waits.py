@@ -27,7 +27,7 @@ def forbid_waiting() -> Iterator[None]:
 
 
 class NoNumbers(TorchDispatchMode):
-    """Raises where an operation's result is a number for the host, or as many values as it says."""
+    """Raises at operations whose result the host needs: a number, or a shape that depends on values."""
 
     WAITING = ("_local_scalar_dense", "nonzero", "masked_select", "is_nonzero", "equal", "unique", "_linalg")
 

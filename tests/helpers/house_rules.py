@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import ast
 import re
-import tomllib
 from collections.abc import Callable, Iterator
-from functools import cache
 
 from paths import ROOT
+from syntax_trees import imports, networks, nodes
 
 LAYERS = (
     ("core",),
     ("vision", "gpu"),
-    ("engines",),
+    ("engines", "drawing"),
     ("networks",),
     ("tracking", "source", "swappers", "compositing", "disclosure", "media", "faceset"),
     ("runtime",),
     ("app",),
     ("api", "training"),
-    ("web", "fleet"),
+    ("web",),
     ("commands",),
     ("__main__", "__init__"),
 )
@@ -42,10 +41,9 @@ ONE_FILE_EACH = (
     "aiortc",
 )
 """Packages that can be exchanged or left out: each is known to one file."""
-ROOMY = {"rich": 2, "cryptography": 2, "matplotlib": 2, "onnxruntime": 2, "aiortc": 2}
-"""rich prints in the console and builds the one table; cryptography signs, and decrypts playlists; matplotlib draws
-the one chart, and the curves of a training; ONNX Runtime checks what a training exports; aiortc connects browsers,
-and has some of its parts exchanged."""
+ROOMY = {"rich": 2, "cryptography": 2, "onnxruntime": 2, "aiortc": 2}
+"""rich prints in the console and builds the one table; cryptography signs, and decrypts playlists; ONNX Runtime
+checks what a training exports; aiortc connects browsers, and has some of its parts exchanged."""
 LAZY = (
     "pyvirtualcam",
     "torch",
@@ -60,16 +58,16 @@ LAZY = (
 )
 """Packages that the default install does not bring, or that only some runs need: never imported at the top of a
 file."""
-TRAINING = "rtswap/training/"
-"""The room that needs torch; it is imported by ``rtswap train`` alone."""
+TRAINING = ("rtswap/training/", "training/")
+"""What needs torch; the former is imported by ``rtswap train`` alone."""
 THREADS = (
-    *("rtswap/runtime/session.py", "rtswap/runtime/many.py", "rtswap/runtime/sender.py"),
-    *("rtswap/runtime/background.py", "rtswap/inputs/"),
+    *("rtswap/runtime/session.py", "rtswap/runtime/parallel_sessions.py", "rtswap/runtime/sender.py"),
+    *("rtswap/runtime/background.py", "rtswap/runtime/second_signal.py"),
 )
 BROAD_EXCEPT = (
     "rtswap/core/plugins.py",
     "rtswap/runtime/session.py",
-    "rtswap/runtime/many.py",
+    "rtswap/runtime/parallel_sessions.py",
     "rtswap/runtime/sender.py",
     "rtswap/runtime/pipeline.py",
     "rtswap/compositing/renderer.py",
@@ -97,36 +95,6 @@ WITHOUT_DOCSTRINGS = ("rtswap/core/types.py", "rtswap/core/protocols.py", "rtswa
 """Their fields, methods and tree say it."""
 
 Rule = Callable[[str, ast.Module], Iterator[str]]
-
-
-@cache
-def program() -> dict[str, ast.Module]:
-    """Path -> syntax tree, for everything that is shipped."""
-    files = [path for folder in ("rtswap", "scripts", "benchmarks") for path in (ROOT / folder).rglob("*.py")]
-    return {str(path.relative_to(ROOT)): ast.parse(path.read_text()) for path in sorted(files)}
-
-
-@cache
-def nodes(tree: ast.AST) -> tuple[ast.AST, ...]:
-    """All of a syntax tree, which every rule looks at."""
-    return tuple(ast.walk(tree))
-
-
-@cache
-def networks() -> frozenset[str]:
-    """Names of those that ship."""
-    return frozenset(tomllib.loads((ROOT / "rtswap/assets/networks.toml").read_text()))
-
-
-def imports(tree: ast.AST) -> Iterator[tuple[ast.Import | ast.ImportFrom, str]]:
-    """Every import with its full name; ``from rtswap import types`` counts as rtswap.core.types."""
-    for node in nodes(tree):
-        if isinstance(node, ast.Import):
-            yield from ((node, alias.name) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module == "rtswap":
-            yield from ((node, f"rtswap.{alias.name}") for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            yield node, f"{'.' * node.level}{node.module or ''}"
 
 
 def room_of(path: str) -> str:
@@ -239,6 +207,66 @@ def one_row_per_network(path: str, tree: ast.Module) -> Iterator[str]:
                 yield f"line {node.lineno}: a table of networks: {', '.join(sorted(keys & networks()))}"
 
 
+def one_training_loop(path: str, tree: ast.Module) -> Iterator[str]:
+    """Recipes have no loop of their own: one function steps an optimiser."""
+    if path == "rtswap/training/recipe.py":
+        return
+    for node in nodes(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".backward"):
+            yield f"line {node.lineno}: trains: rtswap/training/trainer.py does"
+
+
+PARTS = re.compile(r"rtswap/media/(inputs|outputs)/(?!__init__)\w+\.py|rtswap/swappers/\w+/__init__\.py")
+"""Files that are a part of their own."""
+WITHOUT_SPEC = tuple(f"rtswap/swappers/{name}/__init__.py" for name in ("onnx", "one_shot", "fsgan"))
+"""Swappers of the user's own files: each file gets a ``SPEC``."""
+
+
+def one_spec_per_part(path: str, tree: ast.Module) -> Iterator[str]:
+    """A part says in one ``SPEC`` what the command line, ``doctor``, ``bench`` and ``eval`` know of it."""
+    if PARTS.fullmatch(path) and path not in WITHOUT_SPEC:
+        found = [target.id for node in tree.body if isinstance(node, ast.Assign) for target in node.targets
+                 if isinstance(target, ast.Name)]  # fmt: skip
+        if found.count("SPEC") + found.count("SPECS") != 1:
+            yield "has no SPEC"
+
+
+def one_resampler(path: str, tree: ast.Module) -> Iterator[str]:
+    """Crops are cut by ``vision.crops``, and pictures warped by ``vision.resample``, sheets excepted."""
+    if not path.startswith("rtswap/") or path.startswith(("rtswap/vision/", "rtswap/drawing/")):
+        return
+    for node in nodes(tree):
+        if isinstance(node, ast.Attribute) and ast.unparse(node) == "cv2.warpAffine":
+            yield f"line {node.lineno}: cv2.warpAffine: use vision.resample.warped or vision.crops.cut"
+
+
+CHANGES = ("append", "extend", "insert", "add", "update", "setdefault", "pop", "popitem", "remove", "clear")
+
+
+def no_module_state(_: str, tree: ast.Module) -> Iterator[str]:
+    """What stands at the top of a file does not change."""
+    top = {
+        target.id
+        for node in tree.body
+        if isinstance(node, ast.Assign | ast.AnnAssign)
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        if isinstance(target, ast.Name)
+    }
+    for function in nodes(tree):
+        if not isinstance(function, ast.FunctionDef):
+            continue
+        own = {node.id for node in nodes(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+        own |= {argument.arg for argument in (*function.args.args, *function.args.kwonlyargs)}
+        for node in nodes(function):
+            changed = ""
+            if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del):
+                changed = ast.unparse(node.value)
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CHANGES:
+                changed = ast.unparse(node.func.value)
+            if changed in top - own:
+                yield f"line {node.lineno}: changes {changed}"
+
+
 def no_global(_: str, tree: ast.Module) -> Iterator[str]:
     yield from (f"line {node.lineno}: global" for node in nodes(tree) if isinstance(node, ast.Global))
 
@@ -295,6 +323,10 @@ RULES: dict[Rule, tuple[str, str]] = {
     marked_by_disclosure_only: ("rtswap/runtime/pipeline.py", "types.MarkedImage(image, 0, 0.0)"),
     one_program: ("rtswap/commands/bench/bad.py", "pipeline.Pipeline(tracker, renderer)"),
     one_row_per_network: ("rtswap/app/bad.py", "SHARE = {'pnet': 1, 'rnet': 2, 'onet': 3}"),
+    one_training_loop: ("training/heads/bad.py", "def step(loss):\n    loss.backward()"),
+    one_spec_per_part: ("rtswap/media/inputs/bad.py", "class Clip: ..."),
+    one_resampler: ("rtswap/swappers/bad/swapper.py", "crop = cv2.warpAffine(image, matrix, (128, 128))"),
+    no_module_state: ("rtswap/media/bad.py", "SEEN = {}\ndef f(name):\n    SEEN[name] = 1"),
     no_global: ("rtswap/media/bad.py", "def f():\n    global x\n    x = 1"),
     no_broad_except: ("rtswap/media/bad.py", "try:\n    f()\nexcept (OSError, Exception):\n    pass"),
     small: ("rtswap/media/inputs/as_long_as_can_be.py", ""),

@@ -1,4 +1,4 @@
-"""The face of benchmarks/smoothing.py on known paths, and the output of the filters."""
+"""The face of benchmarks/smoothing.py on known paths, and the filters' output."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def answer(hidden: np.ndarray | None = None) -> np.ndarray:
     return (1 - blank)[None].astype(np.float32)
 
 
-def hidden_corner() -> np.ndarray:
+def hide_corner() -> np.ndarray:
     hidden = np.zeros((ANSWER, ANSWER))
     hidden[38:56, 12:34] = 1
     return hidden

@@ -21,8 +21,6 @@ from rtswap.vision.raster import rasterize
 from rtswap.vision.talking_head import persona
 
 NAMES = ("ada", "ben", "carl", "dan")
-WIDTH = float(np.ptp(canonical().mesh[:, 0]))
-"""Of the canonical mesh, in inter-ocular distances."""
 
 
 @cache

@@ -108,10 +108,10 @@ class World:
         meshes = []
         for points in faces:
             keypoints = points if len(points) == 5 else keypoints_of(points)
-            meshes.append(Mesh(self._fitted(keypoints), np.ones(468, np.float32), self.presence))
+            meshes.append(Mesh(self._fit(keypoints), np.ones(468, np.float32), self.presence))
         return meshes
 
-    def _fitted(self, keypoints: Points) -> Points:
+    def _fit(self, keypoints: Points) -> Points:
         best, least = self._now.faces[0].mesh, np.inf
         for face in self._now.faces:
             for mesh in (face.mesh, (face.mesh * [-1, 1, 1])[canonical().mirror].astype(np.float32)):

@@ -19,20 +19,20 @@ def photo(name: str) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def opened_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def open_networks_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The networks are opened once for all tests here: half a second each time."""
     monkeypatch.setattr(program, "open_models", lambda config, on_event: face_models())
 
 
-def changed(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+def find_changes(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     return np.abs(before.astype(int) - after).max(2) > 12
 
 
 def badge_of(before: np.ndarray, after: np.ndarray) -> int:
     """How many pixels differ in the lower left quarter, where no face is."""
     height, width = before.shape[:2]
-    return int(changed(before, after)[height * 4 // 5 :, : width // 2].sum())
+    return int(find_changes(before, after)[height * 4 // 5 :, : width // 2].sum())
 
 
-def swapped(*args: Any, **settings: Any) -> np.ndarray:
+def swap_pixels(*args: Any, **settings: Any) -> np.ndarray:
     return rtswap.swap(*args, **settings).image

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from media_files import mark_picture
 
+from rtswap.core.parts import OutputRequest
 from rtswap.disclosure.manifest import ManifestFacts, ManifestReport, read_manifest
 from rtswap.media.outputs.video import VideoWriter
 
@@ -19,7 +20,7 @@ PICTURES = ("face.png", "face.jpg", "face.jpeg", "face.webp", "face.tif", "face.
 def recording(path: Path) -> Path:
     """As rtswap's own outputs write it."""
     if path.suffix in (".mp4", ".mov", ".mkv"):
-        writer = VideoWriter(path, fps=25)
+        writer = VideoWriter(path, OutputRequest(fps=25))
         for index in range(12):
             writer.send(mark_picture(index))
         writer.close()

@@ -21,7 +21,7 @@ def small_network(shape: tuple[int | str, ...] = ("n", "h", "w", 3)) -> bytes:
     return g.serialise({"image": shape}, {"map": [n, 4, h, w], "mean": [n, 4]}, {})
 
 
-def expected(image: np.ndarray) -> dict[str, np.ndarray]:
+def compute(image: np.ndarray) -> dict[str, np.ndarray]:
     """The same network in plain numpy."""
     padded = np.pad(image.astype(np.float64), ((0, 0), (1, 1), (1, 1), (0, 0)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))

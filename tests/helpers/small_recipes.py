@@ -46,7 +46,7 @@ def one_shot_arguments(name: str, **more: object) -> argparse.Namespace:
     return argparse.Namespace(**{**usual, **more})
 
 
-def made_up(level: int, count: int = 40, side: int = 64) -> Person:
+def make_person(level: int, count: int = 40, side: int = 64) -> Person:
     """Faces that differ in where a bright square lies."""
     rng = np.random.default_rng(level)
     pictures = np.full((count, side, side, 3), level, np.uint8)

@@ -7,10 +7,10 @@ blinds a detector blinds it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -22,12 +22,22 @@ from rtswap.source.portrait import find_landmarks
 from rtswap.vision.talking_head import AnimatedHead, Motion, persona
 from rtswap.vision.topology import OVAL
 
+PEOPLE = ("ada", "ben", "carl", "dan", "amara", "erik", "george", "grace", "hiro", "ines", "lena", "mei", "noor",
+          "ravi", "ruth", "tomas")  # fmt: skip
 SIZE = (480, 360)
 HEAD_PX = 128
 """Width of the faces that are warped into scenes."""
+AGAINST_LIGHT = 20.0
+"""Level of black in heads that keep less than their contrast."""
 SAME = 0.05
 """Difference, in standard deviations of a face's pixels, up to which one of them is unchanged."""
 Floats = NDArray[np.float32]
+After = Callable[[Image, int], Image]
+"""Changes the picture of the frame with this number."""
+
+
+def as_it_is(image: Image, index: int) -> Image:
+    return image
 
 
 @dataclass(frozen=True)
@@ -41,6 +51,8 @@ class Pose:
     """Degrees clockwise; so are the next two, about the other axes."""
     yaw: float = 0.0
     pitch: float = 0.0
+    contrast: float = 1.0
+    """Share of the head's contrast that is left: less than 1 against the light."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +61,9 @@ class Shot:
 
     poses: tuple[Pose, ...]
     room: int = 0
-    after: Callable[[Image, int], Image] = lambda image, index: image
+    after: After = as_it_is
     """What light, camera and things in front do to the picture."""
-    front: Callable[[Image, int], Image] | None = None
+    front: After | None = None
     """What is held before the faces, drawn before ``after``: what it hides is no face."""
 
 
@@ -77,6 +89,30 @@ class Scene:
     kind: str = field(default="")
 
 
+def make_scene(kind: str, shots: Sequence[Shot], faces: str = "one", **rest: Any) -> Scene:
+    return Scene(kind, tuple(shots), faces, kind=kind, **rest)
+
+
+def number_scenes(
+    make: Callable[[list[str], np.random.Generator], Iterator[Scene]], turns: int, *, seed: int, first: int, step: int
+) -> list[Scene]:
+    """The scenes that ``make`` makes, ``turns`` times, each time of other people, ``step`` further on from number
+    ``first``, with other random numbers; each under a name of its own."""
+    return [
+        replace(scene, name=f"{scene.kind}-{turn}-{number}")
+        for turn in range(turns)
+        for number, scene in enumerate(make(_people(first + step * turn), np.random.default_rng(seed + turn)))
+    ]
+
+
+def _people(first: int) -> list[str]:
+    return [PEOPLE[(first + n) % len(PEOPLE)] for n in range(40)]
+
+
+def first_of_each_kind(scenes: Sequence[Scene]) -> list[Scene]:
+    return list({scene.kind: scene for scene in reversed(scenes)}.values())
+
+
 def frames(scene: Scene) -> Iterator[tuple[Image, list[Face]]]:
     """Every picture, and the faces in it of which enough can be seen."""
     for index, shot in enumerate(scene.shots):
@@ -87,9 +123,13 @@ def frames(scene: Scene) -> Iterator[tuple[Image, list[Face]]]:
             clear, picture = picture, shot.front(picture.copy(), index)
             hidden = (clear != picture).any(axis=-1)
         faces = [Face(who, mesh, hidden) for who, mesh in meshes if _in_sight(mesh, scene.size, hidden)]
-        noise = np.random.default_rng(index).normal(0, 1.5, picture.shape).astype(np.float32)
-        picture = np.clip(picture + noise, 0, 255).astype(np.uint8)
+        picture = cv2.add(picture, _noise(index, scene.size), dtype=cv2.CV_8U)
         yield np.ascontiguousarray(shot.after(picture, index)), faces
+
+
+def _noise(index: int, size: tuple[int, int]) -> NDArray[np.int16]:
+    cv2.setRNGSeed(index)
+    return cv2.randn(np.empty((size[1], size[0], 3), np.int16), 0, 1.5)
 
 
 @cache
@@ -115,7 +155,7 @@ def _head(who: str) -> AnimatedHead:
 
 
 @cache
-def _turned(who: str, yaw: float, pitch: float) -> tuple[Image, Floats, Points]:
+def _turn(who: str, yaw: float, pitch: float) -> tuple[Image, Floats, Points]:
     head = _head(who)
     motion = Motion(float(np.radians(yaw)), float(np.radians(pitch)), 0.0, 0.0, 0.0, (0.0, 0.0))
     image, alpha = head.render(motion)
@@ -123,7 +163,7 @@ def _turned(who: str, yaw: float, pitch: float) -> tuple[Image, Floats, Points]:
 
 
 def _draw(picture: Image, pose: Pose) -> Points:
-    image, alpha, mesh = _turned(pose.who, round(pose.yaw), round(pose.pitch))
+    image, alpha, mesh = _turn(pose.who, round(pose.yaw), round(pose.pitch))
     height, width = picture.shape[:2]
     scale = pose.px / HEAD_PX
     while scale < 0.6:
@@ -136,9 +176,15 @@ def _draw(picture: Image, pose: Pose) -> Points:
     linear = scale * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     to = np.array(pose.at) * (width, height)
     matrix = np.column_stack([linear, to - linear @ middle]).astype(np.float32)
-    head = cv2.warpAffine(image, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
-    share = cv2.warpAffine(alpha, matrix, (width, height))[..., None]
-    picture[:] = (picture + (head.astype(np.float32) - picture) * share).astype(np.uint8)
+    share = cv2.warpAffine(alpha, matrix, (width, height))
+    x, y, across, down = cv2.boundingRect((share > 0).view(np.uint8))
+    if across:
+        part, to_part = picture[y : y + down, x : x + across], matrix - np.array([[0, 0, x], [0, 0, y]])
+        head = cv2.warpAffine(image, to_part, (across, down), borderMode=cv2.BORDER_REPLICATE)
+        shown = head.astype(np.float32)
+        if pose.contrast < 1:
+            shown = AGAINST_LIGHT + pose.contrast * shown
+        part[:] = part + (shown - part) * share[y : y + down, x : x + across, None]
     return np.asarray(mesh @ matrix[:, :2].T + matrix[:, 2], np.float32)
 
 

@@ -89,7 +89,7 @@ class Client:
 
 
 @contextmanager
-def studio_running(config: Config, folder: Path, access: Access | None = None) -> Iterator[Client]:
+def run_studio(config: Config, folder: Path, access: Access | None = None) -> Iterator[Client]:
     """A studio with its server in a thread."""
     loop = asyncio.new_event_loop()
     begun: list[Client] = []

@@ -16,7 +16,7 @@ SIDE = 64
 PIXELS = TensorProto.UINT8
 
 
-def said(content: bytes, part: str, system: str = "trial", template: str = "whole") -> bytes:
+def describe(content: bytes, part: str, system: str = "trial", template: str = "whole") -> bytes:
     """A graph with the metadata of a system's part."""
     model = onnx.load_from_string(content)
     onnx.helper.set_model_props(model, {SYSTEM_KEY: system, PART_KEY: part, TEMPLATE_KEY: template})
@@ -85,9 +85,11 @@ def write_pack(path: Path, graphs: dict[str, bytes], compression: int = zipfile.
 
 def plain_system(path: Path) -> Path:
     """A sound file: bound to a photo's colour."""
-    return write_pack(path, {"frame.onnx": said(frame_graph(), "frame"), "bind.onnx": said(bind_graph(), "bind")})
+    return write_pack(
+        path, {"frame.onnx": describe(frame_graph(), "frame"), "bind.onnx": describe(bind_graph(), "bind")}
+    )
 
 
 def assisted_system(path: Path) -> Path:
     """A sound file that passes on what ``mesh`` makes."""
-    return write_pack(path, {"frame.onnx": said(assisted_graph(), "frame")})
+    return write_pack(path, {"frame.onnx": describe(assisted_graph(), "frame")})

@@ -77,12 +77,12 @@ def record(log: Path, ready: threading.Event) -> None:
         ready.set()
         while True:
             packet, (_, kind, direction, *_rest) = wire.recvfrom(65535)
-            line = told(packet, kind) if direction == socket.PACKET_OUTGOING else ""
+            line = read_packet(packet, kind) if direction == socket.PACKET_OUTGOING else ""
             if line:
                 lines.write(line + "\n")
 
 
-def told(packet: bytes, kind: int) -> str:
+def read_packet(packet: bytes, kind: int) -> str:
     """``udp 192.0.2.1 53 example.org``; empty for what stays on this machine."""
     if kind == _IPV4 and len(packet) >= 20:
         start, protocol, to = (packet[0] & 15) * 4, packet[9], socket.inet_ntoa(packet[16:20])
@@ -96,10 +96,10 @@ def told(packet: bytes, kind: int) -> str:
     port = int.from_bytes(packet[start + 2 : start + 4], "big")
     if port != 53 and (to.startswith("127.") or to in ("::1", _OWN)):
         return ""
-    return f"{name} {to} {port} {_asked(packet[start + 20 :]) if (name, port) == ('udp', 53) else ''}".rstrip()
+    return f"{name} {to} {port} {_read_name(packet[start + 20 :]) if (name, port) == ('udp', 53) else ''}".rstrip()
 
 
-def _asked(query: bytes) -> str:
+def _read_name(query: bytes) -> str:
     """The name in a DNS question, of which the headers are cut off."""
     labels, at = [], 0
     while at < len(query) and query[at]:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import itertools
 import time
+from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 from av.filter import Graph
-from colour_codes import analogue, bt709, bt709_linear, frame_of, hlg, ictcp, pq, quantised
+from colour_codes import analogue, bt709, bt709_linear, frame_of, hlg, ictcp, pq, quantise
 
 from rtswap.core.types import Image
 from rtswap.media.decoding import PictureMaker
+from rtswap.media.inputs.video import VideoFile
 
 _STEPS = np.array(list(itertools.product(np.linspace(0, 1, 8), repeat=3)))
 COLOURS = _STEPS.reshape(16, 32, 3)
@@ -35,7 +37,7 @@ def off(image: Image, expected: np.ndarray) -> float:
 @pytest.mark.parametrize("matrix", [0, 1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13])
 def test_matrices_that_are_defined_on_signals(matrix: int, bits: int, full: bool) -> None:
     layout = "yuv444p" + ("" if bits == 8 else f"{bits}le")
-    frame = frame_of(quantised(analogue(COLOURS, matrix), matrix, bits=bits, full=full), layout, matrix, full)
+    frame = frame_of(quantise(analogue(COLOURS, matrix), matrix, bits=bits, full=full), layout, matrix, full)
     image = decoded(frame)
     # Constant luminance amplifies the rounding of codes where green is dark.
     limit = (24 if bits == 8 else 8) if matrix in (10, 13) else 4.6 if bits == 8 else 2.1
@@ -62,9 +64,7 @@ def test_pq_below_the_knee_keeps_its_light(matrix: int, full: bool) -> None:
     nits = np.linspace(0.5, 80, 512).reshape(16, 32)
     light = np.repeat(nits[..., None], 3, -1)
     ycc = analogue(pq(light), 9) if matrix == 9 else ictcp(light, "pq")
-    frame = frame_of(
-        quantised(ycc, matrix, bits=10, full=full), "yuv444p10le", matrix, full, primaries=9, transfer=16
-    )
+    frame = frame_of(quantise(ycc, matrix, bits=10, full=full), "yuv444p10le", matrix, full, primaries=9, transfer=16)
     events: list[str] = []
     image = decoded(frame, events)
     assert off(image, (light / 203) ** (1 / 2.4)) < 2.5
@@ -74,7 +74,7 @@ def test_pq_below_the_knee_keeps_its_light(matrix: int, full: bool) -> None:
 def test_pq_highlights_are_compressed_not_clipped() -> None:
     nits = np.array([[100, 203, 300, 400, 1000.0]])
     light = np.repeat(nits[..., None], 3, -1)
-    codes = quantised(analogue(pq(light), 9), 9, bits=10, full=False)
+    codes = quantise(analogue(pq(light), 9), 9, bits=10, full=False)
     grey = decoded(frame_of(codes, "yuv444p10le", 9, False, primaries=9, transfer=16))[0, :, 1].astype(int)
     assert np.all(np.diff(grey) >= 4)
     assert grey[-1] == 255
@@ -88,14 +88,14 @@ def test_hlg_is_shown_as_on_a_display_of_1000_nits(matrix: int) -> None:
     srgb = np.array([[[0.05, 0.04, 0.03], [0.02, 0.05, 0.06], [0.08, 0.08, 0.08], [0.001, 0.001, 0.001]]])
     scene = srgb @ bt2020.T
     ycc = analogue(hlg(scene), 9) if matrix == 9 else ictcp(scene, "hlg")
-    codes = quantised(ycc, matrix, bits=10, full=False)
+    codes = quantise(ycc, matrix, bits=10, full=False)
     image = decoded(frame_of(codes, "yuv444p10le", matrix, False, primaries=9, transfer=18))
     luminance = scene @ [0.2627, 0.6780, 0.0593]
     assert off(image, (1000 * luminance[..., None] ** 0.2 * srgb / 203) ** (1 / 2.4)) < 3
 
 
 def test_bt2020_without_hdr_agrees_with_ffmpegs_colorspace_filter() -> None:
-    codes = quantised(analogue(COLOURS, 9), 9, bits=10, full=False)
+    codes = quantise(analogue(COLOURS, 9), 9, bits=10, full=False)
     frame = frame_of(codes, "yuv444p10le", 9, False, primaries=9, transfer=14)
     image = decoded(frame)
     frame = frame_of(codes, "yuv444p10le", 9, False, primaries=9, transfer=14)
@@ -121,7 +121,7 @@ def test_display_p3_by_its_published_matrix() -> None:
     """Apple's P3 to sRGB, linear: [[1.2249, -0.2247, 0], [-0.0420, 1.0419, 0], [-0.0197, -0.0786, 1.0979]]."""
     to_srgb = np.array([[1.2249, -0.2247, 0], [-0.0420, 1.0419, 0], [-0.0197, -0.0786, 1.0979]])
     expected = bt709(np.clip(bt709_linear(COLOURS) @ to_srgb.T, 0, 1))
-    codes = quantised(analogue(COLOURS, 1), 1, bits=10, full=False)
+    codes = quantise(analogue(COLOURS, 1), 1, bits=10, full=False)
     assert off(decoded(frame_of(codes, "yuv444p10le", 1, False, primaries=12, transfer=1)), expected) < 4
 
 
@@ -130,16 +130,25 @@ def test_linear_and_logarithmic_signals_become_srgb(transfer: int, curve: object
     grey = np.repeat(np.linspace(0.1, 1, 32)[None, :, None], 3, -1).repeat(2, 0)
     light = curve(grey)  # type: ignore[operator]
     expected = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
-    codes = quantised(analogue(grey, 1), 1, bits=12, full=True)
+    codes = quantise(analogue(grey, 1), 1, bits=12, full=True)
     assert off(decoded(frame_of(codes, "yuv444p12le", 1, True, primaries=1, transfer=transfer)), expected) < 2
 
 
 @pytest.mark.parametrize("matrix", [3, 18, 200])
 def test_a_reserved_matrix_is_guessed_with_a_message(matrix: int) -> None:
     events: list[str] = []
-    frame = frame_of(quantised(analogue(COLOURS, 6), 6, bits=8, full=False), "yuv444p", matrix, False)
+    frame = frame_of(quantise(analogue(COLOURS, 6), 6, bits=8, full=False), "yuv444p", matrix, False)
     assert off(decoded(frame, events), COLOURS) < 5
     assert events == [f"colour matrix {matrix} is reserved: decoded as BT.601"]
+
+
+@pytest.mark.parametrize("transfer", [3, 99])
+def test_reserved_transfer_characteristics_are_guessed_with_a_message(transfer: int) -> None:
+    events: list[str] = []
+    codes = quantise(analogue(COLOURS, 1), 1, bits=8, full=False)
+    frame = frame_of(codes, "yuv444p", 1, False, primaries=1, transfer=transfer)
+    assert off(decoded(frame, events), COLOURS) < 5
+    assert events == [f"transfer characteristics {transfer} are reserved: shown as BT.709's"]
 
 
 def test_subsampled_rgb_is_guessed_with_a_message() -> None:
@@ -154,7 +163,7 @@ def test_subsampled_rgb_is_guessed_with_a_message() -> None:
 def test_an_unspecified_matrix_is_that_of_the_pictures_size(size: tuple[int, int], matrix: int) -> None:
     """As players assume: BT.709 for HD."""
     red = np.broadcast_to(np.array([0.8, 0.2, 0.1]), (size[1], size[0], 3))
-    codes = quantised(analogue(red, matrix), matrix, bits=8, full=False)
+    codes = quantise(analogue(red, matrix), matrix, bits=8, full=False)
     assert off(decoded(frame_of(codes, "yuv444p", 2, False)), red) < 4
 
 
@@ -183,7 +192,7 @@ def test_lost_transparency_is_reported(layout: str, told: bool) -> None:
 
 def test_a_change_of_colours_within_a_stream_is_followed() -> None:
     maker, matrices = PictureMaker(), (1, 8, 9, 1, 14)
-    codes = {m: quantised(analogue(COLOURS, m if m != 14 else 9), m, bits=10, full=False) for m in matrices}
+    codes = {m: quantise(analogue(COLOURS, m if m != 14 else 9), m, bits=10, full=False) for m in matrices}
     images = [maker.to_image(frame_of(codes[m], "yuv444p10le", m, False)) for m in matrices]
     for image in (*images[:2], images[3]):
         assert off(image[..., ::-1], COLOURS) < 2.1
@@ -200,3 +209,15 @@ def test_hdr_decoding_is_fast_enough_for_live_use() -> None:
         maker.to_image(frame)
         took.append(time.process_time() - began)
     assert min(took) < 0.1, "seconds of processor time; about 0.012 on an idle machine"
+
+
+def test_lost_transparency_of_webm_is_reported(tmp_path: Path) -> None:
+    """FFmpeg's own decoders of VP8 and VP9 leave it out without a word."""
+    with av.open(str(tmp_path / "a.webm"), "w") as container:
+        stream = container.add_stream("libvpx-vp9", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 32, 32, "yuva420p"
+        stream.metadata["alpha_mode"] = "1"
+        container.mux([*stream.encode(av.VideoFrame(32, 32, "yuva420p")), *stream.encode()])
+    events: list[str] = []
+    assert len(list(VideoFile(tmp_path / "a.webm", on_event=events.append).frames())) == 1
+    assert events == [f"{tmp_path / 'a.webm'}: transparency is not kept"]

@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
 
 import foreign_models as foreign
 import numpy as np
 import pytest
-from imported import ENGINES, Counted
+from imported_swappers import ENGINES, Counted
 from people import person
 
 from rtswap.app.config import Config
 from rtswap.app.networks import Networks
 from rtswap.app.sections import EngineConfig
 from rtswap.core.errors import ModelError, NotInstalled, SourceError
-from rtswap.core.model_rows import forget_model_rows
 from rtswap.networks.arcface import ArcFaceEmbedder
 from rtswap.networks.catalog import imported_models
 from rtswap.networks.model_store import add
 from rtswap.vision.geometry import keypoints_of, transform
 from rtswap.vision.templates import ARCFACE_112, placement
 
-
-@pytest.fixture(autouse=True)
-def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("RTSWAP_MODELS", str(tmp_path / "models"))
-    forget_model_rows()
-    yield
-    forget_model_rows()
+pytestmark = pytest.mark.usefixtures("models")
 
 
 def install(folder: Path, **files: bytes) -> None:
@@ -45,7 +37,7 @@ def test_the_crop_is_aligned_and_normalised_and_the_vector_has_unit_length(tmp_p
     keypoints = keypoints_of(who.landmarks)
     vector = ArcFaceEmbedder(counted, entry).embed(who.portrait, keypoints)
     raw = ArcFaceEmbedder(counted, entry, raw=True).embed(who.portrait, keypoints)
-    shown = counted.taken[0]["input.1"]
+    shown = counted.inputs[0]["input.1"]
     assert shown.shape == (1, 3, 112, 112)
     assert -1 <= shown.min() < -0.3 < 0.3 < shown.max() <= 1
     at = transform(placement(keypoints, "arcface", 112), keypoints)

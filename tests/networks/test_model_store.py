@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import foreign_models as foreign
 import numpy as np
@@ -18,21 +18,16 @@ from rtswap.core.errors import ModelError, UsageError
 from rtswap.core.model_rows import forget_model_rows, model_rows
 from rtswap.engines.build.profiles import profile_of
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
-from rtswap.networks import model_store, recognise
+from rtswap.networks import model_kinds, model_store
 from rtswap.networks.catalog import imported_models
-from rtswap.networks.installed_models import installed, names_of, verify
+from rtswap.networks.installed_models import list_installed, names_of, verify
 from rtswap.networks.model_catalog import ModelCatalog, model_catalog
+from rtswap.networks.model_file import read_signature
 from rtswap.networks.model_store import add, remove
 from rtswap.networks.registry import Registry
+from rtswap.networks.system_file import read_system
 
-
-@pytest.fixture(autouse=True)
-def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty folder of models."""
-    monkeypatch.setenv("RTSWAP_MODELS", str(tmp_path / "models"))
-    forget_model_rows()
-    yield tmp_path / "models"
-    forget_model_rows()
+pytestmark = pytest.mark.usefixtures("models")
 
 
 def put(folder: Path, name: str, content: bytes) -> Path:
@@ -98,13 +93,14 @@ def test_a_published_hash_needs_no_telling_name(tmp_path: Path, monkeypatch: pyt
 
 
 def test_an_ambiguous_model_needs_the_users_choice(tmp_path: Path) -> None:
-    path = put(tmp_path, "face.onnx", foreign.swapper("ghost"))
-    with pytest.raises(ModelError, match=r"could be any of simswap, ghost, hififace; .*--as simswap") as caught:
+    path = put(tmp_path, "$(x).onnx", foreign.swapper("ghost"))
+    told = r"could be any of simswap, ghost, hififace; .* add '\$\(x\)\.onnx' --as simswap"
+    with pytest.raises(ModelError, match=told) as caught:
         add(path)
     assert "\n" not in str(caught.value)
     (model,) = add(path, kind="ghost", name="my ghost")
     assert (model.name, model.family) == ("my_ghost", "ghost")
-    with pytest.raises(ModelError, match=r"face\.onnx does not fit inswapper"):
+    with pytest.raises(ModelError, match=r"\.onnx does not fit inswapper"):
         add(path, kind="inswapper")
     with pytest.raises(ModelError, match="Did you mean hififace"):
         add(path, kind="hififac")
@@ -143,9 +139,35 @@ def test_a_pack_gives_its_usable_models_from_a_folder_or_a_zip_file(tmp_path: Pa
         for name in ("scrfd_10g", "w600k_r50"):
             remove(name)
     assert not (tmp_path / "evil").exists()
-    assert installed() == []
+    assert list_installed() == []
     with pytest.raises(ModelError, match="no model in"):
         add(tmp_path / "models")
+
+
+def test_a_pack_that_grows_is_refused(tmp_path: Path) -> None:
+    zipped = tmp_path / "pack.zip"
+    with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("net.onnx", b"\x08" + bytes(1 << 20))
+    with pytest.raises(ModelError, match=r"net\.onnx, a file that grows 1014 times"):
+        add(zipped)
+
+
+def damaged_zip(path: Path, method: int) -> Path:
+    """A zip file whose list is whole and whose content is not."""
+    with zipfile.ZipFile(path, "w", method) as file:
+        file.writestr("net.onnx", bytes(range(256)))
+    data = bytearray(path.read_bytes())
+    begin = 30 + len("net.onnx")
+    data[begin + 2 : begin + 60] = bytes([7]) * 58
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_damaged_pack_is_one_line(tmp_path: Path, method: int) -> None:
+    for read in (add, lambda path: read_system(path, tmp_path)):
+        with pytest.raises(ModelError, match=r"\A[^\n]*\Z"):
+            read(damaged_zip(tmp_path / "pack.zip", method))
 
 
 def test_a_model_is_added_once_and_under_a_name_of_its_own(tmp_path: Path) -> None:
@@ -161,6 +183,22 @@ def test_a_model_is_added_once_and_under_a_name_of_its_own(tmp_path: Path) -> No
         remove("inswapper_128")
 
 
+def test_what_was_checked_is_what_is_added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others may be able to write into the folder of a download."""
+    path = put(tmp_path, "inswapper_128.onnx", foreign.swapper("inswapper"))
+    good = path.read_bytes()
+    known = model_kinds.recognise
+
+    def exchanging(*given: Any) -> Any:
+        path.write_bytes(model(helper.make_node("Loop", ["a"], ["output"])))
+        return known(*given)
+
+    monkeypatch.setattr(model_store, "recognise", exchanging)
+    (added,) = add(path)
+    assert (added.folder / f"{added.name}.onnx").read_bytes() == good
+    assert added.sha256 == hashlib.sha256(good).hexdigest()
+
+
 def test_damage_is_reported_and_affects_no_other_model(tmp_path: Path, models: Path) -> None:
     (one,) = add(put(tmp_path, "inswapper_128.onnx", foreign.swapper("inswapper")))
     (two,) = add(put(tmp_path, "xseg_1.onnx", foreign.xseg()))
@@ -169,14 +207,14 @@ def test_damage_is_reported_and_affects_no_other_model(tmp_path: Path, models: P
     (two.folder / "networks.toml").write_text("no toml at all")
     forget_model_rows()
     assert verify(one) == "inswapper_128.onnx has changed since it was added"
-    damaged = next(model for model in installed() if model.name == "xseg_1")
+    damaged = next(model for model in list_installed() if model.name == "xseg_1")
     assert "cannot read the networks" in verify(damaged)
     assert set(model_rows()) == {"inswapper_128", "inswapper_128-latent"}
     with pytest.raises(ModelError, match=r"missing or damaged; got a file with another hash\. Add it again"):
         Registry().path("inswapper_128")
     assert Registry().path("landmarks").is_file()
     remove("xseg_1")
-    assert [model.name for model in installed()] == ["inswapper_128"]
+    assert [model.name for model in list_installed()] == ["inswapper_128"]
     assert not list(models.glob(".adding*"))
 
 
@@ -187,7 +225,7 @@ def test_adding_a_dfm_asks_for_consent(tmp_path: Path) -> None:
     with pytest.raises(UsageError):
         add(put(tmp_path, "me.dfm", foreign.dfm()), confirm=refuse)
     add(put(tmp_path, "xseg_1.onnx", foreign.xseg()), confirm=refuse)
-    assert [model.name for model in installed()] == ["xseg_1"]
+    assert [model.name for model in list_installed()] == ["xseg_1"]
 
 
 def model(*nodes: onnx.NodeProto, weights: tuple[onnx.TensorProto, ...] = ()) -> bytes:
@@ -199,6 +237,13 @@ def model(*nodes: onnx.NodeProto, weights: tuple[onnx.TensorProto, ...] = ()) ->
         list(weights),
     )
     return bytes(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)]).SerializeToString())
+
+
+def branched(*nodes: onnx.NodeProto, weights: tuple[onnx.TensorProto, ...] = ()) -> bytes:
+    """A network that comes to the nodes in the branch of a branch."""
+    inner = helper.make_graph(list(nodes), "inner", [], [], list(weights))
+    outer = helper.make_graph([helper.make_node("If", ["c"], ["o"], then_branch=inner)], "outer", [], [])
+    return model(helper.make_node("If", ["c"], ["output"], else_branch=outer))
 
 
 def bomb(shape: list[int]) -> onnx.TensorProto:
@@ -221,6 +266,11 @@ HOSTILE = {
     "a page": (b"<html>not found</html>", "not an ONNX file"),
     "a checkpoint": (b"PK\x03\x04" + bytes(100), "not an ONNX file"),
     "a loop": (model(helper.make_node("Loop", ["a"], ["output"])), "may never end"),
+    "a loop in a branch": (branched(helper.make_node("Scan", ["a"], ["output"])), "may never end"),
+    "a bomb in a branch": (
+        branched(helper.make_node("Tile", ["target", "s"], ["b"]), weights=(bomb([1 << 20, 1 << 20]),)),
+        "makes a tensor of shape",
+    ),
     "a bomb": (
         model(helper.make_node("ConstantOfShape", ["s"], ["b"]), weights=(bomb([1 << 20, 1 << 20]),)),
         "makes a tensor of shape",
@@ -233,6 +283,10 @@ HOSTILE = {
         "makes a tensor of shape",
     ),
     "short weights": (short(), "16 bytes instead of 4000000"),
+    "short weights in a branch": (
+        branched(weights=(onnx.TensorProto(name="w", data_type=1, dims=[1000, 1000], raw_data=b"\0" * 16),)),
+        "16 bytes instead of 4000000",
+    ),
     "an absurd input": (large(), "larger than any face model"),
     "another network": (
         foreign.file([foreign.node("Relu", "x", "y")], {"x": [1, 7]}, {"y": [1, 7]}),
@@ -248,7 +302,12 @@ def test_wrong_and_hostile_files_are_refused_in_one_line(tmp_path: Path, what: s
         add(put(tmp_path, "file.onnx", content))
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 600
-    assert installed() == []
+    assert list_installed() == []
+
+
+def test_nodes_without_inputs_and_outputs_are_left_to_the_engine(tmp_path: Path) -> None:
+    nodes = helper.make_node("Constant", [], [], value=bomb([1])), helper.make_node("Tile", [], ["b"])
+    assert read_signature(put(tmp_path, "file.onnx", model(*nodes))).inputs
 
 
 def test_every_row_of_the_catalogue_is_sound() -> None:
@@ -260,8 +319,8 @@ def test_every_row_of_the_catalogue_is_sound() -> None:
         assert all(len(sha256) == 64 and set(sha256) <= set("0123456789abcdef") for sha256 in known.sha256)
         assert known.terms.startswith("https://")
         assert bool(known.space) == (family.kind == "embedder")
-        assert recognise.plain(known.name) == known.name
-        assert all(recognise.plain(name) for name in known.names)
+        assert model_kinds.plain(known.name) == known.name
+        assert all(model_kinds.plain(name) for name in known.names)
     hashes = [sha256 for known in catalog.models.values() for sha256 in known.sha256]
     assert len(hashes) == len(set(hashes))
     for family in catalog.families.values():

@@ -31,10 +31,10 @@ def found(name: str) -> tuple[Image, Points]:
     from rtswap.app.config import Config
     from rtswap.app.networks import open_models
 
-    eyes = open_models(Config(), on_event=lambda text: None)
+    models = open_models(Config(), on_event=lambda text: None)
     picture = persona(name)
-    detection = max(eyes.photo_detector.detect(picture), key=lambda face: face.score)
-    return picture, eyes.landmarks.find(picture, [detection.keypoints])[0].points
+    detection = max(models.photo_detector.detect(picture), key=lambda face: face.score)
+    return picture, models.landmarks.find(picture, [detection.keypoints])[0].points
 
 
 def _scaled(image: Image, mesh: Points, factor: float) -> tuple[Image, Points]:

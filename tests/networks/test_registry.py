@@ -5,14 +5,16 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from paths import ASSETS
+from web_servers import FileServer, run_server
 
+from rtswap.app.config import Config
+from rtswap.app.networks import Networks
+from rtswap.app.sections import EngineConfig
 from rtswap.core.errors import ModelError
 from rtswap.core.network_rows import read_rows
 from rtswap.networks.catalog import Entry, current_name, load_catalog
@@ -33,37 +35,11 @@ def free(**changes: object) -> Entry:
     return Entry(**{**values, **changes})  # type: ignore[arg-type]
 
 
-class Server(ThreadingHTTPServer):
-    """Answers every request with ``status`` and ``body``, claiming ``length`` bytes."""
-
-    status, body, length = 200, CONTENT, len(CONTENT)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/net.onnx"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def do_GET(self) -> None:
-        self.send_response(self.server.status)
-        self.send_header("Content-Length", str(self.server.length))
-        self.end_headers()
-        self.wfile.write(self.server.body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
 @pytest.fixture
-def server() -> Iterator[Server]:
-    with Server(("127.0.0.1", 0), Handler) as running:
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield running
-        running.shutdown()
-        thread.join()
+def server() -> Iterator[FileServer]:
+    server = FileServer(CONTENT)
+    with run_server(server):
+        yield server
 
 
 def left_over(folder: Path) -> list[str]:
@@ -99,7 +75,7 @@ def test_an_invalid_catalogue_is_reported_in_one_line(tmp_path: Path, text: str)
 
 
 @pytest.mark.parametrize(
-    ("former", "name"), [("one", "refiner-128"), ("one-256", "refiner-256"), ("one-source", "refiner-source")]
+    ("former", "name"), [(former, "refiner") for former in ("one", "one-256", "refiner-128", "refiner-256")]
 )
 def test_a_network_is_found_by_its_former_name(tmp_path: Path, former: str, name: str) -> None:
     assert former not in load_catalog()
@@ -150,11 +126,37 @@ def test_a_file_that_the_cache_itself_vouches_for_is_not_believed(tmp_path: Path
     assert Registry(tmp_path).path("rnet").read_bytes() == good
 
 
+def test_what_is_read_is_what_was_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another user of a shared cache puts a network into it at the worst moment: after the check of the file."""
+    path, good = Registry(tmp_path).read("rnet")
+    other = Registry(tmp_path).read("onet")[1]
+    checked = Registry.path
+
+    def replaced(self: Registry, name: str) -> Path:
+        found = checked(self, name)
+        found.write_bytes(other)
+        return found
+
+    assert Registry(tmp_path).read("rnet") == (path, good)
+    path.write_bytes(other)
+    assert Registry(tmp_path).read("rnet") == (path, good)
+    path.write_bytes(other)
+    monkeypatch.setattr(Registry, "path", replaced)
+    with pytest.raises(ModelError, match="was changed while it was read"):
+        Registry(tmp_path).read("rnet")
+
+
+def test_no_engine_reads_a_file_of_the_cache_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Registry, "path", lambda self, name: pytest.fail("verified, and read again afterwards"))
+    networks = Networks(Config(engine=EngineConfig(engine="onnxruntime")), on_event=lambda event: None)
+    assert networks.open(("heads",))["heads"].inputs
+
+
 def test_a_conversion_that_gives_other_bytes_is_used_but_not_believed_later(tmp_path: Path) -> None:
     catalog = {"rnet": dataclasses.replace(load_catalog()["rnet"], sha256="0" * 64)}
     for _ in range(2):
         events: list[str] = []
-        assert Registry(tmp_path, catalog=catalog, on_event=events.append).path("rnet").is_file()
+        assert Registry(tmp_path, catalog=catalog, on_event=events.append).read("rnet")[0].is_file()
         assert "other bytes" in events[-1]
 
 
@@ -185,7 +187,7 @@ def test_the_environment_says_where_the_cache_is(tmp_path: Path, monkeypatch: py
     assert "rtswap" in str(cache_folder())
 
 
-def test_downloaded_with_progress_then_kept(tmp_path: Path, server: Server) -> None:
+def test_downloaded_with_progress_then_kept(tmp_path: Path, server: FileServer) -> None:
     events: list[str] = []
     registry = Registry(tmp_path, catalog={"net": free(url=server.url)}, on_event=events.append)
     assert registry.path("net").read_bytes() == CONTENT
@@ -197,33 +199,33 @@ def test_downloaded_with_progress_then_kept(tmp_path: Path, server: Server) -> N
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "length", "told"),
+    ("status", "content", "told"),
     [
-        (404, b"", 0, "404"),
-        (200, CONTENT[:-1] + b"x", len(CONTENT), "not the model"),
-        (200, CONTENT[:5000], 5000, "not the model"),
-        (200, CONTENT + b"more", len(CONTENT) + 4, "not the model"),
-        (200, b"<html>log in first</html>", 25, "not the model"),
+        (404, b"", "404"),
+        (200, CONTENT[:-1] + b"x", "not the model"),
+        (200, CONTENT[:5000], "not the model"),
+        (200, CONTENT + b"more", "not the model"),
+        (200, b"<html>log in first</html>", "not the model"),
     ],
     ids=["404", "changed", "short", "long", "page"],
 )
 def test_wrong_download_is_reported_and_leaves_no_file(
-    tmp_path: Path, server: Server, status: int, body: bytes, length: int, told: str
+    tmp_path: Path, server: FileServer, status: int, content: bytes, told: str
 ) -> None:
-    server.status, server.body, server.length = status, body, length
+    server.status, server.content = status, content
     with pytest.raises(ModelError, match=told) as caught:
         Registry(tmp_path, catalog={"net": free(url=server.url)}).path("net")
     assert "\n" not in str(caught.value)
     assert left_over(tmp_path) == []
 
 
-def test_an_interrupted_download_is_reported_and_kept_for_the_next_attempt(tmp_path: Path, server: Server) -> None:
-    server.body = CONTENT[:5000]
+def test_an_interrupted_download_is_kept_for_the_next_attempt(tmp_path: Path, server: FileServer) -> None:
+    server.most = 5000
     registry = Registry(tmp_path, catalog={"net": free(url=server.url)})
     with pytest.raises(ModelError, match=r"stopped after 5 kB of 2\.3 MB.* 5 kB are kept"):
         registry.path("net")
     assert left_over(tmp_path) == ["net-1.onnx.part"]
-    server.body = CONTENT
+    server.most = None
     assert registry.path("net").read_bytes() == CONTENT
 
 
@@ -234,13 +236,13 @@ def test_unreachable_address_is_reported(tmp_path: Path, url: str) -> None:
     assert left_over(tmp_path) == []
 
 
-def test_a_damaged_download_is_fetched_again(tmp_path: Path, server: Server) -> None:
+def test_a_damaged_download_is_fetched_again(tmp_path: Path, server: FileServer) -> None:
     registry = Registry(tmp_path, catalog={"net": free(url=server.url)})
     registry.path("net").write_bytes(b"broken")
     assert registry.path("net").read_bytes() == CONTENT
 
 
-def test_another_licence_must_be_accepted_once(tmp_path: Path, server: Server) -> None:
+def test_another_licence_must_be_accepted_once(tmp_path: Path, server: FileServer) -> None:
     entry = free(url=server.url, licence="non-commercial", origin="https://example.org/licence")
     asked: list[str] = []
 
@@ -258,7 +260,7 @@ def test_another_licence_must_be_accepted_once(tmp_path: Path, server: Server) -
     assert asked == ["non-commercial", "non-commercial"]
 
 
-def test_by_default_no_other_licence_is_accepted(tmp_path: Path, server: Server) -> None:
+def test_by_default_no_other_licence_is_accepted(tmp_path: Path, server: FileServer) -> None:
     with pytest.raises(ModelError, match="not accepted"):
         Registry(tmp_path, catalog={"net": free(url=server.url, licence="non-commercial")}).path("net")
 

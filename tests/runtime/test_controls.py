@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from faulty_outputs import Recorder
 from faulty_parts import ScriptedLookout, ScriptedSwapper, ScriptedTracker
 
 from rtswap.compositing.canvas.host import HostCanvas
 from rtswap.compositing.renderer import HostRenderer
 from rtswap.core.errors import OutputError
+from rtswap.core.types import Frame, Head, Quality, Sighting
 from rtswap.disclosure.stamp import Stamp
 from rtswap.runtime.controls import Controls, Looks
 from rtswap.runtime.mapping import SourceMapping
@@ -32,12 +34,12 @@ class FakeSession:
         self.outputs.remove(output)
 
 
-def made(record: Any = Recorder) -> tuple[Controls, Any, Pipeline, list[str]]:
+def made(record: Any = Recorder, lookout: ScriptedLookout | None = None) -> tuple[Controls, Any, Pipeline, list[str]]:
     events: list[str] = []
     pipeline = Pipeline(
         ScriptedTracker(),
         HostRenderer([ScriptedSwapper(), ScriptedSwapper()], canvas=HostCanvas, stamp=Stamp(None)),
-        lookout=ScriptedLookout(),
+        lookout=lookout or ScriptedLookout(),
         policy=Policy(),
         on_event=events.append,
         mapping=SourceMapping(choices=2),
@@ -63,6 +65,19 @@ def test_s_turns_the_swap_off_and_on_and_the_preview_says_so() -> None:
     controls.press("s")
     assert pipeline.swapping
     assert events == ["swap off", "swap on"]
+
+
+def test_what_is_covered_while_the_swap_is_off_is_not_told_as_a_surprise() -> None:
+    box = np.array([10, 10, 60, 60], np.float32)
+    told = {}
+    for key in ("s", ""):
+        controls, _, pipeline, events = made(lookout=ScriptedLookout(lambda index: Sighting((Head(box, 0.9),))))
+        controls.press(key)
+        for index in range(3):
+            pipeline.process(Frame(np.full((120, 160, 3), 90, np.uint8), index, 0.0, time_s=index / 25), Quality())
+        told[key] = events
+    assert told["s"] == ["swap off"]
+    assert any("a head that is not swapped is covered" in event for event in told[""])
 
 
 def test_o_shows_and_hides_the_figures() -> None:

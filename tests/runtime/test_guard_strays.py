@@ -89,6 +89,18 @@ def test_a_stray_that_flickers_stays_covered_then_no_more() -> None:
     assert guard.judge(STEP + STRAY_S + STEP, SIZE, [track], {}, seen()) == []
 
 
+@pytest.mark.parametrize(
+    ("faint", "kept"), [(head(300, score=0.4), True), (head(300, px=20), False), (head(900), False)]
+)
+def test_what_looks_but_faintly_like_a_head_keeps_a_lost_face_covered(faint: Head, kept: bool) -> None:
+    """In its place, and about as large: a head that nods until only its crown is seen."""
+    guard, _ = with_one()
+    for number in range(1, 200):
+        boxes = guard.judge(number * STEP, SIZE, [], {}, Sighting(faint=(faint,)))
+    assert bool(boxes) == kept
+    assert Guard(empty_after_s=3.0).judge(0.0, SIZE, [], {}, Sighting(faint=(faint,))) != []
+
+
 def test_a_faint_head_keeps_a_cover_but_begins_none() -> None:
     guard, track = with_one()
     faint = head(900, score=COVERED_FROM - 0.1)
@@ -96,6 +108,21 @@ def test_a_faint_head_keeps_a_cover_but_begins_none() -> None:
     guard.judge(2 * STEP, SIZE, [track], {}, seen(head(900)))
     for frame in range(3, 60):
         assert hides(guard.judge(frame * STEP, SIZE, [track], {}, seen(faint)), faint)
+
+
+@pytest.mark.parametrize(
+    ("faint", "covered"),
+    [((860, 300, 60), True), ((900, 320, 180), True), ((1040, 300, 340), False), ((900, 480, 340), False)],
+    ids=["beside it, as small", "a face around a mouth", "a wall beside it", "a coat below it"],
+)
+def test_what_looks_faintly_like_a_head_is_covered_with_a_sure_one_it_may_be(
+    faint: tuple[int, int, int], covered: bool
+) -> None:
+    """Else a lamp that is taken for a head takes half of the picture with it."""
+    guard, track = with_one()
+    x, y, px = faint
+    large = head(x, y, px, score=0.4)
+    assert hides(guard.judge(STEP, SIZE, [track], {}, seen(head(900, px=40), large)), large) == covered
 
 
 def test_a_stray_that_is_swapped_now_is_not_covered_any_more() -> None:

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from rtswap.core.errors import OutputError
 from rtswap.runtime.guard import Reason
-from rtswap.runtime.metrics import Histogram, Metrics, MetricsLog, Spans, prometheus, status_line
+from rtswap.runtime.metrics import Histogram, Metrics, Spans, status_line
+from rtswap.runtime.metrics_log import MetricsLog, prometheus
 
 
 class Clock:
@@ -145,7 +146,7 @@ def test_status_line_is_one_short_line_without_percentiles() -> None:
     assert status_line(metrics) == "30.0 fps | 50 ms old | 1 face | 3 dropped"
     assert status_line(metrics, live=False) == "30.0 fps | 1 face | 3 dropped"
     metrics.record({}, captured_at=0, finished_at=0, faces=2, level=2)
-    assert "2 faces | 3 dropped | quality -2" in status_line(metrics)
+    assert "2 faces | 3 dropped | quality lowered 2x" in status_line(metrics)
     assert len(status_line(metrics)) < 60, "with a bar and the time left it fits 80 columns"
 
 

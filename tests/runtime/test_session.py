@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from face_stream import picture
 from faulty_outputs import Fault, Recorder
-from faulty_parts import ScriptedInput, ScriptedLookout, ScriptedSwapper, ScriptedTracker, assert_closed, play
+from faulty_parts import ScriptedInput, ScriptedLookout, ScriptedSwapper, ScriptedTracker
+from faulty_sessions import assert_closed, play
 
 from rtswap.core.types import Frame, Quality
 from rtswap.disclosure.stamp import Stamp
@@ -19,11 +20,7 @@ from rtswap.runtime import session as module
 from rtswap.runtime.pipeline import Outcome, Pipeline, Policy
 from rtswap.runtime.session import Session
 
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "TICK_S", 0.005)
-    monkeypatch.setattr(module, "JOIN_S", 1.0)
+pytestmark = pytest.mark.usefixtures("impatient")
 
 
 def test_a_file_reaches_every_output_whole_and_in_order() -> None:
@@ -235,6 +232,22 @@ def test_a_second_ctrl_c_abandons_an_output_that_hangs(monkeypatch: pytest.Monke
         "interrupted again: an unfinished recording keeps the name NAME.partial.SUFFIX",
     ]
     assert signal.signal(signal.SIGINT, before) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_a_slow_end_speaks_of_ctrl_c_only_after_one(monkeypatch: pytest.MonkeyPatch, interrupted: bool) -> None:
+    monkeypatch.setattr(module, "SLOW_S", 0.05)
+    slow = Hanging("close")
+    threading.Timer(0.6, slow.released.set).start()
+
+    def tick(session: Session) -> None:
+        signal.raise_signal(signal.SIGINT) if interrupted else session.stop()
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    events = play(ScriptedInput(10_000, live=True), outputs=[slow], tick=tick).events
+    signal.signal(signal.SIGINT, before)
+    again = "; Ctrl-C again leaves them unfinished" if interrupted else ""
+    assert [event for event in events if "still" in event] == [f"still finishing the outputs{again}"]
 
 
 def test_a_hanging_output_is_reported_once_and_early(monkeypatch: pytest.MonkeyPatch) -> None:

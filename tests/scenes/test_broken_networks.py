@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from prepared_sources import ready  # noqa: F401
 from staged_scenes import Pose, Scene, Shot, bareness, frames
 
 from rtswap.app.config import Config

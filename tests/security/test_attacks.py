@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from attack_material import FLAGS, face_picture, mutated
+from attack_material import FLAGS, face_picture, mutate
 from attack_plugin import FINISH
 from media_files import make_clip
 from paths import ROOT
@@ -30,7 +30,7 @@ def test_a_bare_face_and_a_broken_file_are_noticed(tmp_path: Path) -> None:
 
 def test_the_same_number_gives_the_same_damage() -> None:
     data = bytes(range(256)) * 20
-    one, two, other = (mutated(data, [data], np.random.default_rng([7, n])) for n in (1, 1, 2))
+    one, two, other = (mutate(data, [data], np.random.default_rng([7, n])) for n in (1, 1, 2))
     assert one == two
     assert len({data, one, other}) == 3
 

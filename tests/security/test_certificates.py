@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote, unquote
@@ -10,16 +11,17 @@ from urllib.parse import quote, unquote
 import pytest
 from listener import Listener, free_port
 from media_files import make_clip, mark_picture
-from misbehaving import Reply, serve
 from tls_front import Front, certificate, web
+from web_servers import Reply, serve
 
 from rtswap.core.errors import InputError, OutputError, UsageError
 from rtswap.core.parts import InputRequest, OutputRequest
 from rtswap.core.protocols import Output
+from rtswap.core.web import Web
 from rtswap.media.inputs import open_input
 from rtswap.media.outputs import open_output
 from rtswap.media.outputs.video import VideoWriter
-from rtswap.media.tls import verified
+from rtswap.media.tls import with_verification
 
 ADDRESS = "127.0.0.1"
 
@@ -71,7 +73,7 @@ def test_a_certificate_for_another_name_is_refused(folder: Path) -> None:
 def test_the_sound_is_not_fetched_from_a_stranger(site: Front, folder: Path) -> None:
     told: list[str] = []
     url = f"https://{ADDRESS}:{site.port}/clip.mp4"
-    writer = VideoWriter(folder / "out.mp4", fps=25, audio_from=url, on_event=told.append)
+    writer = VideoWriter(folder / "out.mp4", OutputRequest(fps=25, audio_from=url, on_event=told.append))
     writer.send(mark_picture(0, time_s=0.0))
     writer.close()
     assert "no sound" in told[0]
@@ -111,8 +113,8 @@ def test_file_without_certificates_is_reported(tmp_path: Path) -> None:
 
 
 def test_unencrypted_address_needs_no_certificate() -> None:
-    assert verified("rtmp://host/app") == {}
-    assert verified("/a/file.mp4") == {}
+    assert with_verification("rtmp://host/app") == {}
+    assert with_verification("/a/file.mp4") == {}
 
 
 @pytest.fixture
@@ -142,11 +144,24 @@ def test_a_video_behind_https_is_not_fetched_without_encryption(
                 open_input(url, InputRequest(tls_ca=trusted))
         told: list[str] = []
         url = lead(f"{plain}clip.mp4")
-        writer = VideoWriter(folder / "out.mp4", fps=25, audio_from=url, tls_ca=trusted, on_event=told.append)
+        writer = VideoWriter(
+            folder / "out.mp4", OutputRequest(fps=25, audio_from=url, tls_ca=trusted, on_event=told.append)
+        )
         writer.send(mark_picture(0, time_s=0.0))
         writer.close()
     assert "no sound" in told[0]
     assert asked == []
+
+
+@pytest.mark.parametrize("to", ["http://127.0.0.1:9/a", "ftp://127.0.0.1:9/a"])
+def test_what_begins_with_https_goes_on_with_it(
+    to: str, redirecting: tuple[Callable[[str], str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also for a client that may begin without encryption, as ``verify`` does."""
+    lead, trusted = redirecting
+    monkeypatch.setattr(urllib.request.HTTPRedirectHandler, "redirect_request", lambda *_: pytest.fail("followed"))
+    with pytest.raises(OSError, match="a redirect to"):
+        Web(limit_s=5, authorities=trusted).get(lead(to))
 
 
 def test_a_redirect_to_an_unknown_certificate_is_refused(

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import foreign_models as foreign
+import numpy as np
 import onnx
 import pytest
 from hypothesis import given
@@ -120,6 +125,15 @@ def test_no_other_file_is_read(write: Callable[[], bytes]) -> None:
             make(content)
 
 
+def test_either_half_of_a_reference_is_refused() -> None:
+    """The place without the flag that says that it counts, and the flag without the place."""
+    for half in (b"\x6a" + bytes([len(ENTRY)]) + ENTRY, b"\x70\x01"):
+        tensor = onnx.TensorProto(name="w", data_type=TensorProto.UINT8, dims=[16], raw_data=bytes(16))
+        tensor.MergeFromString(half)
+        content = model(helper.make_node("Identity", ["w"], ["y"]), weights=(tensor,)).SerializeToString()
+        assert why_refused(content) == "weights in other files"
+
+
 def test_networks_that_come_with_rtswap_stand_alone() -> None:
     found = sorted((ROOT / "rtswap").rglob("*.onnx"))
     assert len(found) >= 5
@@ -160,3 +174,49 @@ def test_accepted_networks_reference_no_other_file(data: st.DataObject) -> None:
     for tensor in loaded.graph.initializer:
         assert not tensor.external_data
         assert tensor.data_location == TensorProto.DEFAULT
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a user's folders are their own")
+@pytest.mark.parametrize("how", ["writable by all", "a link", "of another user"])
+def test_a_compiled_network_that_others_could_have_written_is_not_run(
+    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenVINO runs whatever lies in its cache under the right name."""
+
+    def tripled(times: float) -> bytes:
+        weights = {"w": np.full(3, times, np.float32)}
+        return foreign.file([foreign.node("Mul", "x w", "y")], {"x": [1, 3]}, {"y": [1, 3]}, weights)
+
+    cache, other = tmp_path / "cache", tmp_path / "other"
+    for times, folder in ((2.0, cache), (5.0, other)):
+        OpenVinoEngine(tripled(times), cache_dir=folder)
+    (mine,), (theirs,) = cache.glob("*.blob"), other.glob("*.blob")
+    theirs.replace(mine)
+    if how == "writable by all":
+        cache.chmod(0o777)
+    elif how == "a link":
+        cache = cache.rename(tmp_path / "elsewhere")
+        (tmp_path / "cache").symlink_to(cache)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: cache.stat().st_uid + 1)
+    found = OpenVinoEngine(tripled(2.0), cache_dir=tmp_path / "cache").run({"x": np.ones((1, 3), np.float32)})
+    assert found["y"].tolist() == [[2.0] * 3]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no pipes in folders")
+def test_a_network_of_the_cache_reads_nothing_in_the_working_folder(tmp_path: Path) -> None:
+    """OpenVINO looked for weights in ``.bin``, and waited for ever for a pipe of that name."""
+    code = (
+        "import sys, numpy as np\nfrom pathlib import Path\nsys.path.insert(0, sys.argv[1])\n"
+        "import foreign_models as foreign\nfrom rtswap.engines.openvino import OpenVinoEngine\n"
+        "content = foreign.file([foreign.node('Mul', 'x w', 'y')], {'x': [1, 3]}, {'y': [1, 3]},"
+        " {'w': np.full(3, 2, np.float32)})\n"
+        "for _ in range(2):\n"
+        "    OpenVinoEngine(content, cache_dir=Path('cache'))\n"
+        "    print(len(list(Path('cache').glob('*.blob'))))\n"
+        "    if not Path('.bin').exists(): __import__('os').mkfifo('.bin')"
+    )
+    command = [sys.executable, "-P", "-c", code, str(ROOT / "tests/helpers")]
+    environ = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "1\n1\n"

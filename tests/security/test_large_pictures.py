@@ -9,31 +9,33 @@ import cv2
 import numpy as np
 import pytest
 from people import group
+from PIL import Image as Picture
 from processes import run_python
 
+from rtswap.core.errors import InputError
 from rtswap.disclosure import watermark
 from rtswap.disclosure.watermark import Payload, Watermark
+from rtswap.media.inputs import open_input
+from rtswap.vision.images import read_image
 
-resource = pytest.importorskip("resource", reason="Windows counts memory in other ways")
 MARKS = """
-import resource, sys
 import numpy as np
+from rtswap.core.memory import peak_memory
 from rtswap.disclosure.watermark import Payload, Watermark
 image = np.full((8000, 5000, 3), 90, np.uint8)
 image[::2] = 91
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak_memory()
 Watermark(Payload((0, 1))).embed(image)
-print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / image.nbytes)
+print((peak_memory() - before) / image.nbytes)
 """
 
 RUN = """
 import sys
 from rtswap.commands.main import main
+from rtswap.core.memory import peak_memory
 code = main(["-q", "-s", "persona:vera", "-i", sys.argv[1], "-o", sys.argv[2]])
-peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
-print(code, 1024 * int(peak.split()[1]))
+print(code, peak_memory())
 """
-"""Not ``ru_maxrss``: that counts the process which started this one, too."""
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc")
@@ -50,6 +52,43 @@ def test_the_largest_picture_is_swapped_in_a_gigabyte_and_a_half(tmp_path: Path)
 
 def test_the_mark_of_a_large_picture_needs_less_memory_than_the_picture() -> None:
     assert float(run_python(MARKS).stdout) < 0.9
+
+
+BITS = b"P4\n30000 30000\n"
+"""The head of a picture of 900 megapixels, a bit each, which OpenCV reads and Pillow is not asked for."""
+DECODES = """
+import sys, rtswap, cv2, numpy as np
+from rtswap.vision.images import MAX_PIXELS
+data = np.zeros(13_000_000, np.uint8)
+for side in (int(MAX_PIXELS**0.5), int(MAX_PIXELS**0.5) + 8):
+    head = b"P4\\n%d %d\\n" % (side, side)
+    data[: len(head)] = np.frombuffer(head, np.uint8)
+    try:
+        print(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE).shape)
+    except cv2.error as error:
+        print(error.err)
+"""
+
+
+def test_formats_whose_size_nobody_checks_are_refused(tmp_path: Path) -> None:
+    """By whatever name: a file of 112 MB took 5.6 GB."""
+    with (tmp_path / "a.png").open("wb") as file:
+        file.write(BITS)
+        file.truncate(120_000_000)
+    with pytest.raises(InputError, match="got another format"):
+        read_image(tmp_path / "a.png")
+
+
+def test_a_huge_animation_is_refused_at_once(tmp_path: Path) -> None:
+    first = Picture.new("P", (8000, 6000))
+    first.save(tmp_path / "a.gif", save_all=True, append_images=[Picture.new("P", first.size, 1)])
+    with pytest.raises(InputError, match="at most 40 megapixels; got 8000x6000"):
+        open_input(str(tmp_path / "a.gif"))
+
+
+def test_opencv_decodes_no_more_than_rtswap_reads() -> None:
+    """Where a header says one thing to Pillow and another to OpenCV."""
+    assert run_python(DECODES).stdout.splitlines() == ["(10000, 10000)", "pixels <= CV_IO_MAX_IMAGE_PIXELS"]
 
 
 @pytest.mark.parametrize("size", [(160, 160), (640, 360), (333, 721)])

@@ -13,7 +13,7 @@ from people import group
 from rtswap.app.config import Config
 from rtswap.app.marking import make_disclosure
 from rtswap.app.sections import BadgeConfig, MarksConfig
-from rtswap.commands.reports.sheet import mark_sheet, save_sheet
+from rtswap.commands.reports.marked_sheet import mark_sheet, save_sheet
 from rtswap.commands.verify.run import verify
 from rtswap.core.types import Frame
 from rtswap.disclosure import Disclosure

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import ast
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from needs import need_namespace
 from people import group
+from PIL import Image as Picture
 from processes import run_python
+from requirements import need_namespace
 from wire import REFUSED
 
+from rtswap.core.errors import InputError
+from rtswap.disclosure.manifest import read_manifest
 from rtswap.networks.registry import cache_folder
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,20 +33,20 @@ kept = [rtswap.engines.onnxruntime.OnnxRuntimeEngine(model), rtswap.engines.open
 EVERY_COMMAND = """
 import os, signal, sys, threading
 from rtswap.commands.main import main
-persona = ["-s", "persona:vera", "-q"]
+persona, cpu = ["-s", "persona:vera", "-q"], ["--engine", "onnxruntime"]
 for args in (
     ["doctor"], ["cameras"], ["personas"], ["config"], ["forget", "--all"], ["models"], ["completion", "bash"],
     [*persona, "-i", "people.png", "-o", "swapped.png"],
     [*persona, "-i", "people.png", "-o", "again.mkv"],
-    ["verify", "swapped.png"], ["inspect", "people.png", "--output", "seen"],
+    ["verify", "swapped.png"], ["inspect", "people.png", "--output", "seen", *cpu],
     ["extract", "people.png", "--out", "faces"],
-    ["eval", "--sources", ".", "--pairs", "1", "--i-have-consent", "--out", "judged"],
+    ["eval", "--sources", ".", "--pairs", "1", "--i-have-consent", "--out", "judged", *cpu],
     ["train", "df", "--data", "faces", "--data", "faces", "--out", "run", "--minutes", "0"],
     ["bench", "--engine", "onnxruntime", "--streams", "1", "--seconds", "0.1"],
     ["studio", "--port", "0"],
 ):
     if args[0] == "studio":
-        threading.Timer(2, os.kill, (os.getpid(), signal.SIGINT)).start()
+        threading.Timer(3, os.kill, (os.getpid(), signal.SIGINT)).start()
     print(args, main(args), file=sys.stderr)
 """
 
@@ -133,6 +137,23 @@ def test_openvinos_reporter_is_not_loaded_and_not_taken_from_others() -> None:
         "import openvino_telemetry\nprint(openvino_telemetry.__name__)\n"
     )
     assert run_python(code).stdout == "[]\nopenvino_telemetry\n"
+
+
+def test_no_manifest_is_fetched_from_where_a_picture_says(tmp_path: Path) -> None:
+    """The library for manifests alone does: whoever made the file would learn who looks at it."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/a.c2pa"
+        xmp = (
+            '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+            '<rdf:Description rdf:about="" xmlns:dcterms="http://purl.org/dc/terms/" '
+            f'dcterms:provenance="{address}"/></rdf:RDF></x:xmpmeta>'
+        )
+        Picture.new("RGB", (64, 64)).save(tmp_path / "a.jpg", xmp=xmp.encode())
+        with pytest.raises(InputError, match="must fetch remote manifests"):
+            read_manifest(tmp_path / "a.jpg")
+        server.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            server.accept()
 
 
 def loud_imports(tree: ast.AST, quiet: bool = False) -> Iterator[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import tomllib
 from pathlib import Path
 
@@ -13,11 +14,15 @@ from people import group
 
 from rtswap.app.config import Config
 from rtswap.app.io_sections import InputConfig, MetricsConfig, OutputConfig
+from rtswap.app.log_file import LogFile
 from rtswap.app.overwriting import refuse_losses
 from rtswap.app.sections import SourceConfig
 from rtswap.commands.main import main
-from rtswap.core.errors import UsageError
-from rtswap.runtime.metrics import Metrics, MetricsLog
+from rtswap.core.errors import OutputError, UsageError
+from rtswap.core.files import write_atomic
+from rtswap.faceset.table import TABLE, TableWriter
+from rtswap.runtime.metrics import Metrics
+from rtswap.runtime.metrics_log import MetricsLog
 
 CASES = {
     "the input itself": "-s persona:vera -i clip.mp4 -o clip.mp4",
@@ -41,6 +46,7 @@ CASES = {
     "the metrics": "-s persona:vera -i clip.mp4 -o null --metrics clip.mp4",
     "the manifest beside": "-s persona:vera -i clip.c2pa -o clip.mkv",
     "the key": "-s persona:vera -i clip.mp4 -o face.png --sign-with clip.mp4 --sign-key face.png",
+    "another file of a batch": "-s persona:vera clip.ts there/clip.mp4 there/",
     "a part of a playlist": "-s persona:vera -i list.m3u8 -o clip.mp4",
     "inspect": "inspect seen/annotated.mp4 --output seen",
     "extract": "extract seen/sheet.png --out seen",
@@ -60,7 +66,7 @@ TWICE = [
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     face = group("ada", size=160)
-    for name in ("sub", "new", "frames", "links", "seen", "pictures", "same", "named"):
+    for name in ("sub", "new", "frames", "links", "seen", "pictures", "same", "named", "there"):
         (tmp_path / name).mkdir()
     for name in ("face.png", "frames/00000.png", "frames/00001.png", "seen/sheet.png", "named/sheet.png"):
         assert cv2.imwrite(str(tmp_path / name), face)
@@ -69,6 +75,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / name).write_bytes((tmp_path / "clip.mp4").read_bytes())
     (tmp_path / "list.m3u8").write_text("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nsub/deep.m3u8\n")
     (tmp_path / "sub/deep.m3u8").write_text("#EXTM3U\n#EXTINF:1,\n../clip.mp4\n")
+    for name in ("there/clip.mp4", "clip.ts"):
+        (tmp_path / name).write_bytes((tmp_path / "clip.mp4").read_bytes())
     (tmp_path / "link.mp4").symlink_to("clip.mp4")
     (tmp_path / "links/00003.png").symlink_to("../face.png")
     os.link("clip.mp4", "hard.mp4")
@@ -92,6 +100,15 @@ def test_inputs_are_kept(folder: Path, args: str, capsys: pytest.CaptureFixture[
 def test_no_file_is_written_twice(outputs: tuple[str, ...]) -> None:
     with pytest.raises(UsageError, match="two outputs write"):
         refuse_losses(Config(output=OutputConfig(outputs)))
+
+
+def test_a_folder_has_one_identity_however_it_is_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one that is mounted twice, whose paths do not tell."""
+    monkeypatch.setattr(os.path, "realpath", lambda path, **_: str(path))
+    (tmp_path / "one").mkdir()
+    (tmp_path / "other").symlink_to("one")
+    with pytest.raises(UsageError, match="two outputs write"):
+        refuse_losses(Config(output=OutputConfig((f"{tmp_path}/one/a.mp4", f"{tmp_path}/other/A.mp4"))))
 
 
 def test_the_metrics_are_no_output_of_another_kind() -> None:
@@ -170,6 +187,16 @@ def test_a_planted_link_leads_no_temporary_file_elsewhere(folder: Path) -> None:
     assert Path("face.png").read_bytes() == before
 
 
+def test_a_temporary_name_that_is_taken_is_not_written_to(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Should it be foreseen after all."""
+    monkeypatch.setattr(secrets, "token_hex", lambda length: "foreseen")
+    before = Path("face.png").read_bytes()
+    (folder / ".out.png.foreseen.part").symlink_to("face.png")
+    with pytest.raises(FileExistsError):
+        write_atomic(folder / "out.png", b"hostile")
+    assert Path("face.png").read_bytes() == before
+
+
 @pytest.mark.parametrize("flag", ["--metrics", "--log"])
 def test_nothing_is_appended_to_a_file_of_another_kind(
     folder: Path, flag: str, capsys: pytest.CaptureFixture[str]
@@ -182,6 +209,28 @@ def test_nothing_is_appended_to_a_file_of_another_kind(
     for _ in range(2):
         assert main([*command, "mine.txt"]) == 0
     assert main([*command, "mine.prom"]) == 0
+
+
+def test_links_in_a_foreign_folder_lead_no_table_and_no_log_elsewhere(folder: Path) -> None:
+    """Not even with -y: what is to be replaced is the link."""
+    mine = folder / "mine.txt"
+    for link in (True, False):
+        for keep in (0, 2):
+            mine.write_text("mine")
+            (folder / TABLE).unlink(missing_ok=True)
+            (folder / TABLE).symlink_to(mine) if link else os.link(mine, folder / TABLE)
+            with TableWriter(folder, {}, keep) as table:
+                table.append({})
+            assert mine.read_text() == "mine"
+            assert (folder / TABLE).read_bytes().startswith(b"mi{}" if keep else b'{"faceset"')
+    for name in ("run.log", "run.jsonl", "run.prom"):
+        (folder / name).symlink_to(folder / "made")
+    with pytest.raises(OutputError, match="File exists"):
+        LogFile(folder / "run.log", warn=pytest.fail)
+    for name in ("run.jsonl", "run.prom"):
+        with pytest.raises(OutputError, match="File exists"):
+            MetricsLog(folder / name, Metrics(), warn=pytest.fail)
+    assert not (folder / "made").exists()
 
 
 @pytest.mark.parametrize("args", ["--out list.m3u8", "--streams 1 --out face.json"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,10 @@ from media_files import make_clip, mark_picture
 from tls_front import web
 
 from rtswap.commands.main import main
+from rtswap.core.parts import OutputRequest
 from rtswap.core.urls import redact
+from rtswap.core.web import Web
+from rtswap.media.outputs import open_output
 from rtswap.media.outputs.video import VideoWriter
 
 SECRET = "gEh31mQ9xz7"
@@ -58,10 +62,52 @@ def test_it_is_not_shown(place: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("rtmp://host/app/geheim", "rtmp://host/app/***"),  # a key may be a word
+        ("https://host/live/geheim/a.mp4", "https://host/live/***/a.mp4"),
+        (
+            "rtsp://user:12/geheim@cam/s1",
+            "rtsp://***",
+        ),  # a password with a slash: what is before it looks like a port
+        ("rtsp://geheim wort/s1", "rtsp://***"),
+        ("https://host/a.mp4?mode=geheim-", "https://host/a.mp4?mode=***"),
+    ],
+)
+def test_only_what_is_harmless_is_shown(url: str, shown: str) -> None:
+    assert redact(url) == shown
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:{}/a", "http://127.0.0.1/{}/a b"])
+def test_what_python_says_of_an_address_is_not_passed_on(url: str) -> None:
+    """It repeats a part; also for who uses rtswap from Python."""
+    with pytest.raises(OSError, match="an invalid address"):
+        Web(limit_s=1).get(url.format(SECRET))
+
+
+def test_a_stream_has_a_name_without_secrets() -> None:
+    output = open_output(f"rtmp://127.0.0.1:9/live/{SECRET}", OutputRequest(fps=25))
+    assert output.name == "rtmp://127.0.0.1:9/live/***"
+
+
+@pytest.mark.parametrize(
     "url", ["http://127.0.0.1:8000/clip_5fps.mp4", "udp://239.0.0.1:1234", "rtmp://live.example/app", "rtsp://cam/s1"]
 )
 def test_what_tells_addresses_apart_is_shown(url: str) -> None:
     assert redact(url) == url
+
+
+def test_internal_errors_hide_it_too(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also in a traceback, in which nothing steers the terminal."""
+    monkeypatch.setattr("sys.excepthook", None)
+    for debug in ([], ["--debug"]):
+        main(["version", f"http://u:{SECRET}@h/a", *debug])
+        error = ValueError(f"\x1b[2J {SECRET}")
+        sys.excepthook(ValueError, error, None)
+        told = capsys.readouterr().err
+        assert "rtswap: internal error: ValueError: ?[2J ***. This is a bug" in told
+        assert SECRET not in told
+        assert "\x1b" not in told
 
 
 @given(st.text(max_size=60))
@@ -80,11 +126,30 @@ def test_messages_show_none(
         ["-i", "clip.mp4", "-o", f"rtmp://127.0.0.1:9/live/{SECRET}"],
         ["-i", "clip.mp4", "-o", f"nothing://127.0.0.1:9/{SECRET}"],
         ["verify", f"http://u:{SECRET}@127.0.0.1:9/a.mp4"],
+        ["-i", f"rtmp:/127.0.0.1/live/{SECRET}", "-o", "null"],
+        ["-i", "clip.mp4", "-o", f"rtmp:/127.0.0.1/live/{SECRET}"],
+        ["verify", f" http://u:{SECRET}@127.0.0.1:9/a.mp4"],
+        ["inspect", f"http://u:{SECRET}@127.0.0.1:9/a.mp4"],
+        ["extract", f"http://127.0.0.1:9/{SECRET}/a.mp4", "--out", "faces"],
+        ["models", "add", f"http://u:{SECRET}@127.0.0.1:9/a.onnx"],
+        ["inspect", "--source", f"http://u:{SECRET}@127.0.0.1:9/a.jpg", "--debug"],
+        ["inspect", "clip.mp4", "-o", f"http://u:{SECRET}@127.0.0.1:9/a/b"],
+        ["-i", "clip.mp4", "-o", "null", "--swap", f"left=http://u:{SECRET}@127.0.0.1:9/a.jpg"],
+        ["-i", f"http://127.0.0.1:9/{SECRET}/a b.mp4", "-o", "null"],
+        ["-i", "clip.mp4", "-o", "null", "--swap", f"http://u:{SECRET}\\@127.0.0.1:9/a=persona:vera"],
+        ["-i", "clip.mp4", "-o", "null", "-s", f"http://u:{SECRET}@127.0.0.1:9/a.jpg"],
+        ["-i", "clip.mp4", "-o", "null", "--metrics", f"http:/127.0.0.1/{SECRET}"],
+        ["-i", "clip.mp4", "-o", f"http:/127.0.0.1/{SECRET}/a.mp4"],
+        ["extract", f"http:/127.0.0.1/{SECRET}/a.mp4", "--out", "faces"],
     ):
-        source = [] if args[0] == "verify" else ["-s", "persona:vera"]
-        assert main([*args, *source]) != 0
+        source = ["-s", "persona:vera"] if args[0] == "-i" and not {"--swap", "-s"} & set(args) else []
+        log = ["--log", "run.log", "--i-have-consent"] if args[0] == "-i" else []
+        monkeypatch.setattr("sys.argv", ["rtswap", *args])
+        assert main([*args, *source, *log]) != 0
         told = capsys.readouterr()
         assert SECRET not in told.out + told.err
+    assert "no such file: http:/" in Path("run.log").read_text()
+    assert SECRET not in Path("run.log").read_text()
     (tmp_path / "rtswap.toml").write_text(f"[output]\nto = {json.dumps([f'rtmp://h/app/{SECRET}'])}\n")
     assert main(["-s", "persona:vera", "-i", "clip.mp4"]) == 2
     assert SECRET not in capsys.readouterr().err
@@ -93,7 +158,8 @@ def test_messages_show_none(
 def test_the_sound_of_an_address_shows_none(tmp_path: Path) -> None:
     told: list[str] = []
     writer = VideoWriter(
-        tmp_path / "out.mp4", fps=25, audio_from=f"http://u:{SECRET}@127.0.0.1:9/a.mp4", on_event=told.append
+        tmp_path / "out.mp4",
+        OutputRequest(fps=25, audio_from=f"http://u:{SECRET}@127.0.0.1:9/a.mp4", on_event=told.append),
     )
     writer.send(mark_picture(0, time_s=0.0))
     writer.close()

@@ -159,11 +159,14 @@ def test_unknown_persona_as_source() -> None:
         load_source([Path("persona:verra")], detector=networks.photo_detector, landmarks=networks.landmarks)
 
 
-def test_a_file_called_like_a_persona_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_called_like_a_persona_is_not_taken_for_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is asked about personas, so that a photo in a foreign folder could be used without consent."""
     monkeypatch.chdir(tmp_path)
-    assert is_persona("persona:ada")
     Path("persona:ada").write_bytes(b"photo")
-    assert not is_persona(Path("persona:ada"))
+    networks = face_models()
+    load_source([Path("persona:ada")], detector=networks.photo_detector, landmarks=networks.landmarks)
+    assert is_persona(Path("persona:ada"))
+    assert not is_persona(Path("persona:ada").absolute())
     assert not is_persona("ada.jpg")
     assert is_persona("persona:" + "x" * 5000)
 

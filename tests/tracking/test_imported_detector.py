@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
 
 import foreign_models as foreign
 import numpy as np
 import pytest
-from imported import ENGINES, Counted
+from imported_swappers import ENGINES, Counted
 
 from rtswap.app.config import Config
 from rtswap.app.model_section import ModelsConfig
 from rtswap.app.networks import base_networks, open_models
 from rtswap.core.errors import ModelError, NotInstalled
-from rtswap.core.model_rows import forget_model_rows
 from rtswap.core.types import Box
 from rtswap.networks.anchor_detectors import decode_retinaface, decode_scrfd
 from rtswap.networks.catalog import imported_models
 from rtswap.networks.model_store import add
 from rtswap.tracking.imported_detector import ImportedDetector
+
+pytestmark = pytest.mark.usefixtures("models")
 
 KEYPOINTS = np.array([[-1.5, -1], [1.5, -1], [0, 0.5], [-1, 2], [1, 2]], np.float32)
 FILES = {"scrfd": foreign.scrfd(640), "yunet": foreign.yunet(), "retinaface": foreign.retinaface()}
@@ -34,14 +34,6 @@ PLACES = {
     ),
 }
 SCORES = {"scrfd": 0.9, "yunet": 0.9, "retinaface": 0.95}
-
-
-@pytest.fixture(autouse=True)
-def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("RTSWAP_MODELS", str(tmp_path / "models"))
-    forget_model_rows()
-    yield
-    forget_model_rows()
 
 
 def detector(
@@ -75,7 +67,7 @@ def test_the_picture_is_reduced_padded_and_normalised_and_the_face_scaled_back(t
     box, keypoints = PLACES[family]
     assert np.abs(face.box - 2 * np.array(box)).max() < 0.02
     assert np.abs(face.keypoints - 2 * keypoints).max() < 0.02
-    ((taken),) = counted.taken[0].values()
+    ((taken),) = counted.inputs[0].values()
     means = {
         "scrfd": (np.array([200, 100, 10]) - 127.5) / 128,  # RGB
         "yunet": np.array([10.0, 100, 200]),  # BGR
@@ -91,14 +83,14 @@ def test_a_file_that_takes_any_size_is_given_the_frames_own_shape(tmp_path: Path
     found, counted = detector(tmp_path, "scrfd", content=foreign.scrfd())
     with pytest.raises(ModelError, match="12800 scores for a stride of 8, expected 7680"):
         found.detect(np.zeros((720, 1280, 3), np.uint8))  # the made-up file answers for 640 x 640
-    assert counted.taken[0]["input.1"].shape == (1, 3, 384, 640)
+    assert counted.inputs[0]["input.1"].shape == (1, 3, 384, 640)
 
 
 def test_a_small_frame_is_not_enlarged(tmp_path: Path) -> None:
     found, counted = detector(tmp_path, "yunet")
     (face,) = found.detect(np.full((480, 600, 3), 7, np.uint8))
     assert np.abs(face.box - np.array(PLACES["yunet"][0])).max() < 0.01
-    (taken,) = counted.taken[0].values()
+    (taken,) = counted.inputs[0].values()
     assert (taken[0, :, :480, :600] == 7).all()
     assert not taken[0, :, 480:].any()
 
@@ -112,7 +104,7 @@ def test_a_face_is_looked_at_again_in_the_square_around_its_box(tmp_path: Path, 
     frame[300:340, 500:540] = 255  # in the box's upper left quarter
     box: Box = np.array([480, 280, 640, 440], np.float32)
     (face,) = found.refine(frame, [box], [turn])
-    (taken,) = counted.taken[0].values()
+    (taken,) = counted.inputs[0].values()
     seen = np.rot90(taken[0].transpose(1, 2, 0), -turn)
     side = 320 / 640  # frame pixels per picture pixel
     at = np.array(np.nonzero(seen[..., 0] > 128)).mean(1)[::-1] * side + np.array([400, 200])
@@ -134,7 +126,7 @@ def test_what_lies_elsewhere_or_is_no_box_is_not_the_face(tmp_path: Path) -> Non
     frame = np.zeros((720, 1280, 3), np.uint8)
     boxes = [np.array(box, np.float32) for box in ([0, 0, 2, 2], [np.nan, 0, 9, 9], [0, 0, 1e9, 1e9])]
     assert found.refine(frame, boxes) == [None, None, None]
-    assert counted.taken == []
+    assert counted.inputs == []
     assert found.refine(frame, []) == []
     assert found.detect(np.zeros((0, 0, 3), np.uint8)) == []
 

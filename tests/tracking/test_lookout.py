@@ -17,6 +17,7 @@ from rtswap.tracking.lookout import (
     AREA,
     CONFIRMED,
     FAINT,
+    MOST_AT_FIRST,
     MOST_CLOSE_UPS,
     MOST_SKIPPED,
     UNSURE,
@@ -25,6 +26,7 @@ from rtswap.tracking.lookout import (
     reduced,
 )
 from rtswap.tracking.neighbours import SIDE
+from rtswap.tracking.second_look import SecondLook
 
 
 class Marked:
@@ -57,6 +59,12 @@ class Marked:
 
 def sentinel(model: HeadModel) -> Sentinel:
     return Sentinel(model, HeadModel(Marked()))
+
+
+@pytest.fixture
+def lit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is looked for in shade, which runs the networks once more."""
+    monkeypatch.setattr(SecondLook, "in_shade", lambda self, picture: np.zeros((0, 5), np.float32))
 
 
 def scene(seed: int, size: tuple[int, int] = (640, 360)) -> Image:
@@ -114,23 +122,21 @@ def test_a_faint_head_is_looked_at_more_closely_by_both_networks() -> None:
         assert beside.close_ups >= 1
 
 
-def test_new_heads_are_looked_at_first_then_one_in_turn() -> None:
+@pytest.mark.usefixtures("lit")
+def test_in_the_first_frame_many_heads_are_looked_at_then_new_ones_first_and_one_in_turn() -> None:
     model = FromAfar(0.0)
     watch = Sentinel(model, model)
-    model.heads = [(40, 60), (80, 60), (120, 60), (160, 60)]
-    images = [scene(1, (1280, 720)) // divisor for divisor in (1, 2, 1, 2)]
+    model.heads = [(20 + 25 * n, 60) for n in range(MOST_CLOSE_UPS + 2)]
+    images = [scene(1, (1280, 720)) // divisor for divisor in (1, 2, 1)]
     counts = []
     for number, image in enumerate(images):
         if number == 2:
-            model.heads.append((200, 100))
-            model.close_ups = 0
+            model.heads += [(20 + 25 * n, 120) for n in range(MOST_CLOSE_UPS + 1)]
         before = model.close_ups
         watch.look(image)
         counts.append(model.close_ups - before)
-    assert counts[0] == MOST_CLOSE_UPS
-    assert counts[1] >= 1, "the fourth"
-    assert counts[2] >= 1, "the new one"
-    assert counts[3] == 1, "all are known: one in turn"
+    assert counts == [MOST_CLOSE_UPS + 2, 1, MOST_CLOSE_UPS]
+    assert MOST_CLOSE_UPS + 2 <= MOST_AT_FIRST
 
 
 def test_heads_of_those_who_are_swapped_need_no_closer_look_but_small_ones_before_them() -> None:
@@ -139,6 +145,25 @@ def test_heads_of_those_who_are_swapped_need_no_closer_look_but_small_ones_befor
     assert model.close_ups == 0
     Sentinel(model, model).look(image, [np.array([100, 150, 310, 400], np.float32)])
     assert model.close_ups == 2
+
+
+@pytest.mark.usefixtures("lit")
+@pytest.mark.parametrize(("moved", "came"), [("there", 1), ("elsewhere", 0), ("everywhere", 0)])
+def test_what_comes_into_an_empty_room_is_doubted_if_it_looks_but_faintly_like_a_head(moved: str, came: int) -> None:
+    """Half a face between curtains, say. Not if it stood there before, and not while the camera moves."""
+    image, model = scene(1, (1280, 720)), FromAfar(0.0, afar=FAINT + 0.05)
+    watch = Sentinel(model, HeadModel(Marked()))
+    watch.look(image)
+    assert watch.look_beside(image, []) == ()
+    x, y = {"there": (160, 240), "elsewhere": (800, 500), "everywhere": (0, 0)}[moved]
+    changed = image.copy()
+    part = changed[y : y + 64, x : x + 64] if moved != "everywhere" else changed
+    part[:] = 255 - part
+    watch.look(changed)
+    assert len(watch.look_beside(changed, [])) == came
+    assert watch.look_beside(changed, [track_at(900, 300, px=140)]) == (), "somebody is swapped: hands come, too"
+    watch.look(changed)
+    assert watch.look_beside(changed, []) == ()
 
 
 def test_where_nobody_is_swapped_both_networks_are_asked_about_the_whole_picture() -> None:
@@ -213,6 +238,7 @@ def test_dark_and_noise_do_not_show_that_nobody_is_there() -> None:
     assert not is_clear(np.clip(128 + noise, 0, 255).astype(np.uint8))
 
 
+@pytest.mark.usefixtures("lit")
 def test_where_nothing_changes_not_every_frame_is_looked_at_and_none_is_forgotten() -> None:
     network = Marked()
     watch = sentinel(HeadModel(network))
@@ -221,6 +247,7 @@ def test_where_nothing_changes_not_every_frame_is_looked_at_and_none_is_forgotte
     assert all(len(found) == 1 for found in heads)
 
 
+@pytest.mark.usefixtures("lit")
 @pytest.mark.parametrize("light", [1.0, 0.1])
 def test_whoever_comes_in_is_looked_at_in_the_first_frame(light: float) -> None:
     network, rng = Marked(), np.random.default_rng(2)
@@ -233,6 +260,7 @@ def test_whoever_comes_in_is_looked_at_in_the_first_frame(light: float) -> None:
     assert network.runs == before + 1
 
 
+@pytest.mark.usefixtures("lit")
 def test_a_slow_change_adds_up() -> None:
     network = Marked()
     watch, first, second = sentinel(HeadModel(network)), scene(1), scene(1)
@@ -242,6 +270,7 @@ def test_a_slow_change_adds_up() -> None:
     assert network.runs > 20
 
 
+@pytest.mark.usefixtures("lit")
 def test_what_moves_within_a_swapped_face_calls_for_no_look_what_moves_beside_it_does() -> None:
     network = Marked()
     watch, image = sentinel(HeadModel(network)), scene(1)
@@ -255,6 +284,7 @@ def test_what_moves_within_a_swapped_face_calls_for_no_look_what_moves_beside_it
     assert network.runs == 2
 
 
+@pytest.mark.usefixtures("lit")
 def test_what_pops_up_within_a_swapped_face_is_looked_at_at_once() -> None:
     network = Marked()
     watch, image = sentinel(HeadModel(network)), scene(1)
@@ -268,6 +298,7 @@ def test_what_pops_up_within_a_swapped_face_is_looked_at_at_once() -> None:
     assert network.runs == 2, "it has been seen"
 
 
+@pytest.mark.usefixtures("lit")
 @pytest.mark.parametrize(("beyond", "runs"), [(0.05, 1), (0.4, 2)])
 def test_what_appears_beside_a_swapped_face_is_looked_at_at_once(beyond: float, runs: int) -> None:
     """``beyond``: the margin, in faces; its own head changes the picture close by."""

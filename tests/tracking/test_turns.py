@@ -15,8 +15,6 @@ from rtswap.tracking.tracker import FaceTracker
 from rtswap.tracking.turns import find_turned
 from rtswap.vision.geometry import interocular
 
-SIDE = 512
-
 
 def tilted(name: str, degrees: float) -> tuple[Image, np.ndarray]:
     """A portrait turned clockwise about its middle, on gray; and its landmarks (468, 2) there."""

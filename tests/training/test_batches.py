@@ -88,7 +88,7 @@ def test_jpeg_on_the_device_is_nearly_the_codec(camera: Camera, monkeypatch: pyt
     for quality in (20, 50, 75):
         monkeypatch.setattr(camera, "_uniform", lambda *_, q=quality: torch.full((1, 1, 1, 1, 1, 1), float(q)))
         tensor = torch.from_numpy(crop).permute(2, 0, 1)[None].float()
-        found = camera.squeezed(tensor)[0].clamp(0, 255).permute(1, 2, 0).numpy()
+        found = camera.compress(tensor)[0].clamp(0, 255).permute(1, 2, 0).numpy()
         data = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
         wanted = cv2.imdecode(data, cv2.IMREAD_COLOR).astype(np.float32)
         assert np.abs(found - wanted).mean() < 0.5 * np.abs(crop - wanted).mean() + 0.5

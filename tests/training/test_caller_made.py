@@ -7,7 +7,7 @@ import json
 import cv2
 import numpy as np
 
-from training.personas.caller import RECIPE, SIDE, SIZE, cut_out, framed, out_of_focus, without_person
+from training.personas.caller import RECIPE, SIDE, SIZE, cut_out, frame_in_room, out_of_focus, without_person
 
 
 def test_dark_hair_and_a_white_shirt_before_a_shaded_wall() -> None:
@@ -32,7 +32,7 @@ def test_dark_hair_and_a_white_shirt_before_a_shaded_wall() -> None:
 
 def test_frame_gives_bytes_of_the_size() -> None:
     frame = {"scale": 1.0, "shift": [128, 0], "gain": [1, 1, 0.5]}
-    person, matte = framed(np.full((SIDE, SIDE, 3), 100, np.float32), np.ones((SIDE, SIDE), np.float32), frame)
+    person, matte = frame_in_room(np.full((SIDE, SIDE, 3), 100, np.float32), np.ones((SIDE, SIDE), np.float32), frame)
     assert person.shape == (SIZE[1], SIZE[0], 3)
     assert matte.min() == 255
     assert person[300, 600].tolist() == [100, 100, 50]

@@ -11,17 +11,17 @@ import pytest
 pytest.importorskip("torch", reason="torch is not installed: it is needed to train, never to use")
 
 import torch
+from short_trainings import Seconds
 from small_recipes import deepfacelab_arguments as arguments
-from small_recipes import made_up
+from small_recipes import make_person
 from torch import nn
-from training_clock import Seconds
 
 from rtswap.core.errors import UsageError
 from rtswap.training.dfm import INPUT, OUTPUTS, write_dfm
 from rtswap.training.onnx_files import run
 from rtswap.training.pairs import Pairs, split
 from rtswap.training.people import Draw
-from rtswap.training.recipes.deepfacelab.critics import CodeCritic, PatchCritic, called
+from rtswap.training.recipes.deepfacelab.critics import CodeCritic, PatchCritic, entropy_of_calling
 from rtswap.training.recipes.deepfacelab.network import DF, LIAE, Dims
 from rtswap.training.recipes.deepfacelab.recipe import DfRecipe, LiaeRecipe, reconstruction
 from rtswap.training.trainer import Trainer
@@ -88,10 +88,11 @@ def test_df_shares_the_code_and_nothing_of_the_decoders() -> None:
 
 
 def test_the_code_has_unit_length_with_u_alone() -> None:
+    torch.manual_seed(0)
     for options, normalised in (("u", True), ("", False)):
         code = randomised(DF(Dims(32, options, 16, 4, 4, 4))).encoder(torch.rand(3, 3, 32, 32))
         rms = code.square().mean(1).sqrt()
-        assert bool(torch.allclose(rms, torch.ones(3), atol=1e-3)) is normalised
+        assert bool(torch.allclose(rms, torch.ones(3), atol=1e-2)) is normalised
 
 
 def test_reconstruction_of_the_same_is_nothing_and_of_another_level_is_its_square_and_structure() -> None:
@@ -103,7 +104,7 @@ def test_reconstruction_of_the_same_is_nothing_and_of_another_level_is_its_squar
 
 
 def test_batches_are_the_same_whoever_makes_them() -> None:
-    draws = [Draw(made_up(level), 32, Variation()) for level in (60, 180)]
+    draws = [Draw(make_person(level), 32, Variation()) for level in (60, 180)]
     once, again = (Pairs(*draws, 3, seed=5).batch(17) for _ in range(2))
     assert all(np.array_equal(a, b) for a, b in zip(once, again, strict=True))
     assert [part.shape for part in once[:4]] == [(3, 32, 32, 3), (3, 32, 32, 3), (3, 32, 32), (3, 32, 32)]
@@ -111,7 +112,7 @@ def test_batches_are_the_same_whoever_makes_them() -> None:
 
 
 def test_no_frame_beside_a_held_out_one_is_learnt_except_at_the_ends_of_runs() -> None:
-    learnt, kept = split(made_up(60, 400))
+    learnt, kept = split(make_person(60, 400))
     assert (len(learnt), len(kept)) == (360, 40)
 
 
@@ -168,12 +169,12 @@ def test_the_file_says_what_torch_says_by_the_names_and_in_the_order_of_a_dfm(
 
 def test_a_resolution_that_does_not_fit_is_told() -> None:
     with pytest.raises(UsageError, match="multiple of 32"):
-        DfRecipe(arguments(resolution=48), made_up(60), made_up(180))
+        DfRecipe(arguments(resolution=48), make_person(60), make_person(180))
 
 
 def test_a_target_of_many_people_begins_the_shared_code_anew_at_the_times_asked_for(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    recipe = LiaeRecipe(arguments(resets=2), made_up(60), made_up(180))
+    recipe = LiaeRecipe(arguments(resets=2), make_person(60), make_person(180))
     Trainer(recipe, tmp_path, minutes=20 / 60, clock=Seconds()).run()
     assert int(recipe.network.resets) == 2
 
@@ -185,7 +186,7 @@ def test_critics_answer_in_maps_and_calling_everything_real_costs_what_cross_ent
     assert patches.shape == (2, 1, 4, 4)
     assert pixels.shape == (2, 1, 32, 32)
     logits = torch.tensor([[[[0.0, 2.0]]]])
-    assert float(called(logits, True)) == pytest.approx((np.log(2) + np.log1p(np.exp(-2))) / 2, abs=1e-6)
-    assert float(called((logits, logits), False)) == pytest.approx(
+    assert float(entropy_of_calling(logits, True)) == pytest.approx((np.log(2) + np.log1p(np.exp(-2))) / 2, abs=1e-6)
+    assert float(entropy_of_calling((logits, logits), False)) == pytest.approx(
         (np.log(2) + 2 + np.log1p(np.exp(-2))) / 2, abs=1e-6
     )

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,17 +13,17 @@ pytest.importorskip("torch", reason="torch is not installed: it is needed to tra
 
 import torch
 from facesets import make_record
-from small_crowd import MadeTriplets, small_crowd
+from short_trainings import Seconds
+from small_crowd import small_crowd, supply_triplets
 from small_recipes import one_shot_arguments
 from torch import Tensor
-from training_clock import Seconds
 
 from rtswap.core.errors import UsageError
 from rtswap.networks.landmarks import place
 from rtswap.training.crowd import Crowd
 from rtswap.training.recipes.faceshifter import losses
 from rtswap.training.recipes.faceshifter.critic import Critic
-from rtswap.training.recipes.faceshifter.hear import Hear, cluttered, lost
+from rtswap.training.recipes.faceshifter.hear import Hear, clutter, find_lost
 from rtswap.training.recipes.faceshifter.network import PAPER, Aad, Aei, Bound, Dims
 from rtswap.training.recipes.faceshifter.recipe import FaceShifterRecipe, dims_of
 from rtswap.training.recipes.faceshifter.samples import Portraits, seen_by_recogniser
@@ -37,9 +35,7 @@ from rtswap.training.warp import grid
 TINY = Dims(64, False, 1, (8, 16, 16, 16, 16), (16, 16, 16, 16), (16, 16, 16, 16, 16), 2, (8, 16, 16, 16))
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def millions(network: torch.nn.Module) -> float:
@@ -79,7 +75,7 @@ def test_the_small_network_fits_its_resolutions(resolution: int) -> None:
 
 def test_only_powers_of_two_fit() -> None:
     for layout, resolution in (("small", 32), ("small", 96), ("tao", 64)):
-        with pytest.raises(UsageError, match="no such --resolution"):
+        with pytest.raises(UsageError, match="unsupported --resolution"):
             dims_of(layout, resolution)
 
 
@@ -139,20 +135,20 @@ def test_losses_by_hand() -> None:
     maps = [torch.tensor([[1.0, 3.0]]), torch.tensor([[2.0]])]
     assert float(losses.attributes(maps, [torch.zeros(1, 2), torch.zeros(1, 1)])) == pytest.approx(0.5 * (5 + 4))
     real, fake = [torch.tensor([2.0, 0.5])], [torch.tensor([-2.0, 0.0])]
-    assert float(losses.judged(real, fake)) == pytest.approx(0.25 + 0.5)
-    assert float(losses.fooled(fake)) == pytest.approx(1.0)
+    assert float(losses.critic_loss(real, fake)) == pytest.approx(0.25 + 0.5)
+    assert float(losses.generator_loss(fake)) == pytest.approx(1.0)
 
 
 def test_faces_are_hidden_in_cells_where_their_mask_is() -> None:
     torch.manual_seed(0)
     noise, masks = torch.randn(3, 3, 16, 16), torch.zeros(3, 1, 16, 16)
     masks[..., :8] = 1
-    found = losses.hidden(noise, masks, torch.tensor([0, 4, 8]))
+    found = losses.hide(noise, masks, torch.tensor([0, 4, 8]))
     assert torch.equal(found[0], noise[0])
     assert torch.equal(found[..., 8:], noise[..., 8:])
     assert found[2, :, :, :8].std() < found[1, :, :, :8].std() < 0.5
     flat = torch.full_like(noise, 0.3)
-    torch.testing.assert_close(losses.hidden(flat, masks, torch.tensor([0, 4, 8])), flat)
+    torch.testing.assert_close(losses.hide(flat, masks, torch.tensor([0, 4, 8])), flat)
 
 
 def test_a_change_in_grey_has_no_colour() -> None:
@@ -243,12 +239,8 @@ def test_the_graphs_say_what_torch_says(hear: float, monkeypatch: pytest.MonkeyP
 def test_an_assisted_network_corrects_the_swap_that_it_is_given(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    @contextmanager
-    def supply(people: Crowd, *_: object, **__: object) -> Iterator[MadeTriplets]:
-        yield MadeTriplets(people)
-
     for module in ("recipes.faceshifter.recipe", "lessons"):
-        monkeypatch.setattr(f"rtswap.training.{module}.supply", supply)
+        monkeypatch.setattr(f"rtswap.training.{module}.supply", supply_triplets)
     recipe = begin(monkeypatch, variant="assisted", out=tmp_path, rate=4e-3)
     Trainer(recipe, tmp_path, minutes=40 / 60, clock=Seconds()).run()
     tried = [row for row in json.loads((tmp_path / "history.json").read_text()) if "same_psnr" in row]
@@ -292,7 +284,7 @@ def test_hear_net_learns_after_aei_net_which_then_stays_as_it_is(
     assert not any(part.requires_grad for part in recipe.network.aei.parameters())
     assert recipe.network.hear.picture.weight.any()
     faces = torch.rand(2, 3, 64, 64)
-    assert lost(recipe.network.aei, recipe.embedder, faces).shape == faces.shape
+    assert find_lost(recipe.network.aei, recipe.embedder, faces).shape == faces.shape
     history = json.loads((tmp_path / "history.json").read_text())
     assert {"mended", "change", "identity"} <= {name for row in history for name in row}
 
@@ -300,7 +292,7 @@ def test_hear_net_learns_after_aei_net_which_then_stays_as_it_is(
 def test_something_stands_before_most_faces() -> None:
     torch.manual_seed(0)
     faces = torch.rand(40, 3, 32, 32)
-    changed = (cluttered(faces) != faces).float().mean((1, 2, 3))
+    changed = (clutter(faces) != faces).float().mean((1, 2, 3))
     assert 0.5 < (changed > 0).float().mean() < 0.95
     assert 0.05 < changed.mean() < 0.5
 

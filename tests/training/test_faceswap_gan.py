@@ -12,10 +12,10 @@ pytest.importorskip("torch", reason="torch is not installed: it is needed to tra
 
 import torch
 from facesets import make_record
+from short_trainings import Seconds
 from small_recipes import faceswap_gan_arguments as arguments
-from small_recipes import made_up
+from small_recipes import make_person
 from torch import Tensor, nn
-from training_clock import Seconds
 
 from rtswap.core.errors import UsageError
 from rtswap.training.dfm import INPUT, write_dfm
@@ -35,9 +35,7 @@ ORIGINAL = [(Dims(), 71.7), (Dims(lite=True), 10.9), (Dims(128), 81.6), (Dims(25
 TINY = Dims(64, True, "none", 0, 8, 16)
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.mark.parametrize(("dims", "millions"), ORIGINAL)
@@ -71,8 +69,8 @@ def test_only_some_resolutions_fit() -> None:
     for side in (32, 80, 100, 160):
         with pytest.raises(ValueError, match="no resolution"):
             _ = Dims(side).lowest
-    with pytest.raises(UsageError, match="no such --resolution"):
-        FaceswapGanRecipe(arguments(resolution=160), made_up(60), made_up(180))
+    with pytest.raises(UsageError, match="unsupported --resolution"):
+        FaceswapGanRecipe(arguments(resolution=160), make_person(60), make_person(180))
 
 
 def made(alpha: float, face: Tensor, *smaller: Tensor) -> Made:
@@ -117,9 +115,9 @@ def test_critics_losses_by_hand_and_at_the_limits_of_the_mixup() -> None:
     """The real picture scores 0.8, the face 0.2, what is shown, half of it over an input of 0, 0.1."""
     given, truth = torch.zeros(1, 3, 2, 2), torch.full((1, 3, 2, 2), 0.8)
     one, critic = made(0.5, torch.full((1, 3, 2, 2), 0.2)), Mean()
-    assert float(losses.fooled(critic, one, given)) == pytest.approx(0.9**2 + 0.8**2)
+    assert float(losses.generator_loss(critic, one, given)) == pytest.approx(0.9**2 + 0.8**2)
     for share, shown, face in ((1.0, 0.8, 0.8), (0.0, 0.1, 0.2), (0.5, 0.45, 0.5)):
-        loss = losses.judged(critic, one, given, truth, torch.full((1, 1, 1, 1), share))
+        loss = losses.critic_loss(critic, one, given, truth, torch.full((1, 1, 1, 1), share))
         assert float(loss) == pytest.approx((shown - share) ** 2 + (face - share) ** 2, abs=1e-6)
 
 
@@ -198,7 +196,7 @@ def test_the_target_gets_the_sources_parts_and_keeps_the_rest() -> None:
     assert not change[:, :8].any()
     assert abs(change.mean()) < 1
     with pytest.raises(UsageError, match="no landmarks"):
-        with_parts_of(made_up(60), target, ["mouth"])
+        with_parts_of(make_person(60), target, ["mouth"])
 
 
 def test_two_pictures_are_learnt_by_heart() -> None:
@@ -219,7 +217,7 @@ def test_two_pictures_are_learnt_by_heart() -> None:
 
 def test_a_short_training_improves_held_out_faces(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    recipe = FaceswapGanRecipe(arguments(batch=4), made_up(60), made_up(180))
+    recipe = FaceswapGanRecipe(arguments(batch=4), make_person(60), make_person(180))
     Trainer(recipe, tmp_path, minutes=60 / 60, clock=Seconds()).run()
     tried = [row for row in recipe_history(tmp_path) if "source_psnr" in row]
     for name in ("source_psnr", "target_psnr"):

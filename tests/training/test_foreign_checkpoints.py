@@ -16,16 +16,17 @@ pytest.importorskip("torch", reason="torch is not installed: it is needed to tra
 pytest.importorskip("matplotlib", reason="matplotlib is not installed: it draws the curves of a training")
 
 import torch
-from small_recipes import deepfacelab_arguments, made_up
-from training_clock import Seconds
+from short_trainings import Seconds
+from small_recipes import deepfacelab_arguments, make_person
 
 from rtswap.core.errors import ModelError, RtswapError
 from rtswap.training.checkpoint import read_checkpoint
 from rtswap.training.dfm import write_dfm
+from rtswap.training.recipe import Moment
 from rtswap.training.recipes.deepfacelab.recipe import DfRecipe
 from rtswap.training.trainer import CHECKPOINT, Trainer
 
-PEOPLE = made_up(60), made_up(180)
+PEOPLE = make_person(60), make_person(180)
 WRONG = (None, "x", [1, 2], {}, -5, 10**400, float("nan"), float("inf"), torch.zeros(3), [{"a": "b"}], [1])
 
 
@@ -75,6 +76,10 @@ def spoilt(state: dict[str, Any]) -> list[dict[str, Any]]:
     for value in (None, "x", torch.zeros(2), torch.zeros(1).expand(1 << 40)):
         changed(lambda other, value=value: other["shadow"].update({weight: value}))
         changed(lambda other, value=value: other["optimiser"]["state"][moved].update({kept: value}))
+    shape = state["optimiser"]["state"][moved]["mean"].shape
+    changed(lambda other: other["optimiser"]["state"][moved].update({"mean": torch.zeros(shape).to_sparse()}))
+    for name, number in (("loss", 10**400), ((1, 2), 1.0), (None, 1.0), ("x" * 5000, 1.0)):
+        changed(lambda other, name=name, number=number: other["progress"]["history"][0].update({name: number}))
     changed(lambda other: other["optimiser"]["state"].update({moved: {}}))
     changed(lambda other: other["random"].update({"cpu": torch.zeros(5, dtype=torch.uint8)}))
     return found
@@ -97,6 +102,16 @@ def test_an_optimiser_keeps_its_own_settings(state: dict[str, Any], tmp_path: Pa
     torch.save(other, tmp_path / CHECKPOINT)
     trainer.load()
     assert trainer.recipe.optimiser.param_groups[0]["betas"] == (0.9, 0.999)
+
+
+def test_numbers_of_an_optimiser_that_share_their_place_are_written_to(state: dict[str, Any], tmp_path: Path) -> None:
+    trainer, other = trainer_of(tmp_path), copy.deepcopy(state)
+    for values in other["optimiser"]["state"].values():
+        values.update({name: torch.zeros(1).expand(value.shape) for name, value in values.items()})
+    torch.save(other, tmp_path / CHECKPOINT)
+    trainer.load()
+    with trainer.recipe.batches(0) as batches:
+        trainer.recipe.step(batches, Moment(0, 0.1, 1e-4))
 
 
 @pytest.mark.parametrize("how", ["zip", "legacy", "pickle"])

@@ -13,15 +13,14 @@ import pytest
 pytest.importorskip("torch", reason="torch is not installed: it is needed to train, never to use")
 
 import torch
-from imported import ENGINES
+from imported_swappers import ENGINES
 from people import person, place_mesh, swap_face
+from short_trainings import Seconds
 from small_recipes import one_shot_arguments
 from torch import Tensor, nn
-from training_clock import Seconds
 
 from rtswap.app.sections import MaskConfig, SwapConfig
 from rtswap.core.errors import UsageError
-from rtswap.core.model_rows import forget_model_rows
 from rtswap.core.parts import BuildContext
 from rtswap.networks.model_store import add
 from rtswap.networks.registry import Registry
@@ -33,7 +32,7 @@ from rtswap.training.recipes.fsgan import losses
 from rtswap.training.recipes.fsgan.graphs import graphs_of
 from rtswap.training.recipes.fsgan.network import Bells, Blend, Critic, Dims, Fsgan, Inpaint, Membrane, Reenact
 from rtswap.training.recipes.fsgan.recipe import FsganRecipe, numbers
-from rtswap.training.recipes.fsgan.samples import ORDER, RIM, Samples, cloned, taught_by
+from rtswap.training.recipes.fsgan.samples import ORDER, RIM, Samples, clone, lesson_of
 from rtswap.training.system_file import CLOSE, difference, to_onnx, write_system
 from rtswap.training.trainer import Trainer
 from rtswap.vision.geometry import canonical
@@ -43,9 +42,11 @@ SIDE = 64
 TINY = Dims(SIDE, True, (16, 24, 32), (16, 24, 32), 8)
 
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
 @pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
+def same_numbers() -> None:
     torch.manual_seed(0)
 
 
@@ -142,9 +143,9 @@ def test_losses_by_hand() -> None:
     mask = torch.tensor([[1.0, 1.0], [0.0, 0.0]]).view(1, 1, 2, 2)
     assert float(losses.off(off, torch.zeros_like(off), mask)) == pytest.approx(0.3)
     assert losses.on_face(mask).flatten().tolist() == pytest.approx([1, 1, 0.1, 0.1])
-    assert float(losses.fooled(Mean(), torch.full((2, 3, 2, 2), 0.25))) == pytest.approx(0.75**2)  # type: ignore[arg-type]
+    assert float(losses.generator_loss(Mean(), torch.full((2, 3, 2, 2), 0.25))) == pytest.approx(0.75**2)  # type: ignore[arg-type]
     made, real = torch.full((2, 3, 2, 2), 0.5), torch.full((2, 3, 2, 2), 0.8)
-    assert float(losses.judged(Mean(), made, real)) == pytest.approx((0.25 + 0.04) / 2)  # type: ignore[arg-type]
+    assert float(losses.critic_loss(Mean(), made, real)) == pytest.approx((0.25 + 0.04) / 2)  # type: ignore[arg-type]
 
 
 def crowd(people: int = 30) -> Crowd:
@@ -178,11 +179,11 @@ def test_samples_teach_in_turn_and_say_what() -> None:
     samples = Samples(crowd(), 3, 0)
     for number in range(len(ORDER)):
         kind, rows, *parts = samples.batch(number)
-        assert ORDER[kind[0]] == taught_by(number) == taught_by(number + len(ORDER))
+        assert ORDER[kind[0]] == lesson_of(number) == lesson_of(number + len(ORDER))
         assert all(len(part) == 3 for part in (rows, *parts))
     again = samples.batch(1)
     assert all(np.array_equal(one, other) for one, other in zip(samples.batch(1), again, strict=True))
-    assert {taught_by(number) for number in range(len(ORDER))} == {"views", "hole", "seam"}
+    assert {lesson_of(number) for number in range(len(ORDER))} == {"views", "hole", "seam"}
 
 
 def test_the_truth_of_a_view_is_the_photo_and_holes_stay_on_the_face() -> None:
@@ -214,17 +215,17 @@ def test_the_truth_of_a_seam_keeps_the_target_around_and_leaves_the_mask_alone()
     mask = np.zeros((SIDE, SIDE), np.uint8)
     mask[16:48, 16:48] = 255
     kept = mask.copy()
-    made = cloned(face, target, mask)
+    made = clone(face, target, mask)
     assert np.array_equal(mask, kept)
     assert np.array_equal(made[mask == 0], target[mask == 0])
     assert np.abs(made[26:38, 26:38].astype(int) - (face[26:38, 26:38].astype(int) - 110)).mean() < 3
-    assert np.array_equal(cloned(face, target, np.zeros_like(mask)), target)
+    assert np.array_equal(clone(face, target, np.zeros_like(mask)), target)
     drawn = Samples(crowd(), 1, 0).seam(rng)[3]
     assert not drawn[:RIM].any()
 
 
 def test_only_some_resolutions_fit() -> None:
-    with pytest.raises(UsageError, match="no such --resolution"):
+    with pytest.raises(UsageError, match="unsupported --resolution"):
         FsganRecipe(one_shot_arguments("fsgan", resolution=72), crowd())
 
 
@@ -279,9 +280,8 @@ def test_graphs_answer_as_torch(assisted: bool, tmp_path: Path) -> None:
     assert write_system(graphs, tmp_path / "x.rtswap", system="fsgan", template="whole") <= CLOSE
 
 
-def test_its_file_is_added_and_swaps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RTSWAP_MODELS", str(tmp_path / "models"))
-    forget_model_rows()
+@pytest.mark.usefixtures("models")
+def test_its_file_is_added_and_swaps(tmp_path: Path) -> None:
     write_system(graphs_of(Fsgan(TINY)), tmp_path / "any.rtswap", system="fsgan", template="whole")
     add(tmp_path / "any.rtswap")
     spec = swapper_spec("any")
@@ -291,7 +291,6 @@ def test_its_file_is_added_and_swaps(tmp_path: Path, monkeypatch: pytest.MonkeyP
     swapped, face = swap_face(swapper, np.full((480, 640, 3), 90, np.uint8), place_mesh(150, (320, 240)))
     assert swapped.crop.shape == face.crop.shape
     assert (swapped.mask == 255).any()
-    forget_model_rows()
 
 
 def test_a_short_training_learns_all_three(tmp_path: Path) -> None:

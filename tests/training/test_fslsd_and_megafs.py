@@ -14,11 +14,11 @@ pytest.importorskip("torch", reason="torch is not installed: it is needed to tra
 pytest.importorskip("matplotlib", reason="matplotlib is not installed: it draws the curves of a training")
 
 import torch
+from short_trainings import Seconds
 from small_crowd import small_crowd
 from small_recipes import one_shot_arguments
 from torch import Tensor
 from torch.nn import functional
-from training_clock import Seconds
 
 from rtswap.core.errors import ModelError, UsageError
 from rtswap.networks.system_file import read_system
@@ -173,7 +173,7 @@ def test_a_prior_is_taken_from_the_other_systems_training(tmp_path: Path) -> Non
 @pytest.mark.parametrize("layout_and_side", [("small", 96), ("small", 512), ("full", 2048)])
 def test_sides_that_do_not_fit_are_refused_in_one_line(layout_and_side: tuple[str, int]) -> None:
     layout, side = layout_and_side
-    with pytest.raises(UsageError, match=f"no --resolution {side}"):
+    with pytest.raises(UsageError, match=f"unsupported --resolution {side}"):
         dims_of(layout, side, "fslsd")
 
 

@@ -9,6 +9,8 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from rtswap.networks.heads import CELLS, decode  # noqa: E402
 from rtswap.vision.geometry import canonical  # noqa: E402
+from training.heads.appearances import as_seen, squeezed  # noqa: E402
+from training.heads.lures import Lures  # noqa: E402
 from training.heads.network import Deployed, HeadNetwork, losses, to_ratios  # noqa: E402
 from training.heads.portraits import Portraits  # noqa: E402
 from training.heads.rooms import patch  # noqa: E402
@@ -49,6 +51,45 @@ def test_no_patch_holds_a_head() -> None:
     plain = [part for part in parts if part.max() == part.min() == 60]
     assert len(plain) > 40, "the others are painted"
     assert all(part.max() < 255 or part.std() > 0 for part in parts)
+
+
+def test_a_head_in_a_pane_or_behind_a_corner_shall_be_found_while_half_of_it_can_be_seen() -> None:
+    rng, whole = np.random.default_rng(2), np.full((200, 200), 255, np.uint8)
+    middle = np.array([100, 100], np.float32)
+    seen = [as_seen(whole, middle, 80, rng) for _ in range(400)]
+    face = np.s_[60:140, 60:140]
+    assert sum((alpha == 255).all() for alpha, _ in seen) > 250
+    for alpha, shall in seen:
+        share = float(alpha[face].mean() / 255)
+        assert 0.2 < share <= 1
+        assert shall or share < 0.65
+        assert share >= 0.38 or not shall
+
+
+def test_a_squeezed_head_stays_where_it_is() -> None:
+    rng, middle = np.random.default_rng(4), np.array([70, 90], np.float32)
+    matrix = np.array([[0.4, -0.2, 30], [0.2, 0.4, -5]], np.float32)
+    found = [squeezed(matrix, middle, rng) for _ in range(100)]
+    for one in found:
+        np.testing.assert_allclose(one[:, :2] @ middle + one[:, 2], matrix[:, :2] @ middle + matrix[:, 2], atol=1e-3)
+    narrow = [abs(np.linalg.det(one[:, :2])) / abs(np.linalg.det(matrix[:, :2])) for one in found]
+    assert 5 < sum(share < 0.99 for share in narrow) < 50
+    assert min(narrow) > 0.4
+
+
+def test_what_was_taken_for_a_head_is_shown_without_the_heads_beside_it() -> None:
+    picture = np.full((1, 512, 512, 3), 60, np.uint8)
+    picture[0, 150:290, 200:300] = 255
+    boxes = np.zeros((1, 4, 4), np.float32)
+    boxes[0, 0] = (200, 150, 300, 290)
+    lures, rng = (
+        Lures(Portraits(picture, boxes), np.array([[0, 360, 360, 420, 420]], np.float32)),
+        np.random.default_rng(1),
+    )
+    parts = [part for part in (lures.patch(30, 40, rng) for _ in range(50)) if part is not None]
+    assert len(parts) > 10
+    assert all(part.shape == (30, 40, 3) and part.max() == 60 for part in parts)
+    assert Lures(lures.portraits, np.zeros((0, 5), np.float32)).patch(30, 40, rng) is None
 
 
 def test_dark_light_and_a_coloured_lamp_change_little() -> None:

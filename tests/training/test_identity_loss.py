@@ -34,10 +34,10 @@ def loss() -> IdentityLoss:
 @cache
 def face(name: str) -> Tensor:
     """(1, 3, 96, 96) a persona's face as the recogniser is shown it."""
-    eyes = open_models(Config(), on_event=lambda _: None)
+    models = open_models(Config(), on_event=lambda _: None)
     picture = persona(name)
-    found = max(eyes.photo_detector.detect(picture), key=lambda one: one.score)
-    matrix = place(eyes.landmarks.find(picture, [found.keypoints])[0].points, SIZE)
+    found = max(models.photo_detector.detect(picture), key=lambda one: one.score)
+    matrix = place(models.landmarks.find(picture, [found.keypoints])[0].points, SIZE)
     assert matrix is not None
     return to_input(torch.from_numpy(warped(picture, matrix, (SIZE, SIZE)))[None])
 

@@ -14,11 +14,13 @@ pytest.importorskip(
 pytest.importorskip("onnx", reason="onnx is not installed: it is needed to export the landmark network")
 
 import torch
+from short_trainings import descend
+from torch import Tensor
 
 from rtswap.networks.landmarks import place
 from rtswap.training.layers import to_input
 from rtswap.training.onnx_files import difference, to_onnx
-from rtswap.training.recipe import weighted
+from rtswap.training.recipe import weigh
 from rtswap.vision.geometry import canonical
 from rtswap.vision.topology import LEFT_EYE
 from training.landmarks.export import EXPORT
@@ -33,8 +35,8 @@ from training.landmarks.network import (
     point_weights,
 )
 from training.landmarks.occluders import occlude
-from training.landmarks.render import close_eyes, open_mouth, purse, random_expression, regressed, render, rotation
-from training.landmarks.samples import Batch, Sampler, replayed
+from training.landmarks.rendering import close_eyes, open_mouth, purse, random_expression, regress, render, rotation
+from training.landmarks.samples import Batch, Sampler, replay
 from training.landmarks.teacher import is_validation
 from training.landmarks.views import Views, one_view
 
@@ -129,7 +131,7 @@ def test_lips_part_without_the_chin_and_a_mouth_is_pursed() -> None:
 
 def test_open_eyes_and_mouths_close_at_most_completely() -> None:
     mesh = canonical_mesh()
-    shut = regressed(mesh, np.array([-1, 0, 0, -1, -1], np.float32))
+    shut = regress(mesh, np.array([-1, 0, 0, -1, -1], np.float32))
     for above, below in ((13, 14), (159, 145), (386, 374)):
         assert shut[below, 1] - shut[above, 1] > -0.35 * 0.1 * 55
         assert shut[below, 1] - shut[above, 1] < mesh[below, 1] - mesh[above, 1]
@@ -172,7 +174,7 @@ def test_samples_are_finite_and_their_labels_make_sense(views: Views) -> None:
 
 def test_a_batch_comes_back_mirrored(views: Views) -> None:
     batch = next(Sampler(views, 1).batches(4))
-    first, again = list(replayed(iter([batch, batch]), 0, keep=1))[1:3]
+    first, again = list(replay(iter([batch, batch]), 0, keep=1))[1:3]
     assert isinstance(first, Batch)
     assert (again.crops[:, :, ::-1] == batch.crops).all()
     assert again.points[:, 33, 0] == pytest.approx(SIZE - 1 - batch.points[:, 263, 0])
@@ -260,18 +262,18 @@ def test_a_fresh_network_already_draws_faces_and_learns_from_a_few_steps(views: 
     batches = [next(stream) for _ in range(3)]
     network = LandmarkNetwork()
     network.start_from(torch.from_numpy(np.concatenate([batch.points[batch.present > 0] for batch in batches])))
-    optimiser, weights, totals = torch.optim.AdamW(network.parameters(), 1e-3), point_weights(), []
+    weights = point_weights()
     crops, points, visible, present = (
         torch.from_numpy(part)
         for part in (batches[0].crops, batches[0].points, batches[0].visible, batches[0].present)
     )
-    for _ in range(8):
+
+    def loss() -> Tensor:
         terms = losses(network(to_input(crops)), points, visible, present, weights)
         assert all(torch.isfinite(term) for term in terms.values())
-        optimiser.zero_grad()
-        weighted(terms, WEIGHTS).backward()
-        optimiser.step()
-        totals.append(float(weighted(terms, WEIGHTS).detach()))
+        return weigh(terms, WEIGHTS)
+
+    totals = descend(network, loss, steps=8, rate=1e-3)
     assert totals[-1] < 0.8 * totals[0]
 
 
@@ -284,7 +286,7 @@ def test_perfect_answers_cost_nothing() -> None:
     sure = torch.full((1, 468), 30.0)
     outputs = (points, twice(points), sure, sure[:, 0])
     terms = losses(outputs, points, torch.ones(1, 468), torch.ones(1), point_weights())
-    assert float(weighted(terms, WEIGHTS)) == pytest.approx(0, abs=1e-6)
+    assert float(weigh(terms, WEIGHTS)) == pytest.approx(0, abs=1e-6)
 
 
 def test_the_exported_network_says_what_torch_says_for_any_number_of_faces(tmp_path: Path) -> None:

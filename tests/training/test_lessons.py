@@ -15,16 +15,16 @@ from people import place_mesh
 from small_crowd import MadeTriplets, small_crowd
 from small_recipes import one_shot_arguments
 
-from rtswap.training.lessons import DRAWN, lessons, turned_alike
+from rtswap.training.lessons import DRAWN, lessons, turned_most_alike
 from rtswap.training.recipes.faceshifter.network import Aei
 from rtswap.training.recipes.faceshifter.recipe import FaceShifterRecipe, dims_of
-from rtswap.training.recipes.faceshifter.softened import Softened
+from rtswap.training.recipes.faceshifter.softening import Softened
 
 
 def test_lessons_fit_together_and_are_the_same_each_time() -> None:
     people = small_crowd(8, 64)
     rows = MadeTriplets(people).batch(np.random.default_rng(1), 2 * DRAWN, 2 * DRAWN)
-    chosen = turned_alike(rows)
+    chosen = turned_most_alike(rows)
     one, again, other = (lessons(rows, np.random.default_rng(seed)) for seed in (3, 3, 4))
     assert all(np.array_equal(a, b) for a, b in zip(one, again, strict=True))
     assert not np.array_equal(one.faces, other.faces)
@@ -42,7 +42,7 @@ def test_of_three_triplets_the_one_is_learnt_whose_faces_are_turned_alike() -> N
     rows = MadeTriplets(people).batch(np.random.default_rng(1), DRAWN, 0)
     yaws = [place_mesh(40.0, (32.0, 32.0), yaw=yaw) for yaw in (0.0, 20.0, -15.0)]
     photos, targets = (np.stack([yaws[k] for k in order]) for order in ((0, 1, 1), (1, 2, 1)))
-    found = turned_alike(replace(rows, photo_points=photos, target_points=targets))
+    found = turned_most_alike(replace(rows, photo_points=photos, target_points=targets))
     assert np.array_equal(found.source, rows.source[2:])
 
 

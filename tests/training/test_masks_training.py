@@ -13,11 +13,13 @@ pytest.importorskip("onnx", reason="onnx is not installed: it is needed to expor
 
 import torch
 from onnx import numpy_helper
+from short_trainings import descend
+from torch import Tensor
 
 import training.masks
 from rtswap.networks.occlusion import SIZE
 from rtswap.training.onnx_files import difference, to_onnx
-from rtswap.training.recipe import weighted
+from rtswap.training.recipe import weigh
 from rtswap.vision.geometry import canonical
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, OVAL, RIGHT_BROW, RIGHT_EYE
 from training.landmarks.views import Views
@@ -26,9 +28,9 @@ from training.masks.export import EXPORT
 from training.masks.layers import Layer, creases, freckles, lay, patches
 from training.masks.mean import mean_of
 from training.masks.network import WEIGHTS, Deployed, OcclusionNetwork, losses, to_input
-from training.masks.own import CLEAR, DARK, NONE, own_frames, worn_by
 from training.masks.samples import Batch, Sampler
 from training.masks.things import Cutouts, fingertips
+from training.masks.worn import CLEAR, DARK, NONE, glasses_worn_by, own_frames
 
 GLASSES = Path(training.masks.__file__).with_name("glasses.txt")
 
@@ -66,8 +68,8 @@ def test_right_answers_cost_little_and_score_full(batch: Batch) -> None:
     truth = torch.from_numpy(batch.visible) / 255.0
     weights = torch.from_numpy(batch.weights) / 255.0
     right, wrong = (losses(sign * (truth.round() * 40 - 20), truth.round(), weights) for sign in (1, -1))
-    assert float(weighted(right, WEIGHTS)) < 0.05
-    assert float(weighted(wrong, WEIGHTS)) > 1
+    assert float(weigh(right, WEIGHTS)) < 0.05
+    assert float(weigh(wrong, WEIGHTS)) > 1
     scores = figures(batch.visible / 255.0, batch)
     assert scores["iou_hidden"] == scores["iou_visible"] == 1
     assert scores["missed"] == scores["lost"] == 0
@@ -77,15 +79,13 @@ def test_the_network_keeps_its_budget_and_learns_from_a_few_steps(batch: Batch) 
     torch.manual_seed(0)
     network = OcclusionNetwork()
     assert sum(parameter.numel() for parameter in network.parameters()) <= 420_000
-    optimiser, totals = torch.optim.AdamW(network.parameters(), 2e-3), []
     crops, guides, visible, weights = (torch.from_numpy(part) for part in (
         batch.crops, batch.guides, batch.visible, batch.weights))  # fmt: skip
-    for _ in range(8):
-        loss = weighted(losses(network(to_input(crops, guides)), visible / 255.0, weights / 255.0), WEIGHTS)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        totals.append(float(loss.detach()))
+
+    def loss() -> Tensor:
+        return weigh(losses(network(to_input(crops, guides)), visible / 255.0, weights / 255.0), WEIGHTS)
+
+    totals = descend(network, loss, steps=8, rate=2e-3)
     assert totals[-1] < 0.8 * totals[0]
 
 
@@ -99,8 +99,8 @@ def test_the_exported_network_says_what_torch_says() -> None:
 
 
 def test_real_glasses_are_not_taken_for_skin(batch: Batch) -> None:
-    assert worn_by(["sfhq_0414.jpg", "no_such_picture.jpg"]).tolist() == [DARK, NONE]
-    assert CLEAR in worn_by(line.split()[0] for line in GLASSES.read_text().splitlines()[1:])
+    assert glasses_worn_by(["sfhq_0414.jpg", "no_such_picture.jpg"]).tolist() == [DARK, NONE]
+    assert CLEAR in glasses_worn_by(line.split()[0] for line in GLASSES.read_text().splitlines()[1:])
     meshes = (canonical().mesh * 55 + np.array([128, 118, 0])).astype(np.float32)[None]
     images = np.full((1, 256, 256, 3), 120, np.uint8)
     views = Views(images, meshes, np.ones((1, 468), bool), 1)

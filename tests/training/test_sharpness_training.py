@@ -10,13 +10,14 @@ pytest.importorskip("onnx", reason="onnx is not installed: it is needed to expor
 
 import cv2
 import torch
+from short_trainings import descend
 
 from rtswap.training.onnx_files import difference, to_onnx
-from rtswap.training.recipe import weighted
-from training.sharpness.evaluate import FACTORS, figures, held_out, restored
+from rtswap.training.recipe import weigh
+from training.sharpness.evaluate import FACTORS, figures, open_trial, restore
 from training.sharpness.export import EXPORT
 from training.sharpness.network import WEIGHTS, Deployed, SharpnessNetwork, losses
-from training.sharpness.samples import PATCH, Face, Faces, Look, degraded, sample
+from training.sharpness.samples import PATCH, Face, Faces, Look, degrade, sample
 
 
 def kinds() -> list[list[Face]]:
@@ -35,7 +36,7 @@ def test_versions_lie_where_the_truth_lies_and_lack_more_the_smaller_they_were(f
     y, x = np.mgrid[:160, :160]
     disc = (60 + 120 * (np.hypot(x - 80, y - 70) < 40)).astype(np.uint8)
     for seed in range(6):
-        found = degraded(disc, Look(factor, 0.5, 0.0, 0.0, 0, cv2.INTER_CUBIC), np.random.default_rng(seed))
+        found = degrade(disc, Look(factor, 0.5, 0.0, 0.0, 0, cv2.INTER_CUBIC), np.random.default_rng(seed))
         weights = found.astype(float) - 60
         assert abs((weights * x).sum() / weights.sum() - 80) < 0.3
         assert abs((weights * y).sum() / weights.sum() - 70) < 0.3
@@ -68,19 +69,13 @@ def test_it_begins_with_no_change_keeps_its_budget_and_learns() -> None:
     truth = torch.from_numpy(next(Faces(kinds(), 4).batches(1))[1]).unsqueeze(1).float() / 255
     given = (0.6 * truth + 0.2).repeat(2, 1, 1, 1)
     assert float(network(given).detach().abs().max()) == 0
-    optimiser, totals = torch.optim.AdamW(network.parameters(), 3e-3), []
-    for _ in range(30):
-        loss = weighted(losses(given + network(given), truth), WEIGHTS)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        totals.append(float(loss.detach()))
+    totals = descend(network, lambda: weigh(losses(given + network(given), truth), WEIGHTS), steps=30, rate=3e-3)
     assert totals[-1] < 0.7 * totals[0]
 
 
 def test_figures_of_a_network_that_changes_nothing() -> None:
-    trial = held_out(kinds(), 3)
-    found = figures(restored(lambda crops: np.zeros(crops.shape[:3], np.float32), trial), trial)
+    trial = open_trial(kinds(), 3)
+    found = figures(restore(lambda crops: np.zeros(crops.shape[:3], np.float32), trial), trial)
     assert all(found[f"gain_{factor:g}"] == 0 and found[f"flicker_{factor:g}"] == 1 for factor in FACTORS)
     assert found["detail_4"] < found["detail_2"] < found["detail_1"]
 

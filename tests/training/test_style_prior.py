@@ -16,12 +16,12 @@ from torch.nn import functional
 from rtswap.training.recipes.fslsd.network import Decoder, Direction, Fslsd, TargetEncoder
 from rtswap.training.recipes.megafs.network import Transfer
 from rtswap.training.recipes.style_prior import losses
-from rtswap.training.recipes.style_prior.critic import Critic, varied
+from rtswap.training.recipes.style_prior.critic import Critic, vary
 from rtswap.training.recipes.style_prior.encoder import Encoder
 from rtswap.training.recipes.style_prior.hierfe import RESNET50, HieRfe
 from rtswap.training.recipes.style_prior.network import GAIN, Dims, Generator, Modulated, StylePrior
-from rtswap.training.recipes.style_prior.points import heatmaps, normalised, outline
-from rtswap.training.recipes.style_prior.samples import Portraits, moved, toned
+from rtswap.training.recipes.style_prior.points import heatmaps, normalise, outline
+from rtswap.training.recipes.style_prior.samples import Portraits, move, relight
 from rtswap.training.warp import Variation, draw_maps, placed
 from rtswap.vision.resample import looked_up
 from rtswap.vision.topology import OVAL
@@ -97,7 +97,7 @@ def test_shapes_at_small_sizes(resolution: int, rows: int) -> None:
         assert picture.shape == (2, 3, resolution, resolution)
         assert [one.shape[-1] for one in maps] == list(prior.dims.sides)
         assert prior.reader(picture).shape == (2, 68, 2)
-        assert Critic(prior.dims)(varied(picture)).shape == (2, 1)
+        assert Critic(prior.dims)(vary(picture)).shape == (2, 1)
 
 
 def test_scaled_activations_are_scaled_weights() -> None:
@@ -122,7 +122,7 @@ def test_points_masks_and_heat_maps_are_where_the_landmarks_are() -> None:
     assert wrong.mean() < 0.02
     assert float(mask.min()) == 0
     assert float(mask.max()) == 1
-    flat = normalised(torch.tensor([[[0.0, 63.0, 5.0], [31.5, 31.5, 7.0]]]), 64)[0]
+    flat = normalise(torch.tensor([[[0.0, 63.0, 5.0], [31.5, 31.5, 7.0]]]), 64)[0]
     torch.testing.assert_close(flat[:, :2], torch.tensor([[-63 / 64, 63 / 64], [0.0, 0.0]]))
     assert float(flat[:, 2].sum()) == 0
     bells = heatmaps(torch.tensor([[[-63 / 64, 61 / 64]]]), 64)
@@ -134,7 +134,7 @@ def test_histograms_are_matched_within_the_mask_alone() -> None:
     made = torch.tensor([[0.1, 0.9], [0.5, -1.0]]).expand(1, 3, 2, 2)
     wanted = torch.tensor([[0.3, 0.2], [0.7, 0.0]]).expand(1, 3, 2, 2)
     mask = torch.tensor([[1.0, 1.0], [1.0, 0.0]]).view(1, 1, 2, 2)
-    found = losses.matched(made, wanted, mask)
+    found = losses.match_histograms(made, wanted, mask)
     torch.testing.assert_close(found[0, 0], torch.tensor([[0.2, 0.7], [0.3, -1.0]]))
     off = (0.1**2 + 0.2**2 + 0.2**2) / 3
     assert float(losses.style(made, wanted, mask)) == pytest.approx(off)
@@ -169,8 +169,8 @@ def test_losses_of_clips_by_hand() -> None:
 
 def test_losses_of_the_critic_by_hand() -> None:
     log = float(functional.softplus(torch.tensor(1.0)))
-    assert float(losses.fooled(torch.tensor([-1.0]))) == pytest.approx(log)
-    assert float(losses.judged(torch.tensor([-1.0]), torch.tensor([1.0]))) == pytest.approx(2 * log)
+    assert float(losses.generator_loss(torch.tensor([-1.0]))) == pytest.approx(log)
+    assert float(losses.critic_loss(torch.tensor([-1.0]), torch.tensor([1.0]))) == pytest.approx(2 * log)
     picture = torch.ones(1, 1, 2, 2, requires_grad=True)
     assert float(losses.penalty((3 * picture).sum().view(1), picture)) == pytest.approx(4 * 9 / 2)
 
@@ -193,7 +193,7 @@ def test_faces_that_move_carry_their_landmarks_and_their_flow() -> None:
     crowd = small_crowd(3)
     faces = torch.from_numpy(crowd.pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
     points = torch.from_numpy(crowd.points)
-    after, at, flow = moved(faces, points)
+    after, at, flow = move(faces, points)
     clip = torch.stack([faces, after], 1)
     assert float(losses.unsteady(clip, flow[:, None], torch.ones(3, 1, 1, 64, 64))) < 1e-5
     assert float((after - faces).abs().mean()) > 0.01
@@ -208,6 +208,6 @@ def test_the_same_number_is_the_same_batch_and_tone_keeps_the_shape() -> None:
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
     assert not np.array_equal(first[0], other[0])
     ramp: Tensor = torch.linspace(-1, 1, 8).expand(2, 3, 1, 8)
-    found = toned(ramp)
+    found = relight(ramp)
     assert bool((found.diff(dim=-1) >= 0).all())
     assert not torch.allclose(found, ramp, atol=0.02)

@@ -16,8 +16,8 @@ pytest.importorskip("torch", reason="torch is not installed: it is needed to tra
 pytest.importorskip("matplotlib", reason="matplotlib is not installed: it draws the curves of a training")
 
 import torch
+from short_trainings import Seconds, StoppedTrainer
 from torch import Tensor, nn
-from training_clock import Seconds
 
 from rtswap.core.errors import ModelError, OutputError, UsageError
 from rtswap.training.recipe import Moment, Recipe, Terms
@@ -62,18 +62,6 @@ class OtherLine(Line):
     name = "other line"
 
 
-class Stopped(Trainer):
-    """Ends after some steps as if somebody had pressed Ctrl+C just after a checkpoint."""
-
-    stop_after = 10
-
-    def _step(self, batches: Iterator[Any], share: float) -> None:
-        super()._step(batches, share)
-        if self.progress.step == self.stop_after:
-            self.save()
-            raise KeyboardInterrupt
-
-
 def weights_of(recipe: Recipe) -> list[Tensor]:
     return [value for part in recipe.networks.values() for value in part.state_dict().values()]
 
@@ -85,7 +73,7 @@ def test_twenty_steps_are_ten_a_stop_and_ten_more_to_the_bit(tmp_path: Path) -> 
     Trainer(whole, tmp_path / "whole", minutes=MINUTES, clock=Seconds()).run()
     first = Line()
     with pytest.raises(KeyboardInterrupt):
-        Stopped(first, tmp_path / "parts", minutes=MINUTES, clock=Seconds()).run()
+        StoppedTrainer(first, tmp_path / "parts", minutes=MINUTES, clock=Seconds()).run()
     second = Line()
     torch.manual_seed(99)  # another process begins with other random numbers
     Trainer(second, tmp_path / "parts", minutes=MINUTES, clock=Seconds()).run()

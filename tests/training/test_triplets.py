@@ -15,7 +15,7 @@ pytest.importorskip("torch", reason="torch is not installed: it is needed to tra
 
 from rtswap.core.errors import InputError, UsageError
 from rtswap.training.crowd import Crowd
-from rtswap.training.scenes import CROSS, SAME, TURNED, Plan, Scene, SceneMaker, mirrored
+from rtswap.training.scenes import CROSS, SAME, TURNED, Plan, Scene, SceneMaker, mirror
 from rtswap.training.shards import read_shard, shards, write_shards
 from rtswap.training.triplets import FIELDS, CrowdPeople, Supply, supply, write_triplets
 from rtswap.vision.geometry import canonical
@@ -93,10 +93,10 @@ def test_what_is_before_a_face_stays_there(crowd: Crowd) -> None:
 
 def test_mirrored_faces_keep_their_landmarks_on_their_features(crowd: Crowd) -> None:
     face = CrowdPeople(crowd).view(0, np.random.default_rng(0), source=True)
-    again = mirrored(mirrored(face))
+    again = mirror(mirror(face))
     assert np.array_equal(again.image, face.image)
     assert np.allclose(again.mesh, face.mesh, atol=1e-4)
-    assert np.allclose(mirrored(face).mesh[33, 0], SIDE - 1 - face.mesh[263, 0], atol=1e-4)
+    assert np.allclose(mirror(face).mesh[33, 0], SIDE - 1 - face.mesh[263, 0], atol=1e-4)
 
 
 def test_a_file_is_made_once_and_whole(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from skimage.metrics import structural_similarity
 
 from rtswap.training.losses import colour_statistics, decibels, dssim, edges, smooth, soft_mask, ssim, unlike
 from rtswap.training.optimisers import KEPT, AdaBelief
-from rtswap.training.people import Draw, Person, recoloured
+from rtswap.training.people import Draw, Person, recolour
 from rtswap.training.warp import Variation, draw_maps, grid, warp_field
 
 STILL = Variation(turn=0, zoom=0, shift=0, mirrored=0, warp=0)
@@ -132,7 +132,7 @@ def flat(bgr: tuple[int, int, int], count: int = 4) -> Person:
 
 def test_random_colours_are_those_of_the_other_person() -> None:
     dark, light = flat((60, 80, 120)), flat((150, 170, 200))
-    moved = recoloured([dark.pictures[0]], dark.pictures[0], dark.masks[0], light, 1)[0]
+    moved = recolour([dark.pictures[0]], dark.pictures[0], dark.masks[0], light, 1)[0]
     np.testing.assert_allclose(moved.mean((0, 1)), light.pictures[1].mean((0, 1)), atol=3)
 
 

@@ -33,19 +33,19 @@ def caller(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def studio(tmp_path: Path) -> Iterator[Client]:
     """A studio in which nothing runs."""
-    from studio_client import studio_running
+    from studio_client import run_studio
 
-    with studio_running(Config(), tmp_path) as client:
+    with run_studio(Config(), tmp_path) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
 def session(caller: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """A studio that swaps the caller; tests of a file share it."""
-    from studio_client import studio_running
+    from studio_client import run_studio
 
     config = Config(input=InputConfig(address=str(caller)))
-    with studio_running(config, tmp_path_factory.mktemp("recordings")) as client:
+    with run_studio(config, tmp_path_factory.mktemp("recordings")) as client:
         client.good("POST", "/api/session", {"input": {"kind": "given"}})
         client.until(lambda status: status["figures"].get("faces"))
         yield client

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import sys
 from pathlib import Path
 
 import pytest
-from studio_client import Client, studio_running
+from studio_client import Client, run_studio
 
 from rtswap.app.config import Config
 from rtswap.web.access import LOOPBACK, Access
 
+NOBODY = 65534
 EVERYWHERE = ["/", "/api", "/api/config", "/api/status", "/api/preview.mjpg", "/api/snapshot.jpg", "/app.js"]
 OTHERS = [
     {"Host": "evil.example"},
@@ -32,6 +35,14 @@ def test_other_sites_get_nothing(studio: Client, headers: dict[str, str]) -> Non
         answer = studio.send("GET", path, headers=headers)
         assert answer.status in (400, 403), path
         assert len(answer.data) < 300
+
+
+def test_who_opens_the_page_wrongly_reads_a_sentence(studio: Client) -> None:
+    headers = {"Host": "evil.example", "Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    answer = studio.send("GET", "/", headers=headers)
+    assert (answer.status, answer.headers["content-type"]) == (403, "text/plain; charset=utf-8")
+    assert answer.data.startswith(b"rtswap studio: this is not a name of the studio; expected the address")
+    assert studio.send("GET", "/", headers={"Host": "evil.example"}).json()["status"] == 403
 
 
 def test_forged_requests_change_nothing(studio: Client) -> None:
@@ -57,9 +68,27 @@ def test_the_own_page_may_do_everything(studio: Client) -> None:
         assert studio.send("GET", "/api", headers={"Host": host}).status == 200
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems do not say whose a connection is")
+def test_another_user_of_the_computer_gets_nothing(studio: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loopback is everybody's: without a token, anybody could look through the camera."""
+    assert studio.send("GET", "/api/status").status == 200
+    if os.geteuid() == 0:
+        os.seteuid(NOBODY)
+        try:
+            other = socket.create_connection(("127.0.0.1", studio.port), timeout=5)
+        finally:
+            os.seteuid(0)
+    else:
+        other = socket.create_connection(("127.0.0.1", studio.port), timeout=5)
+        monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    with other:
+        other.sendall(b"GET /api/status HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert other.recv(12)[8:] == b" 403"
+
+
 def test_other_hosts_need_the_token(tmp_path: Path) -> None:
     access = Access((*LOOPBACK, "0.0.0.0"), token="s3cret", any_address=True)
-    with studio_running(Config(), tmp_path, access) as client:
+    with run_studio(Config(), tmp_path, access) as client:
         for path in EVERYWHERE:
             for headers in ({}, {"Authorization": "Bearer wrong"}, {"Cookie": "rtswap_token=wrong"}):
                 assert client.send("GET", path, headers=headers).status == 401, path

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
@@ -12,17 +14,16 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-import av
 import cv2
 import numpy as np
 import pytest
+from mark_reading import is_film_marked
 from media_files import make_clip
 from people import group
-from studio_client import Client, studio_running
+from studio_client import Client, run_studio
 
 from rtswap.app.config import Config
 from rtswap.app.io_sections import InputConfig
-from rtswap.disclosure.watermark_reader import WatermarkReader
 from rtswap.vision.caller import caller_layers
 from rtswap.web.routes.offer import PEERS
 
@@ -73,7 +74,7 @@ def open_page(browser: Browser, tmp_path: Path) -> Iterator[OpenPage]:
     with ExitStack() as opened:
 
         def open_page(config: Config | None = None, **context: Any) -> tuple[Page, Client]:
-            client = opened.enter_context(studio_running(config or Config(), tmp_path))
+            client = opened.enter_context(run_studio(config or Config(), tmp_path))
             page = opened.enter_context(page_of(browser, client, **context))
             return page, client
 
@@ -114,14 +115,6 @@ def begin(page: Page) -> None:
     page.locator(".face").first.wait_for(timeout=LIVE_MS)
 
 
-def marked(path: Path) -> bool:
-    reader, readings = WatermarkReader(), []
-    with av.open(str(path)) as file:
-        for frame in file.decode(video=0):
-            readings += reader.add(frame.to_ndarray(format="bgr24"), float(frame.time))
-    return all(reading.present for reading in [*readings, *reader.finish()])
-
-
 def test_from_opening_the_page_to_a_recorded_clip(open_page: OpenPage, tmp_path: Path) -> None:
     page, client = open_page()
     page.get_by_role("button", name="ben").click()
@@ -144,18 +137,63 @@ def test_from_opening_the_page_to_a_recorded_clip(open_page: OpenPage, tmp_path:
     page.get_by_role("button", name="Record").click()
     expect(page.locator("#clock")).to_contain_text("0:02", timeout=LIVE_MS)
     page.get_by_role("button", name="Stop recording").click()
+    expect(page.locator("#toasts")).to_contain_text(f"is in {tmp_path}", timeout=LIVE_MS)
     with page.expect_download() as download:
-        page.get_by_role("link", name="Download").click()
+        page.locator("#toasts").get_by_role("link", name="Download").click()
+    assert download.value.suggested_filename == page.locator("#outputs b").first.inner_text()
+    with page.expect_download() as download:
+        page.locator("#outputs").get_by_role("link", name="Download").click()
     saved = tmp_path / "saved.mp4"
     download.value.save_as(saved)
-    assert marked(saved)
+    assert is_film_marked(saved)
     assert client.get("/api/status")["figures"]["faces"] == 1
     with page.expect_download() as download:
         page.get_by_role("button", name="Snapshot").click()
-    assert download.value.suggested_filename.endswith(".jpg")
+    named = re.fullmatch(r"rtswap-(\d{8}-\d{6})\.jpg", download.value.suggested_filename)
+    assert named, "like a recording"
+    assert abs(time.mktime(time.strptime(named[1], "%Y%m%d-%H%M%S")) - time.time()) < 60
     page.get_by_role("button", name="Stop").first.click()
     expect(page.locator("#state")).to_have_text("Ready", timeout=LIVE_MS)
     assert download.value.path()
+
+
+def test_an_output_that_fails_is_told_and_is_off(open_page: OpenPage, caller: Path) -> None:
+    page, _ = open_page(Config(input=InputConfig(address=str(caller))))
+    expect(page.locator("#events")).to_have_text("What happens is told here.")
+    begin(page)
+    page.get_by_role("button", name="Stream…").click()
+    page.get_by_role("textbox", name="rtmp, rtsp").fill("rtmp://127.0.0.1:1/live")
+    page.get_by_role("button", name="Stream", exact=True).click()
+    expect(page.locator("#toasts")).to_contain_text("cannot send to rtmp://127.0.0.1:1/live", timeout=LIVE_MS)
+    expect(page.locator("#outputs")).to_contain_text("failed")
+    expect(page.locator("#outputs").get_by_role("link")).to_have_count(0)
+    expect(page.locator("#outputs").get_by_role("button")).to_have_count(0)
+
+
+def test_messages_of_the_command_line_are_in_words_of_the_page(open_page: OpenPage) -> None:
+    page, _ = open_page()
+
+    def said(text: str) -> str:
+        return str(page.evaluate("async (text) => (await import('/ui.js')).inPlainWords(text)", text))
+
+    told = said("a head is covered. --faces all swaps everybody, --others show shows others")
+    assert told == "a head is covered. “Swap: all” swaps everybody, “Other people: show” shows others"
+    assert said("--blend poisson is slow") == "“Blend: poisson” is slow"
+    assert said("two shows 2 faces (select another with --source-face N)") == "two shows 2 faces"
+    assert said("no flag -- here") == "no flag -- here"
+
+
+def test_photos_are_dropped_and_nothing_is_allowed_by_a_stray_key(open_page: OpenPage, tmp_path: Path) -> None:
+    page, client = open_page()
+    cv2.imwrite(str(tmp_path / "friends.png"), group("erik", "vera", size=360))
+    page.locator("#photos").set_input_files(tmp_path / "friends.png")
+    expect(page.locator("dialog")).to_contain_text("Is this allowed: friends?", timeout=LIVE_MS)
+    expect(page.locator("#toasts")).to_have_text(
+        re.compile("^friends shows 2 faces; using the largest, number . from")
+    )
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="friends ?")).to_be_visible()
+    assert not next(one for one in client.get("/api/sources")["sources"] if one["name"] == "friends")["consent"]
 
 
 def test_a_clip_is_heard_only_when_asked(open_page: OpenPage, tmp_path: Path) -> None:
@@ -216,6 +254,23 @@ def test_a_lost_connection_comes_back(open_page: OpenPage) -> None:
     assert client.get(f"/api/status?since={seen}")["state"] == "running"
 
 
+PACED = """async () => {
+  const { Camera } = await import("/camera.js"), camera = new Camera({}), rates = [];
+  camera.peer = { getSenders: () => [{ track: { kind: "video" }, getParameters: () => ({ encodings: [{}] }),
+    setParameters: async (set) => rates.push(set.encodings[0].maxFramerate) }] };
+  let frames = 0, dropped = 0;
+  const calm = (count) => Array(count).fill([20, 0]);
+  for (const [fps, late] of [[3, 27], [60, 0], [18, 12], ...calm(4), [18, 12], ...calm(7), ...calm(30), [2, 28]])
+    await camera.pace({ fps, frames: (frames += fps), dropped: (dropped += late) });
+  return rates;
+}"""
+
+
+def test_the_camera_sends_what_the_studio_has_time_for(open_page: OpenPage) -> None:
+    """Not by the first frames. Less at once when frames are dropped; more bit by bit, later after that failed."""
+    assert open_page()[0].evaluate(PACED) == [18, 23, 18, 23, 28, 30, 10]
+
+
 def test_several_watch_one_session(open_page: OpenPage, browser: Browser) -> None:
     page, client = open_page()
     begin(page)
@@ -223,7 +278,22 @@ def test_several_watch_one_session(open_page: OpenPage, browser: Browser) -> Non
         expect(other.locator("#preview")).to_be_visible(timeout=LIVE_MS)
         other.locator(".face").first.wait_for()
         client.until(lambda _: client.studio.viewer.watchers >= 2)
+        client.good("PUT", "/api/people", {"main": "persona:hiro"})
+        for one in (page, other):
+            expect(one.locator("#shelf [aria-pressed=true]")).to_have_text("hiro", timeout=LIVE_MS)
     client.until(lambda _: client.studio.viewer.watchers <= 1)
+
+
+def test_a_page_that_comes_back_says_that_its_camera_is_gone(open_page: OpenPage) -> None:
+    page, client = open_page()
+    begin(page)
+    assert client.get("/api/status")["waiting"] is False
+    page.reload()
+    expect(page.locator("#tag")).to_contain_text("Press Stop, then Start", timeout=LIVE_MS)
+    page.get_by_role("button", name="Stop").first.click()
+    expect(page.locator("#state")).to_have_text("Ready", timeout=LIVE_MS)
+    begin(page)
+    expect(page.locator("#tag")).to_be_hidden()
 
 
 def test_narrow_and_with_the_keyboard_alone(open_page: OpenPage, caller: Path) -> None:
@@ -249,7 +319,7 @@ def test_narrow_and_with_the_keyboard_alone(open_page: OpenPage, caller: Path) -
     page.keyboard.press("Space")
     expect(page.locator("#clock")).to_be_visible()
     page.keyboard.press("Space")
-    expect(page.get_by_role("link", name="Download")).to_be_visible(timeout=LIVE_MS)
+    expect(page.locator("#outputs").get_by_role("link", name="Download")).to_be_visible(timeout=LIVE_MS)
     tab_to("carl")
     page.keyboard.press("Enter")
     client.until(lambda s: s["main"] == "persona:carl")

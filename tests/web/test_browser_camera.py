@@ -24,8 +24,10 @@ def frame_of(number: int) -> av.VideoFrame:
 
 def test_the_newest_frame_wins_and_the_input_outlives_a_connection() -> None:
     camera = BrowserCamera(lambda event: None)
+    assert camera.is_lost
     threading.Timer(0.05, lambda: camera.put(frame_of(1))).start()
     input = camera.opened()
+    assert not camera.is_lost
     assert (input.info.width, input.info.height, input.info.live) == (320, 240, True)
     for number in (2, 3, 4):
         camera.put(frame_of(number))
@@ -75,7 +77,7 @@ def test_the_track_takes_the_newest_picture_and_waits_for_the_next_session() -> 
         assert viewer.watchers == 1
         track.stop()
         assert viewer.watchers == 0
-        viewer.shut()
+        viewer.stop()
 
     asyncio.run(run())
 

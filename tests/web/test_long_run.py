@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 from media_files import make_clip
-from studio_client import Client, studio_running
+from studio_client import Client, run_studio
 
 from rtswap.app.config import Config
 from rtswap.app.io_sections import InputConfig
@@ -73,7 +73,7 @@ def test_memory_is_flat_and_nothing_is_left_behind(tmp_path: Path) -> None:
     clip = tmp_path / "clip.mp4"
     still = resized(caller_layers().still(), (640, 360))
     make_clip(clip, [still] * 60, fps=30, audio=True)
-    with studio_running(Config(input=InputConfig(address=str(clip))), tmp_path) as client:
+    with run_studio(Config(input=InputConfig(address=str(clip))), tmp_path) as client:
         client.good("POST", "/api/session", {"input": {"kind": "given"}})
         client.until(lambda status: status["figures"].get("faces"))
         process, began = psutil.Process(), time.monotonic()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 from itertools import pairwise
 
+import cv2
+import numpy as np
 import pytest
 from media_files import number_of, numbered_picture
 
@@ -33,6 +35,17 @@ def packet(number: int, frame: int, *, last: bool = False) -> RtpPacket:
 def joined(buffer: WholeFrames, *packets: RtpPacket) -> list[bytes | None]:
     found = [buffer.add(one)[1] for one in packets]
     return [None if one is None else one.data for one in found]
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (1278, 718), (426, 240), (161, 91), (98, 66), (2, 2)])
+def test_a_frame_for_the_encoder_has_every_row_and_keeps_its_memory(size: tuple[int, int]) -> None:
+    width, height = size
+    image = np.random.default_rng(width).integers(0, 256, (height, width, 3), np.uint8)
+    frame = to_yuv(image)
+    expected = cv2.cvtColor(image[: height & ~1, : width & ~1], cv2.COLOR_BGR2YUV_I420)
+    image[:] = 0
+    assert (frame.width, frame.height) == (width & ~1, height & ~1)
+    assert np.array_equal(frame.to_ndarray(), expected)
 
 
 def test_a_frame_does_not_wait_for_the_next() -> None:

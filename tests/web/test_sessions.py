@@ -9,18 +9,19 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from studio_client import Client, studio_running
+from prepared_sources import ready  # noqa: F401
+from studio_client import Client, run_studio
 
 from rtswap.app.config import Config
 from rtswap.app.io_sections import InputConfig
-from rtswap.engines.in_turn import InTurn, in_turn
+from rtswap.engines.locked_engine import LockedEngine, lock_engine
 from rtswap.web.routes.route import STUDIOS
 
 
 @pytest.fixture
 def client(caller: Path, tmp_path: Path) -> Iterator[Client]:
     """A studio whose input is the caller."""
-    with studio_running(Config(input=InputConfig(address=str(caller))), tmp_path) as client:
+    with run_studio(Config(input=InputConfig(address=str(caller))), tmp_path) as client:
         yield client
 
 
@@ -83,14 +84,14 @@ def test_an_engine_in_turn_runs_once_at_a_time_and_its_outputs_stay() -> None:
             self.memory += 1
             return {"out": self.memory}
 
-    engine, found = in_turn(Engine()), []
+    engine, found = lock_engine(Engine()), []
     threads = [threading.Thread(target=lambda: found.append(engine.run({})["out"])) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert isinstance(engine, InTurn)
+    assert isinstance(engine, LockedEngine)
     assert sorted(float(one[0]) for one in found) == [1, 2]
     gpu = Engine()
     gpu.name = "tensorrt-fp16"
-    assert in_turn(gpu) is gpu
+    assert lock_engine(gpu) is gpu

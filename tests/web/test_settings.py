@@ -9,14 +9,15 @@ from studio_client import Client
 
 from rtswap.app.config import Config
 from rtswap.app.config_file import effective
+from rtswap.app.io_sections import InputConfig
 from rtswap.core.errors import ConfigError
-from rtswap.web.settings import ROWS, changed, needs_restart, schema, values_of
+from rtswap.web.settings import ROWS, needs_restart, schema, values_of, with_values
 
 
 def test_values_survive_the_way_there_and_back() -> None:
-    assert changed(Config(), values_of(Config())) == Config()
+    assert with_values(Config(), values_of(Config())) == Config()
     other = {"swap.strength": 0.25, "mask.keep": ["mouth"], "safety.empty_after": "500ms", "badge.look": "light tr"}
-    assert values_of(changed(Config(), other)) == values_of(Config()) | other
+    assert values_of(with_values(Config(), other)) == values_of(Config()) | other
 
 
 def test_the_schema_has_bounds_and_choices() -> None:
@@ -51,7 +52,15 @@ def test_the_schema_has_bounds_and_choices() -> None:
 def test_what_decides_about_marks_and_bare_faces_takes_a_flag(key: str) -> None:
     assert key not in schema()["properties"]
     with pytest.raises(ConfigError, match="no setting called"):
-        changed(Config(), {key: True})
+        with_values(Config(), {key: True})
+
+
+def test_no_client_names_a_file(tmp_path: Path) -> None:
+    """It could see which files there are, and have one run that nobody added."""
+    for name in ("there.dfm", "absent.onnx"):
+        (tmp_path / "there.dfm").touch()
+        with pytest.raises(ConfigError, match=r"\Aswap\.swapper; expected .*"):
+            with_values(Config(), {"swap.swapper": str(tmp_path / name)})
 
 
 @pytest.mark.parametrize(
@@ -66,16 +75,36 @@ def test_what_decides_about_marks_and_bare_faces_takes_a_flag(key: str) -> None:
 )
 def test_wrong_values_are_told_in_a_line(key: str, value: object) -> None:
     with pytest.raises(ConfigError) as error:
-        changed(Config(), {"swap.expression": 0.5, key: value})
+        with_values(Config(), {"swap.expression": 0.5, key: value})
     assert len(str(error.value)) < 700
     assert "\n" not in str(error.value)
 
 
+def test_every_setting_is_named_by_its_flag() -> None:
+    """So that the page can say in its own words what messages say in the command line's."""
+    rows = schema()["properties"]
+    assert rows["tracking.faces"]["x-flag"] == "--faces"
+    assert all(row["x-flag"].startswith("--") for row in rows.values())
+
+
 def test_what_needs_a_restart() -> None:
     live = {"swap.strength": 0.5, "tracking.faces": "all", "badge.look": "dark tl", "safety.on_failure": "hold"}
-    assert not needs_restart(Config(), changed(Config(), live))
-    assert needs_restart(Config(), changed(Config(), {"tracking.min_face": 50}))
-    assert needs_restart(Config(), changed(Config(), {"engine.threads": 1}))
+    assert not needs_restart(Config(), with_values(Config(), live))
+    assert needs_restart(Config(), with_values(Config(), {"tracking.min_face": 50}))
+    assert needs_restart(Config(), with_values(Config(), {"engine.threads": 1}))
+
+
+def test_keeping_settings_keeps_the_input_of_one_run_out_of_all_others(
+    session: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clip of today's folder would be missing when another day begins; the user's own camera stays."""
+    monkeypatch.setattr("platformdirs.user_config_path", lambda name: tmp_path / name)
+    session.good("POST", "/api/config/file", {})
+    path = tmp_path / "rtswap/rtswap.toml"
+    assert effective({}, file=str(path)).config.input == InputConfig()
+    path.write_text('input.address = "2"\n')
+    session.good("POST", "/api/config/file", {"overwrite": True})
+    assert effective({}, file=str(path)).config.input.address == "2"
 
 
 def test_presets_are_kept_in_the_users_own_file(

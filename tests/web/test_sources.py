@@ -9,7 +9,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from studio_client import Client, studio_running
+from people import group
+from prepared_sources import ready  # noqa: F401
+from studio_client import Client, run_studio
 
 from rtswap.app.config import Config
 from rtswap.vision.caller import caller_layers
@@ -64,6 +66,15 @@ def test_photos_are_not_sent_back(studio: Client, photo: bytes) -> None:
     assert len(answer.data) < 400
 
 
+def test_what_was_noticed_about_a_photo_is_told_with_it(studio: Client) -> None:
+    several = bytes(cv2.imencode(".jpg", group("erik", "vera", "ben", size=360))[1])
+    added = studio.good("POST", "/api/sources?name=friends", several)
+    assert any(note.startswith("friends shows 3 faces; using the largest") for note in added["notes"])
+    blank = bytes(cv2.imencode(".png", np.full((300, 400, 3), 120, np.uint8))[1])
+    answer = studio.send("POST", "/api/sources?name=wall", blank)
+    assert answer.json()["detail"].startswith("no face found in wall. Use a photo")
+
+
 BOMB = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\1\0\0\0\1\0\0\x08\2\0\0\0"
 
 
@@ -86,7 +97,7 @@ def test_what_is_too_large_is_refused(studio: Client) -> None:
 
 def test_clips_lie_in_a_folder_that_goes(tmp_path: Path, caller: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    with studio_running(Config(), tmp_path) as client:
+    with run_studio(Config(), tmp_path) as client:
         added = client.good("POST", "/api/clips?name=my%20clip.mp4", caller.read_bytes())
         assert client.get("/api/inputs")["clips"] == [{"id": added["id"], "name": "my clip.mp4"}]
         folder = next(tmp_path.glob("rtswap-studio-*"))

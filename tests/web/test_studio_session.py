@@ -12,27 +12,23 @@ from base64 import b64encode
 import cv2
 import numpy as np
 import pytest
+from mark_reading import is_marked
+from prepared_sources import ready  # noqa: F401
 from studio_client import Client
 
-from rtswap.disclosure.watermark_reader import WatermarkReader
 
-
-def is_marked(data: bytes) -> bool:
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    reader = WatermarkReader()
-    reader.add(np.asarray(image, np.uint8), 0.0)
-    return reader.finish()[0].present
+def decoded(data: bytes) -> np.ndarray:
+    return np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), np.uint8)
 
 
 def look_at(session: Client) -> np.ndarray:
     """A picture that was made after the last change."""
     time.sleep(0.3)
-    data = session.send("GET", "/api/snapshot.jpg").data
-    return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR).astype(int)
+    return decoded(session.send("GET", "/api/snapshot.jpg").data).astype(int)
 
 
 def test_pictures_that_leave_are_marked(session: Client) -> None:
-    assert is_marked(session.send("GET", "/api/snapshot.jpg").data)
+    assert is_marked([decoded(session.send("GET", "/api/snapshot.jpg").data)])
     small = session.send("GET", "/api/snapshot.jpg?width=320").data
     assert cv2.imdecode(np.frombuffer(small, np.uint8), cv2.IMREAD_COLOR).shape == (180, 320, 3)
 
@@ -47,7 +43,7 @@ def test_a_preview_shows_pictures_as_they_come(session: Client) -> None:
         assert response.readline() == b"Content-Type: image/jpeg\r\n"
         length = int(response.readline().split()[1])
         assert response.readline() == b"\r\n"
-        assert is_marked(response.read(length))
+        assert is_marked([decoded(response.read(length))])
         assert response.readline() == b"\r\n"
     connection.close()
     session.until(lambda status: session.studio.viewer.watchers == 0)
@@ -121,6 +117,8 @@ def test_a_recording_is_finished_signed_and_can_be_fetched(session: Client) -> N
     session.good("DELETE", f"/api/outputs/{added['id']}")
     row = session.get("/api/outputs")["outputs"][-1]
     assert row["finished"]
+    assert row["download"]
+    assert row["failure"] is None
     assert row["bytes"] > 1000
     assert os.listdir(row["folder"]) == [row["file"]]
     answer = session.send("GET", f"/api/outputs/{added['id']}/file")
@@ -153,6 +151,32 @@ def test_what_restarts_comes_back_with_the_same_input(session: Client) -> None:
     status = session.until(lambda status: status["figures"].get("faces"))
     assert status["input"] == "caller.mp4"
     assert session.get("/api/config")["values"]["tracking.min_face"] == 50
+
+
+def test_a_setting_that_cannot_be_used_leaves_the_picture_as_it_was(session: Client) -> None:
+    """A detector that is not installed, in place of one that restarts the picture."""
+    before = session.get("/api/status")["figures"]["frames"]
+    refused = session.send("PUT", "/api/config", {"models.detector": "retinaface"})
+    assert refused.status == 409
+    assert "no retinaface detector is installed" in refused.json()["detail"]
+    session.until(lambda status: status["state"] == "running" and status["figures"]["frames"] > before + 3)
+    assert session.get("/api/config")["values"]["models.detector"] == "mtcnn"
+
+
+def test_an_output_that_fails_says_so_and_is_no_reason_for_the_end(session: Client) -> None:
+    ask = {"kind": "stream", "url": "rtmp://127.0.0.1:1/live"}
+    for _ in range(2):
+        session.good("POST", "/api/outputs", ask)
+        status = session.until(lambda status: any(one["failure"] for one in status["outputs"]))
+    failed = [one for one in status["outputs"] if one["failure"]]
+    assert [(one["kind"], one["finished"], one["download"]) for one in failed] == [("stream", True, False)]
+    assert "rtmp://127.0.0.1:1/live" in failed[0]["failure"]
+    assert session.send("GET", f"/api/outputs/{failed[0]['id']}/file").status == 422
+    session.good("DELETE", "/api/session")
+    last = session.get("/api/status")["events"][-1]["text"]
+    assert last == "stopped"
+    session.good("POST", "/api/session", {"input": {"kind": "given"}})
+    session.until(lambda status: status["figures"].get("faces"))
 
 
 def test_one_may_stop_and_start_again(session: Client) -> None:

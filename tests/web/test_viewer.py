@@ -23,15 +23,15 @@ def run(test: Callable[[Viewer, list[str]], Awaitable[Any]]) -> None:
         try:
             await test(viewer, told)
         finally:
-            viewer.shut()
+            viewer.stop()
 
     asyncio.run(whole())
 
 
 def test_what_nobody_waits_for_is_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
-    resized = module.resized
-    monkeypatch.setattr(module, "resized", lambda marked, *how: made.append(marked.index) or resized(marked, *how))
+    resize = module.resize
+    monkeypatch.setattr(module, "resize", lambda marked, *how: made.append(marked.index) or resize(marked, *how))
 
     async def test(viewer: Viewer, told: list[str]) -> None:
         viewer.send(replace(mark_picture(0), index=0))
@@ -71,7 +71,7 @@ def test_a_slow_machine_sends_smaller_pictures_and_says_so() -> None:
         watcher, plain = viewer.enter(View(adapts=True)), viewer.enter(View())
         whole = mark_picture(1)
         for _ in range(5):
-            viewer.sent(replace(whole, captured_at=time.perf_counter() - 2 * TARGET_S))
+            viewer.note_sent(replace(whole, captured_at=time.perf_counter() - 2 * TARGET_S))
         assert viewer.share == SHARES[1]
         assert told == ["pictures go to browsers at 75% of their size, for speed"]
         viewer.send(whole)
@@ -80,7 +80,7 @@ def test_a_slow_machine_sends_smaller_pictures_and_says_so() -> None:
         assert (await watcher.get()).image.shape[:2] == (height * 3 // 4, width * 3 // 4)
         assert (await plain.get()).image.shape[:2] == (height, width)
         for _ in range(100):
-            viewer.sent(replace(whole, captured_at=time.perf_counter()))
+            viewer.note_sent(replace(whole, captured_at=time.perf_counter()))
         assert viewer.share == 1
 
     run(test)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,12 +19,15 @@ from media_files import mark_picture, number_of, numbered_picture, tone
 from studio_client import Client
 
 pytest.importorskip("aiortc")
+from aioice import ice
 from aiortc import RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack, VideoStreamTrack
 
+from rtswap.core.errors import UsageError
 from rtswap.media.live_sound import LiveSound
 from rtswap.web.access import LOOPBACK, Access
 from rtswap.web.connections import Connections, Sound
+from rtswap.web.low_delay import OnThisMachine
 from rtswap.web.routes.offer import PEERS
 
 SIZE = (320, 240)
@@ -48,8 +52,10 @@ class Numbers(VideoStreamTrack):
         return frame
 
 
-async def connected(connections: Connections, codec: str, *, camera: bool = False) -> tuple[RTCPeerConnection, Any]:
-    """A browser, and the video track that it gets."""
+async def connected(
+    connections: Connections, codec: str, *, camera: bool = False, changed: Callable[[str], str] = str
+) -> tuple[RTCPeerConnection, Any]:
+    """A browser, and the video track that it gets. ``changed``: its offer, on the way."""
     peer, tracks = RTCPeerConnection(), []
     peer.on("track", tracks.append)
     if camera:
@@ -59,7 +65,7 @@ async def connected(connections: Connections, codec: str, *, camera: bool = Fals
     known = RTCRtpSender.getCapabilities("video").codecs
     transceiver.setCodecPreferences([one for one in known if one.mimeType == codec])
     await peer.setLocalDescription(await peer.createOffer())
-    answer = await connections.answer(peer.localDescription.sdp)
+    answer = await connections.answer(changed(peer.localDescription.sdp))
     assert codec.split("/")[1] in answer["sdp"]
     await peer.setRemoteDescription(RTCSessionDescription(**answer))
     return peer, tracks[0]
@@ -111,6 +117,55 @@ def test_a_camera_comes_in_and_two_viewers_see_the_newest(studio: Client, codec:
     in_studio(studio, test)
     numbers = [number for _, number in came]
     assert len(set(numbers)) > 8
+
+
+def test_a_studio_of_this_machine_asks_nobody_else(studio: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Browsers hide their address behind a name, for which aioice asks the network; an offer may name any address."""
+    asked: list[str] = []
+    send = ice.StunProtocol.send_stun
+    monkeypatch.setattr(ice, "get_or_create_mdns_protocol", lambda _: pytest.fail("the network was asked"))
+    monkeypatch.setattr(
+        ice.StunProtocol, "send_stun", lambda self, message, to: (asked.append(to[0]), send(self, message, to))
+    )
+
+    def hidden(offer: str) -> str:
+        names = iter(["0a1b2c3d-1111-2222-3333-444455556666.local", "203.0.113.77", "example.org"])
+        line = re.compile(r"(a=candidate:\S+ \d udp \d+ )\S+ (\d+) typ host")
+        found = line.search(offer)
+        assert found is not None
+        return line.sub(lambda _: "\r\n".join(f"{found[1]}{name} {found[2]} typ host" for name in names), offer, 1)
+
+    async def test(connections: Connections) -> None:
+        peer, _ = await connected(connections, "video/VP8", changed=hidden)
+        end = time.monotonic() + 20
+        while peer.connectionState != "connected":
+            assert time.monotonic() < end, peer.connectionState
+            await asyncio.sleep(0.02)
+        await peer.close()
+
+    in_studio(studio, test)
+    assert set(asked) == {"127.0.0.1"}
+    answered = OnThisMachine(ice_controlling=False)
+    answered.request_received(None, ("203.0.113.7", 9), None)  # would look into the message
+
+
+def test_an_offer_without_one_of_its_lines_is_good_or_refused(studio: Client) -> None:
+    async def test(connections: Connections) -> None:
+        peer = RTCPeerConnection()
+        peer.addTransceiver("video", direction="recvonly")
+        await peer.setLocalDescription(await peer.createOffer())
+        lines = peer.localDescription.sdp.split("\r\n")
+        await peer.close()
+        refused = 0
+        for number in range(len(lines)):
+            try:
+                await connections.answer("\r\n".join(lines[:number] + lines[number + 1 :]))
+            except UsageError as error:
+                refused += "not a WebRTC offer" in str(error)
+            await connections.close()
+        assert refused > 3
+
+    in_studio(studio, test)
 
 
 class Flashes(VideoStreamTrack):

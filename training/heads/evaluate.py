@@ -5,16 +5,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
+from rtswap.drawing.sheet import draw_pictures
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
 from rtswap.networks.heads import MAPS, decode
 from rtswap.training.onnx_files import in_chunks
-from rtswap.training.pictures import sheet
+from training.arguments import evaluation_parser
 from training.arrays import Bytes, Floats
 from training.heads.portraits import Portraits, load_or_find
 from training.heads.samples import SHALL, Sampler
@@ -36,7 +36,7 @@ class Trial(NamedTuple):
     """(N, 10, 4), see ``training.heads.samples``"""
 
 
-def held_out(views: Views, portraits: Portraits, count: int = COUNT) -> Trial:
+def open_trial(views: Views, portraits: Portraits, count: int = COUNT) -> Trial:
     pictures, heads = next(Sampler(views, portraits, 12345).batches(count, again=1, keep=count))
     return Trial(pictures, heads)
 
@@ -80,26 +80,24 @@ def answers_sheet(trial: Trial, answers: Sequence[Floats]) -> Bytes:
                 tile, (round(float(x1)), round(float(y1))), (round(float(x2)), round(float(y2))), (0, 0, 255), 1
             )
         tiles.append(tile)
-    return sheet(tiles, 6, gap=2)
+    return draw_pictures(tiles, columns=6)
 
 
-def kept_out(portraits: Portraits) -> np.ndarray:
-    """(N,) which portraits are kept out of training."""
-    return np.arange(len(portraits)) % KEPT_OUT == 0
+def open_split(args: argparse.Namespace) -> tuple[tuple[Views, Portraits], tuple[Views, Portraits]]:
+    """The views and portraits that are learnt from, and those that are kept out."""
+    portraits = load_or_find(args.portraits, args.out / "portraits.npz")
+    rows = np.arange(len(portraits)) % KEPT_OUT == 0
+    taught, strangers = open_views(args.faces, args.out)
+    return (taught, portraits.some(~rows)), (strangers, portraits.some(rows))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m training.heads.evaluate", description=__doc__)
-    parser.add_argument("--faces", type=Path, required=True)
-    parser.add_argument("--portraits", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True, help="where the training left its caches")
-    parser.add_argument("--model", type=Path, required=True)
+    parser = evaluation_parser("training.heads.evaluate", __doc__, "faces", "portraits")
     parser.add_argument("--count", type=int, default=1024)
     args = parser.parse_args()
     engine = OnnxRuntimeEngine(args.model)
     cv2.setNumThreads(1)
-    portraits = load_or_find(args.portraits, args.out / "portraits.npz")
-    trial = held_out(open_views(args.faces, args.out)[1], portraits.some(kept_out(portraits)), args.count)
+    trial = open_trial(*open_split(args)[1], args.count)
 
     def run(picture: Bytes) -> list[Floats]:
         answers = engine.run({"picture": picture})

@@ -57,16 +57,16 @@ class Limbs:
 def _some_hands(rng: np.random.Generator) -> list[Capsule]:
     kind = rng.random()
     if kind < 0.3:
-        hands = _folded(rng)
+        hands = _fold_hands(rng)
     elif kind < 0.45:
-        one = _moved(_hand(rng, curled=0.1), 0, (0.22, 0))
-        hands = one + _mirrored(one)
+        one = _move(_hand(rng, curled=0.1), 0, (0.22, 0))
+        hands = one + _mirror(one)
     elif kind < 0.6:
-        hands = _moved(_fist(rng), rng.uniform(-0.4, 0.4), (-0.3, 0)) + _moved(_fist(rng), 0, (0.3, 0))
+        hands = _move(_fist(rng), rng.uniform(-0.4, 0.4), (-0.3, 0)) + _move(_fist(rng), 0, (0.3, 0))
     else:
         hands = _fist(rng) if rng.random() < 0.4 else _hand(rng, rng.uniform(0, 0.7))
         hands += _arm(rng, hands_at=(0.0, 0.5 * HAND))
-    return _moved(hands, float(rng.normal(0, 0.5)), (0, 0))
+    return _move(hands, float(rng.normal(0, 0.5)), (0, 0))
 
 
 def _hand(rng: np.random.Generator, curled: float) -> list[Capsule]:
@@ -83,7 +83,7 @@ def _hand(rng: np.random.Generator, curled: float) -> list[Capsule]:
             parts.append((*tip, tip[0], tip[1] + 0.03, 0.055, 0.06, 0.15 + 0.2 * curled, NAIL))
     out = rng.uniform(0.1, 0.5)
     parts += [(-0.3, 0.35, -0.5, 0.0, 0.2, 0.15, 0.03, SKIN), (-0.5, 0.0, -0.5 - out, -0.42, 0.14, 0.1, 0.05, SKIN)]
-    return _scaled(parts, HAND)
+    return _scale(parts, HAND)
 
 
 def _fist(rng: np.random.Generator) -> list[Capsule]:
@@ -91,10 +91,10 @@ def _fist(rng: np.random.Generator) -> list[Capsule]:
     low = rng.uniform(0.0, 0.15)
     parts += [(x, -0.3, x * 0.9, low + 0.1 * abs(x), 0.16, 0.13, 0.12, SKIN) for x, _ in FINGERS]
     parts.append((-0.45, 0.25, rng.uniform(-0.1, 0.2), 0.2, 0.15, 0.12, 0.25, SKIN))
-    return _scaled(parts, HAND)
+    return _scale(parts, HAND)
 
 
-def _folded(rng: np.random.Generator) -> list[Capsule]:
+def _fold_hands(rng: np.random.Generator) -> list[Capsule]:
     """Two hands whose fingers interlock."""
     parts: list[Capsule] = []
     for side in (-1, 1):
@@ -107,7 +107,7 @@ def _folded(rng: np.random.Generator) -> list[Capsule]:
         parts.append((side * 0.45, y, -side * rng.uniform(0.2, 0.35), y + slant, 0.11, 0.09, 0.12, SKIN))
     if rng.random() < 0.7:
         parts += [(side * 0.4, -0.45, side * 0.06, -0.62, 0.14, 0.1, 0.15, SKIN) for side in (-1, 1)]
-    return _scaled(parts, HAND)
+    return _scale(parts, HAND)
 
 
 def _arm(rng: np.random.Generator, hands_at: tuple[float, float]) -> list[Capsule]:
@@ -139,9 +139,9 @@ def _trunk(rng: np.random.Generator) -> list[Capsule]:
             way = hand - elbow
             turn = float(np.arctan2(way[0], -way[1])) + rng.normal(0, 0.3)
             one = _fist(rng) if rng.random() < 0.4 else _hand(rng, rng.uniform(0, 0.6))
-            parts += _moved(_raised(one, 0.7), turn, (float(hand[0]), float(hand[1])))
+            parts += _move(_raise(one, 0.7), turn, (float(hand[0]), float(hand[1])))
     if together and rng.random() < 0.6:
-        parts += _moved(_raised(_folded(rng), 0.8), rng.normal(0, 0.3), (float(meet[0]), float(meet[1])))
+        parts += _move(_raise(_fold_hands(rng), 0.8), rng.normal(0, 0.3), (float(meet[0]), float(meet[1])))
     return parts
 
 
@@ -181,19 +181,19 @@ def _solid(
     return Solid(np.asarray(alpha, np.uint8), shade.astype(np.float32), material, unit, np.array(origin, np.float32))
 
 
-def _scaled(parts: list[Capsule], by: float) -> list[Capsule]:
+def _scale(parts: list[Capsule], by: float) -> list[Capsule]:
     return [(*(by * value for value in part[:7]), part[7]) for part in parts]  # type: ignore[misc]
 
 
-def _raised(parts: list[Capsule], by: float) -> list[Capsule]:
+def _raise(parts: list[Capsule], by: float) -> list[Capsule]:
     return [(*part[:6], part[6] + by, part[7]) for part in parts]  # type: ignore[misc]
 
 
-def _mirrored(parts: list[Capsule]) -> list[Capsule]:
+def _mirror(parts: list[Capsule]) -> list[Capsule]:
     return [(-part[0], part[1], -part[2], *part[3:]) for part in parts]  # type: ignore[misc]
 
 
-def _moved(parts: list[Capsule], turned: float, to: tuple[float, float]) -> list[Capsule]:
+def _move(parts: list[Capsule], turned: float, to: tuple[float, float]) -> list[Capsule]:
     """Turned clockwise by radians around 0, 0, then moved."""
     cosine, sine = float(np.cos(turned)), float(np.sin(turned))
 

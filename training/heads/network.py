@@ -50,8 +50,8 @@ class HeadNetwork(nn.Module):
         eighth = self.eighth(self.stem(x))
         sixteenth = self.sixteenth(eighth)
         top = self.thirtieth(sixteenth)
-        coarse = self.merge_coarse(sixteenth + _doubled(self.to_coarse(top)))
-        middle = self.merge_middle(eighth + _doubled(self.to_middle(coarse)))
+        coarse = self.merge_coarse(sixteenth + _double(self.to_coarse(top)))
+        middle = self.merge_middle(eighth + _double(self.to_middle(coarse)))
         return [head(part) for head, part in zip(self.heads, (middle, coarse, top), strict=True)]
 
 
@@ -130,5 +130,5 @@ def _targets(
     return shall.float(), (doubtful.any(1) & ~shall).float(), offsets
 
 
-def _doubled(x: Tensor) -> Tensor:
+def _double(x: Tensor) -> Tensor:
     return nn.functional.interpolate(x, scale_factor=2.0, mode="nearest")

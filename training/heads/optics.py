@@ -6,6 +6,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from rtswap.training.pictures import as_jpeg
 from training.arrays import Bytes, Floats
 from training.camera import motion
 
@@ -58,7 +59,6 @@ class Optics:
             x += noise[up : up + x.shape[0], left : left + x.shape[1]] * grain
         picture = np.clip(x + 0.5, 0, 255).astype(np.uint8)
         if rng.random() < 0.15:
-            _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(12, 80))])
-            picture = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+            picture = as_jpeg(picture, int(rng.integers(12, 80)))
         brightest = gain * float(colours.max())
         return picture, 2.5 * soft + 14 * (grain + 0.6) / max(60 * min(brightest, 1.5), 1.0)

@@ -37,11 +37,8 @@ class Portraits:
 def load_or_find(folder: Path, cache: Path) -> Portraits:
     """Every portrait in ``folder`` with a face in it, found by MTCNN; once, kept in ``cache``."""
     if not cache.exists():
-        registry = Registry()
-        detector = MtcnnDetector(
-            *(OnnxRuntimeEngine(registry.path(name), threads=1) for name in ("pnet", "rnet", "onet")), max_side=512
-        )
-        found = [_found(detector, path) for path in sorted(folder.glob("*.jpg"))]
+        detector = open_detector()
+        found = [_find(detector, path) for path in sorted(folder.glob("*.jpg"))]
         rows = [row for row in found if row[1][0, 2] > 0]
         if not rows:
             raise SystemExit(f"{folder} has no portraits: give another --portraits")
@@ -51,7 +48,13 @@ def load_or_find(folder: Path, cache: Path) -> Portraits:
         return Portraits(data["pictures"], data["boxes"])
 
 
-def _found(detector: MtcnnDetector, path: Path) -> tuple[Bytes, Floats]:
+def open_detector() -> MtcnnDetector:
+    """The first detector, for pictures of up to 512 pixels."""
+    engines = (OnnxRuntimeEngine(Registry().path(name), threads=1) for name in ("pnet", "rnet", "onet"))
+    return MtcnnDetector(*engines, max_side=SIDE)
+
+
+def _find(detector: MtcnnDetector, path: Path) -> tuple[Bytes, Floats]:
     image = np.asarray(cv2.resize(read_picture(path), (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
     boxes = np.zeros((MOST, 4), np.float32)
     faces = [face for face in detector.detect(image) if face.score > SURE]

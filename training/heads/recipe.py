@@ -14,20 +14,19 @@ from typing import Any
 
 import cv2
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from rtswap.training.recipe import Moment, Recipe, Terms
 from rtswap.training.workers import from_workers
-from training.heads.evaluate import Trial, answers_sheet, figures, held_out, kept_out
+from training.heads.evaluate import Trial, answers_sheet, figures, open_split, open_trial
+from training.heads.lures import load_or_find
 from training.heads.network import WEIGHTS, Deployed, HeadNetwork, losses, to_ratios
-from training.heads.portraits import load_or_find
 from training.heads.samples import Scenes
-from training.heads.views import open_views
 
 
 class HeadRecipe(Recipe):
     name, default_rate, hold, trial_s, batch = "heads", 3e-3, 0.4, 240.0, 24
-    weights = WEIGHTS
+    weights, deployed_as = WEIGHTS, Deployed
 
     def __init__(self, args: argparse.Namespace, source: Scenes, trial: Trial) -> None:
         super().__init__(HeadNetwork(), args)
@@ -37,21 +36,19 @@ class HeadRecipe(Recipe):
     def parser(cls) -> argparse.ArgumentParser:
         parser = super().parser()
         parser.add_argument("--portraits", type=Path, required=True, help="folder of portraits in rooms and streets")
+        files = "exported networks; what they take for heads where none is will be shown more often"
+        parser.add_argument("--lures", type=Path, nargs="+", metavar="FILE", help=files)
         return parser
 
     @classmethod
     @contextmanager
     def data(cls, args: argparse.Namespace) -> Iterator[tuple[Any, ...]]:
-        portraits = load_or_find(args.portraits, args.out / "portraits.npz")
-        rows = kept_out(portraits)
-        taught, strangers = open_views(args.faces, args.out)
-        yield Scenes(taught, portraits.some(~rows), args.batch), held_out(strangers, portraits.some(rows))
+        taught, kept_out = open_split(args)
+        lures = load_or_find(taught[1], args.lures, args.out / "lures.npz") if args.lures else None
+        yield Scenes(*taught, args.batch, lures), open_trial(*kept_out)
 
     def batches(self, seed: int) -> AbstractContextManager[Iterator[list[Tensor]]]:
         return from_workers(self._source, self.device, seed)
-
-    def deployed(self, network: nn.Module) -> nn.Module:
-        return Deployed(network)  # type: ignore[arg-type]
 
     def inputs(self, batch: list[Tensor]) -> tuple[Tensor, ...]:
         return (to_ratios(batch[0]).contiguous(memory_format=torch.channels_last),)

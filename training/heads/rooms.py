@@ -19,7 +19,7 @@ def room(portraits: Portraits, height: int, width: int, rng: np.random.Generator
     if kind < 0.75:
         left = int(rng.integers(width // 4, width))
         return np.hstack([patch(portraits, height, left, rng), patch(portraits, height, width - left, rng)])
-    return painted(height, width, rng)
+    return paint(height, width, rng)
 
 
 def patch(portraits: Portraits, height: int, width: int, rng: np.random.Generator) -> Bytes:
@@ -32,14 +32,14 @@ def patch(portraits: Portraits, height: int, width: int, rng: np.random.Generato
         wide, tall = np.maximum(rng.uniform(0.08, 0.6) * side * np.exp(rng.normal(0, 0.2, 2)), 8).astype(int)
         wide, tall = min(int(wide), side - 1), min(int(tall), side - 1)
         x, y = int(rng.integers(0, side - wide)), int(rng.integers(0, side - tall))
-        if not _touches(boxes, x, y, wide, tall):
+        if not touches_head(boxes, x, y, wide, tall):
             part = picture[y : y + tall, x : x + wide]
             part = part[:, ::-1] if rng.random() < 0.5 else part
             part = part[::-1] if rng.random() < 0.3 else part
             part = part.swapaxes(0, 1) if rng.random() < 0.3 else part
             how = cv2.INTER_AREA if wide > width else cv2.INTER_LINEAR
             return np.array(cv2.resize(part, (max(width, 1), max(height, 1)), interpolation=how), np.uint8)
-    return painted(height, width, rng)
+    return paint(height, width, rng)
 
 
 def scrap(
@@ -65,7 +65,7 @@ def scrap(
     return picture, np.asarray(cv2.GaussianBlur(alpha, (0, 0), soft), np.uint8)
 
 
-def _touches(boxes: np.ndarray, x: int, y: int, wide: int, tall: int) -> bool:
+def touches_head(boxes: np.ndarray, x: int, y: int, wide: int, tall: int) -> bool:
     """Whether a head, with its hair, may reach into the part."""
     for x1, y1, x2, y2 in boxes[boxes[:, 2] > 0]:
         grow = 0.25 * (y2 - y1)
@@ -74,7 +74,7 @@ def _touches(boxes: np.ndarray, x: int, y: int, wide: int, tall: int) -> bool:
     return False
 
 
-def painted(height: int, width: int, rng: np.random.Generator) -> Bytes:
+def paint(height: int, width: int, rng: np.random.Generator) -> Bytes:
     """Soft light on a wall, with furniture, stripes or clutter before it."""
     grid = rng.uniform(0, 255, (int(rng.integers(1, 4)), int(rng.integers(1, 4)), 3)).astype(np.float32)
     if rng.random() < 0.5:
@@ -106,7 +106,7 @@ def painted(height: int, width: int, rng: np.random.Generator) -> Bytes:
     return canvas
 
 
-def printed(portraits: Portraits, cloth: np.ndarray, side: int, rng: np.random.Generator) -> Bytes:
+def print_on_cloth(portraits: Portraits, cloth: np.ndarray, side: int, rng: np.random.Generator) -> Bytes:
     """(side, side, 3) cloth of a BGR colour with a pattern, or with a print or a badge on its middle."""
     if rng.random() < 0.4:
         return patch(portraits, side, side, rng)

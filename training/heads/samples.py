@@ -10,13 +10,17 @@ import cv2
 import numpy as np
 
 from rtswap.training.workers import Sample
+from rtswap.vision.geometry import transform
+from rtswap.vision.resample import warped
 from rtswap.vision.topology import OVAL
 from training.arrays import Bytes, Floats
 from training.camera import noise_bank
+from training.heads.appearances import as_seen, squeezed
 from training.heads.limbs import HAND, SIDE, Limbs, Solid
+from training.heads.lures import Lures
 from training.heads.optics import Optics
 from training.heads.portraits import Portraits
-from training.heads.rooms import patch, printed, put_bars, room, scrap
+from training.heads.rooms import patch, print_on_cloth, put_bars, room, scrap
 from training.landmarks.views import Views
 
 HEIGHT, WIDTH = 192, 256
@@ -33,6 +37,8 @@ MOST_HIDDEN = 0.55
 """Share of the square around a face above which it may be found or not once something lies before it."""
 BEHIND = 0.5
 """Distance to a nearer head, in its heights, below which one that is behind it may be found or not."""
+OF_ROOMS, OF_DECOYS = 0.2, 0.5
+"""How often a room, and something that is no head, are what was taken for a head before."""
 CLOSE, BELOW, HANDS = 0.3, 0.4, 0.35
 """How often a head is partly before another, has a trunk below it, and hands near it."""
 
@@ -44,16 +50,18 @@ class Scenes:
     views: Views
     portraits: Portraits
     batch: int
+    lures: Lures | None = None
 
     def batches(self, seed: int) -> Iterator[Sample]:
-        return Sampler(self.views, self.portraits, seed).batches(self.batch)
+        return Sampler(self.views, self.portraits, seed, self.lures).batches(self.batch)
 
 
 class Sampler:
-    """Endless random scenes. ``views``: faces with their meshes; ``portraits``: people in rooms and streets."""
+    """Endless random scenes. ``views``: faces with their meshes; ``portraits``: people in rooms and streets;
+    ``lures``: what was taken for heads before."""
 
-    def __init__(self, views: Views, portraits: Portraits, seed: int) -> None:
-        self._views, self._portraits = views, portraits
+    def __init__(self, views: Views, portraits: Portraits, seed: int, lures: Lures | None = None) -> None:
+        self._views, self._portraits, self._lures = views, portraits, lures
         self._rng = np.random.default_rng(seed)
         self._optics = Optics(noise_bank(self._rng, WIDTH + 16))
         self._limbs = Limbs(self._rng)
@@ -69,7 +77,7 @@ class Sampler:
             waiting.append((*self.one(), again))
             for _ in range(again if len(waiting) > keep else 1):
                 picture, heads, left = waiting.pop(int(self._rng.integers(len(waiting))))
-                ready.append(_flipped(picture, heads, bool(left % 2), left % 3 == 0))
+                ready.append(_flip(picture, heads, bool(left % 2), left % 3 == 0))
                 if left > 1:
                     waiting.append((picture, heads, left - 1))
                 if not waiting:
@@ -101,7 +109,14 @@ class Sampler:
     def _begin(self) -> None:
         """An empty room."""
         self._heads = []
-        self._canvas = room(self._portraits, HEIGHT, WIDTH, self._rng)
+        lure = self._lure(HEIGHT, WIDTH, OF_ROOMS)
+        self._canvas = room(self._portraits, HEIGHT, WIDTH, self._rng) if lure is None else lure
+
+    def _lure(self, height: int, width: int, share: float) -> Bytes | None:
+        """(height, width, 3) around a lure, in this share of calls; else None."""
+        if self._lures is None or self._rng.random() >= share:
+            return None
+        return self._lures.patch(height, width, self._rng)
 
     def _put_things(self) -> None:
         """Things that are no heads."""
@@ -118,7 +133,7 @@ class Sampler:
         height = float(boxes[0, 3] - boxes[0, 1])
         wanted = float(np.exp(rng.uniform(np.log(9), np.log(MOST_PX))))
         middle = (boxes[0, :2] + boxes[0, 2:]) / 2
-        matrix = self._placed(wanted / height, middle, self._where(wanted), float(rng.uniform(0.9, 1.1)))
+        matrix = self._place(wanted / height, middle, self._where(wanted), float(rng.uniform(0.9, 1.1)))
         self._lay(image, np.full(image.shape[:2], 255, np.uint8), matrix)
         for box in boxes[boxes[:, 2] > 0]:
             self._note((box[:2] + box[2:]) / 2, float(box[3] - box[1]), matrix)
@@ -140,7 +155,7 @@ class Sampler:
             to = np.array([x, y]) + rng.uniform(0.5, 1.2) * max(wanted, other) * np.array(
                 [np.cos(angle), np.sin(angle)]
             )
-        matrix = self._placed(wanted / height, middle, to, float(np.exp(rng.normal(0, 0.12))))
+        matrix = self._place(wanted / height, middle, to, float(np.exp(rng.normal(0, 0.12))))
         skin, body = views.cheek(number), rng.random()
         if body < BELOW:
             self._lay_solid(_one_of(self._limbs.trunks, rng), matrix, middle, height, skin)
@@ -156,8 +171,10 @@ class Sampler:
             cv2.fillPoly(alpha, [cv2.convexHull(np.round(ring).astype(np.int32))], 255)
             soft = float(rng.uniform(0.5, 6))
             alpha = np.asarray(cv2.GaussianBlur(alpha, (0, 0), soft), np.uint8)
+        alpha, certain = as_seen(alpha, middle, height, rng)
+        matrix = squeezed(matrix, middle, rng)
         self._lay(image, alpha, matrix)
-        self._note(middle, height, matrix)
+        self._note(middle, height, matrix, SHALL if certain else MAY)
         if rng.random() < HANDS:
             self._hands_near(matrix, middle, height, skin)
 
@@ -175,7 +192,7 @@ class Sampler:
         """Lay a solid with its origin at a place of what ``matrix`` lays, its unit as long as ``height`` there."""
         rng = self._rng
         cloth = rng.uniform(0, 255, 3) ** 1.15 * 0.6
-        clothes = cloth if rng.random() < 0.6 else printed(self._portraits, cloth, SIDE, rng)
+        clothes = cloth if rng.random() < 0.6 else print_on_cloth(self._portraits, cloth, SIDE, rng)
         own = skin * float(np.exp(rng.normal(0, 0.12))) * np.exp(rng.normal(0, 0.04, 3))
         scale = height / solid.unit
         linear = matrix[:, :2] * scale
@@ -190,7 +207,7 @@ class Sampler:
         kind = rng.random()
         solids = limbs.hands if kind < 0.7 else limbs.trunks if kind < 0.85 else limbs.balls
         size = float(np.exp(rng.uniform(np.log(10), np.log(220)))) * (0.45 if kind >= 0.7 else 1)
-        matrix = self._placed(1.0, np.zeros(2), self._where(size), 1.0)
+        matrix = self._place(1.0, np.zeros(2), self._where(size), 1.0)
         self._lay_solid(_one_of(solids, rng), matrix, np.zeros(2, np.float32), size, self._skin())
 
     def _body(self, matrix: Floats, middle: Floats, height: float) -> None:
@@ -201,7 +218,7 @@ class Sampler:
         corners = [(-neck, -0.3 * height), (neck, -0.3 * height), (reach, 0.3 * height), (1.1 * reach, 2 * height),
                    (-1.1 * reach, 2 * height), (-reach, 0.3 * height)]  # fmt: skip
         points = np.array(corners, np.float32) + np.array([x, y], np.float32)
-        points = points @ matrix[:, :2].T + matrix[:, 2]
+        points = transform(matrix, points)
         mask = np.zeros((HEIGHT, WIDTH), np.uint8)
         cv2.fillPoly(mask, [np.round(np.clip(points, -4000, 4000) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
         x, y, width, height_ = cv2.boundingRect(mask)
@@ -215,6 +232,9 @@ class Sampler:
         side = float(np.exp(rng.uniform(np.log(6), np.log(200))))
         width, height = (max(4, round(length)) for length in (side, side * float(np.exp(rng.normal(0, 0.25)))))
         picture, alpha = scrap(self._portraits, height, width, self._skin, rng)
+        lure = self._lure(height, width, OF_DECOYS)
+        if lure is not None:
+            picture = lure
         x = int(rng.integers(-width // 2, WIDTH - width // 2))
         y = int(rng.integers(-height // 2, HEIGHT - height // 2))
         self._blend(picture, alpha, x, y)
@@ -242,7 +262,7 @@ class Sampler:
             left, top, width, tall = cv2.boundingRect(mask)
             if rng.random() < 0.4:
                 size = share * height / HAND * float(rng.uniform(0.7, 1.1))
-                matrix = self._placed(1.0, np.zeros(2), centre + turn * 0.1 * height, 1.0)
+                matrix = self._place(1.0, np.zeros(2), centre + turn * 0.1 * height, 1.0)
                 self._lay_solid(_one_of(self._limbs.hands, rng), matrix, np.zeros(2, np.float32), size, self._skin())
             elif width and tall:
                 cloth = patch(self._portraits, tall, width, rng)
@@ -259,7 +279,7 @@ class Sampler:
         )
         return self._rng.uniform(low, high).astype(np.float32)
 
-    def _placed(self, scale: float, middle: Floats, to: Floats, squeeze: float, roll: float | None = None) -> Floats:
+    def _place(self, scale: float, middle: Floats, to: Floats, squeeze: float, roll: float | None = None) -> Floats:
         """(2, 3): ``middle`` comes to ``to``, turned by ``roll`` degrees; None: upright or turned by any angle."""
         rng = self._rng
         if roll is None:
@@ -280,19 +300,14 @@ class Sampler:
             matrix[:, :2] *= 2
             scale *= 2
         rows, columns = image.shape[:2]
-        corners = (
-            np.array([[0, 0], [columns, 0], [columns, rows], [0, rows]], np.float32) @ matrix[:, :2].T + matrix[:, 2]
-        )
+        corners = transform(matrix, np.array([[0, 0], [columns, 0], [columns, rows], [0, rows]], np.float32))
         x1, y1 = np.maximum(np.floor(corners.min(0)).astype(int), 0)
         x2, y2 = np.minimum(np.ceil(corners.max(0)).astype(int), (WIDTH, HEIGHT))
         if x2 <= x1 or y2 <= y1:
             return
         matrix[:, 2] -= (x1, y1)
         size = (int(x2 - x1), int(y2 - y1))
-        self._blend(
-            np.asarray(cv2.warpAffine(image, matrix, size, borderMode=cv2.BORDER_REPLICATE), np.uint8),
-            np.asarray(cv2.warpAffine(alpha, matrix, size), np.uint8), int(x1), int(y1),
-        )  # fmt: skip
+        self._blend(warped(image, matrix, size), warped(alpha, matrix, size, zero=True), int(x1), int(y1))
 
     def _blend(self, picture: Bytes, alpha: Bytes, x: int, y: int) -> None:
         x1, y1, x2, y2 = max(x, 0), max(y, 0), min(x + picture.shape[1], WIDTH), min(y + picture.shape[0], HEIGHT)
@@ -309,7 +324,7 @@ class Sampler:
             if float(over.sum()) > MOST_HIDDEN * (right - left) * (bottom - top):
                 head[3] = MAY
 
-    def _note(self, middle: Floats, height: float, matrix: Floats) -> None:
+    def _note(self, middle: Floats, height: float, matrix: Floats, kind: float = SHALL) -> None:
         """Remember a head; those behind it may be found or not, but one that looks out beside it shall."""
         x, y = (matrix[:, :2] @ np.asarray(middle, np.float32) + matrix[:, 2]).tolist()
         tall = height * float(np.linalg.norm(matrix[:, 1]))
@@ -318,14 +333,14 @@ class Sampler:
                 head[3] = MAY
         far = max(-x, -y, x - WIDTH, y - HEIGHT)
         if far < 0.6 * tall:
-            self._heads.append([x, y, tall, SHALL if far < 0.25 * tall else MAY])
+            self._heads.append([x, y, tall, kind if far < 0.25 * tall else MAY])
 
 
 def _one_of(solids: list[Solid], rng: np.random.Generator) -> Solid:
     return solids[int(rng.integers(len(solids)))]
 
 
-def _flipped(picture: Bytes, heads: Floats, sideways: bool, over: bool) -> tuple[Bytes, Floats]:
+def _flip(picture: Bytes, heads: Floats, sideways: bool, over: bool) -> tuple[Bytes, Floats]:
     heads = heads.copy()
     if sideways:
         picture, heads[:, 0] = picture[:, ::-1], picture.shape[1] - heads[:, 0]

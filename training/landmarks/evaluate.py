@@ -12,7 +12,6 @@ two threads.
 
 from __future__ import annotations
 
-import argparse
 import json
 import platform
 import time
@@ -25,27 +24,31 @@ import numpy as np
 
 from rtswap.commands.evaluate.expression import NAMES, correlation, gain, series
 from rtswap.core.protocols import Engine
+from rtswap.drawing.sheet import draw_pictures
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
 from rtswap.networks.landmarks import MeshLandmarks, place
 from rtswap.training.onnx_files import in_chunks
-from rtswap.training.pictures import read_picture, sheet
+from rtswap.training.pictures import read_picture
+from rtswap.vision.geometry import transform
+from rtswap.vision.resample import warped
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
+from training.arguments import evaluation_parser
 from training.arrays import Bytes, Floats, Rows
 from training.landmarks.network import SIZE
-from training.landmarks.render import View
-from training.landmarks.samples import Batch, Sampler, moved
+from training.landmarks.rendering import View
+from training.landmarks.samples import Batch, Sampler, move
 from training.landmarks.teacher import Labels, eye_distance, is_validation, load_or_label
 from training.landmarks.views import build, one_view, yaw_of
 
 
-def held_out(faces: Path, labels: Labels, people: Rows, cache: Path) -> dict[str, Batch]:
+def open_trials(faces: Path, labels: Labels, people: Rows, cache: Path) -> dict[str, Batch]:
     """``plain``, ``jittered``, ``yaw45``, ``occluded`` (one ellipse over a fifth of the face) and ``absent``."""
     rng = np.random.default_rng(20)
     images = [read_picture(faces / str(labels.names[p])) for p in people]
     meshes = labels.meshes[people].copy()
     meshes[:, :, 2] -= meshes[:, :, 2].mean(axis=1, keepdims=True)
     looks = [View(i, m, np.ones(468, bool)) for i, m in zip(images, meshes, strict=True)]
-    turned = [_turned(look, angle) for look in looks for angle in (-45.0, 45.0)]
+    turned = [_turn(look, angle) for look in looks for angle in (-45.0, 45.0)]
     trials = {
         "plain": _batch(looks, rng, 0.0),
         "jittered": _batch([look for look in looks for _ in range(3)], rng, 1.0),
@@ -83,7 +86,7 @@ def errors(found: Floats, points: Floats) -> Floats:
     return np.asarray(100 * apart / eye_distance(points)[:, None], np.float32)
 
 
-def _turned(look: View, yaw: float) -> View:
+def _turn(look: View, yaw: float) -> View:
     view = one_view(look.image, look.mesh, yaw + yaw_of(look.mesh), 0.0)
     view.mesh[:, 2] -= view.mesh[:, 2].mean()
     return view
@@ -98,10 +101,9 @@ def _batch(looks: list[View], rng: np.random.Generator, strength: float) -> Batc
         matrix = place(look.mesh, size)
         assert matrix is not None
         shift, zoom = rng.uniform(-0.12, 0.12, 2) * strength, float(np.exp(rng.uniform(-0.22, 0.22) * strength))
-        matrix = moved(matrix, size, shift, zoom, float(rng.uniform(-25, 25) * strength))
-        cv2.warpAffine(look.image, matrix, (size, size), dst=crops[i], borderMode=cv2.BORDER_REPLICATE)
-        points[i, :, :2] = look.mesh[:, :2] @ matrix[:, :2].T + matrix[:, 2]
-        points[i, :, 2] = look.mesh[:, 2] * np.hypot(matrix[0, 0], matrix[1, 0])
+        matrix = move(matrix, size, shift, zoom, float(rng.uniform(-25, 25) * strength))
+        crops[i] = warped(look.image, matrix, (size, size))
+        points[i] = transform(matrix, look.mesh)
         visible[i] = look.visible
     return Batch(crops, points, visible, np.ones(len(looks), np.float32))
 
@@ -136,7 +138,7 @@ def points_sheet(crops: Bytes, points: Floats, visibility: Floats, presence: Flo
         if sure < 0.5:
             cv2.rectangle(tile, (0, 0), (tile.shape[1] - 1, tile.shape[0] - 1), (0, 0, 255), 4)
         tiles.append(tile)
-    return sheet(tiles, 8)
+    return draw_pictures(tiles, columns=8)
 
 
 REGIONS = {
@@ -214,17 +216,13 @@ def latency_ms(engine: Engine, runs: int = 300) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m training.landmarks.evaluate", description=__doc__)
-    parser.add_argument("--faces", type=Path, required=True)
-    parser.add_argument("--teacher", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True, help="the training's folder, for its caches")
-    parser.add_argument("--model", type=Path, required=True)
+    parser = evaluation_parser("training.landmarks.evaluate", __doc__, "faces", "teacher")
     parser.add_argument("--json", type=Path, help="also write the figures here")
     args = parser.parse_args()
     cv2.setNumThreads(1)
     labels = load_or_label(args.faces, args.teacher, args.out / "labels.npz")
     people = np.flatnonzero((labels.spread < 0.05) & [is_validation(str(name)) for name in labels.names])
-    trials = held_out(args.faces, labels, people, args.out / "views-validation")
+    trials = open_trials(args.faces, labels, people, args.out / "views-validation")
     trials["expressive"] = expressive(args.faces, labels, people)
     engines: list[Engine] = [OnnxRuntimeEngine(args.model)]
     try:

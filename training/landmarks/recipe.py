@@ -17,13 +17,13 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from rtswap.training.checkpoint import read_checkpoint
 from rtswap.training.layers import to_input
 from rtswap.training.recipe import Recipe, Terms
 from training.batches import add_pool_arguments, open_batches
-from training.landmarks.evaluate import errors, held_out, points_sheet
+from training.landmarks.evaluate import errors, open_trials, points_sheet
 from training.landmarks.network import WEIGHTS, Deployed, LandmarkNetwork, losses, point_weights
 from training.landmarks.samples import Batch, Shots
 from training.landmarks.teacher import load_people
@@ -38,7 +38,7 @@ FITTED = 80
 
 class LandmarkRecipe(Recipe):
     name, default_rate, threads, half_on_cuda = "landmarks", 1.5e-3, 2, False
-    weights = WEIGHTS
+    weights, deployed_as = WEIGHTS, Deployed
     network: LandmarkNetwork
 
     def __init__(self, args: argparse.Namespace, views: Views, trials: dict[str, Batch]) -> None:
@@ -65,15 +65,12 @@ class LandmarkRecipe(Recipe):
     def data(cls, args: argparse.Namespace) -> Iterator[tuple[Any, ...]]:
         labels, taught, kept_out = load_people(args.faces, args.teacher, args.out / "labels.npz")
         views = build(args.faces, labels, taught, args.views, args.out / "views-train")
-        yield views, held_out(args.faces, labels, kept_out, args.out / "views-validation")
+        yield views, open_trials(args.faces, labels, kept_out, args.out / "views-validation")
 
     def batches(self, seed: int) -> AbstractContextManager[Iterator[list[Tensor]]]:
         args = self.args
         covered = (1 - args.covered, 0.75 * args.covered, 0.25 * args.covered)
         return open_batches(Shots(self._views, covered, args.batch, args.fresh), args, seed)
-
-    def deployed(self, network: nn.Module) -> nn.Module:
-        return Deployed(network)
 
     def inputs(self, batch: list[Tensor]) -> tuple[Tensor, ...]:
         return (to_input(batch[0]).contiguous(memory_format=torch.channels_last),)

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from rtswap.networks.landmarks import place
 from rtswap.training.workers import Sample
-from rtswap.vision.geometry import canonical
+from rtswap.vision.geometry import canonical, composed, flipping, transform
+from rtswap.vision.resample import warped
 from training.arrays import Bytes, Floats
 from training.camera import Camera, degrade, noise_bank
 from training.landmarks.network import SIZE
@@ -60,7 +61,7 @@ class Shots:
 
     def batches(self, seed: int) -> Iterator[Sample]:
         made = Sampler(self.views, seed, self.covered).batches(self.batch)
-        return made if self.fresh else replayed(made, seed)
+        return made if self.fresh else replay(made, seed)
 
     def samples(self, seed: int) -> Iterator[Sample]:
         cv2.setNumThreads(1)
@@ -93,14 +94,14 @@ def jitter(matrix: Floats, size: int, rng: np.random.Generator) -> Floats:
         shift, scale, roll = rng.uniform(-0.12, 0.12, 2), np.exp(rng.uniform(-0.24, 0.26)), rng.uniform(-25, 25)
     else:
         shift, scale, roll = rng.uniform(-0.22, 0.22, 2), np.exp(rng.uniform(-0.45, 0.4)), rng.uniform(-50, 50)
-    return moved(matrix, size, shift, float(scale), float(roll))
+    return move(matrix, size, shift, float(scale), float(roll))
 
 
-def moved(matrix: Floats, size: int, shift: NDArray[np.float64], scale: float, roll: float) -> Floats:
+def move(matrix: Floats, size: int, shift: NDArray[np.float64], scale: float, roll: float) -> Floats:
     """``matrix`` followed by a turn of ``roll`` degrees, a zoom by ``scale`` and a shift in crop sides."""
     change = np.asarray(cv2.getRotationMatrix2D((size / 2, size / 2), roll, scale), np.float64)
     change[:, 2] += shift * size
-    return np.asarray((np.vstack([change, [0, 0, 1]]) @ np.vstack([matrix, [0, 0, 1]]))[:2], np.float32)
+    return np.asarray(composed(change, matrix), np.float32)
 
 
 class Sampler:
@@ -153,12 +154,9 @@ class Sampler:
         matrix = jitter(matrix, size, rng)
         flip = rng.random() < 0.5
         if flip:
-            matrix = np.array([[-1.0, 0, size - 1], [0, 1, 0]]) @ np.vstack([matrix, [0, 0, 1]])
-        crop = np.empty((size, size, 3), np.uint8)
-        cv2.warpAffine(image, matrix, (size, size), dst=crop, borderMode=cv2.BORDER_REPLICATE)
-        points = np.empty_like(mesh)
-        points[:, :2] = mesh[:, :2] @ matrix[:, :2].T + matrix[:, 2]
-        points[:, 2] = mesh[:, 2] * np.hypot(matrix[0, 0], matrix[1, 0])
+            matrix = composed(flipping(size), matrix)
+        crop = warped(image, matrix, (size, size))
+        points = transform(matrix, mesh)
         if flip:
             points, visible = points[canonical().mirror], visible[canonical().mirror]
         if rng.random() < 0.07:
@@ -184,10 +182,8 @@ class Sampler:
         if kind < 0.3:
             away = rng.uniform(0, 2 * np.pi)
             offset = rng.uniform(0.72, 1.0) * np.array([np.cos(away), np.sin(away)])
-            matrix = moved(matrix, size, offset, float(rng.uniform(0.8, 1.2)), float(rng.uniform(-30, 30)))
-            picture = cv2.warpAffine(
-                image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-            )
+            matrix = move(matrix, size, offset, float(rng.uniform(0.8, 1.2)), float(rng.uniform(-30, 30)))
+            picture = warped(image, matrix, (size, size))
         elif kind < 0.8:
             side = int(rng.integers(14, 52))
             x, y = rng.integers(0, 256 - side, 2)
@@ -208,7 +204,7 @@ class Sampler:
         return crop
 
 
-def replayed(batches: Iterator[Batch], seed: int, keep: int = 120) -> Iterator[Batch]:
+def replay(batches: Iterator[Batch], seed: int, keep: int = 120) -> Iterator[Batch]:
     """Every batch twice, the second time mirrored and some ``keep`` batches later: cutting is dear too."""
     rng = np.random.default_rng(seed)
     waiting: list[Batch] = []
@@ -216,10 +212,10 @@ def replayed(batches: Iterator[Batch], seed: int, keep: int = 120) -> Iterator[B
         yield batch
         waiting.append(batch)
         if len(waiting) > keep:
-            yield _mirrored(waiting.pop(int(rng.integers(len(waiting)))))
+            yield _mirror(waiting.pop(int(rng.integers(len(waiting)))))
 
 
-def _mirrored(batch: Batch) -> Batch:
+def _mirror(batch: Batch) -> Batch:
     mirror = canonical().mirror
     points = batch.points[:, mirror]
     points[..., 0] = batch.crops.shape[2] - 1 - points[..., 0]

@@ -16,7 +16,8 @@ from rtswap.engines.onnxruntime import OnnxRuntimeEngine
 from rtswap.networks.face_mesh import MADE_FOR, SIZE, FaceMesh
 from rtswap.networks.landmarks import MARGIN, place
 from rtswap.training.pictures import read_picture
-from rtswap.vision.geometry import canonical
+from rtswap.vision.geometry import canonical, composed, flipping
+from rtswap.vision.resample import warped
 from training.arrays import Bytes, Floats, Rows
 from training.people import is_usable
 
@@ -36,7 +37,7 @@ def is_validation(name: str) -> bool:
     return zlib.crc32(name.encode()) % 100 < VALIDATION_PERCENT
 
 
-def taught_and_kept_out(labels: Labels) -> tuple[Rows, Rows]:
+def split_people(labels: Labels) -> tuple[Rows, Rows]:
     """Rows of the pictures to learn from, and of those of people kept out of training."""
     names = [str(name) for name in labels.names]
     good = (labels.spread < WORST_SPREAD) & np.array([is_usable(name) for name in names])
@@ -73,7 +74,7 @@ def load_or_label(faces: Path, teacher: Path | None, cache: Path) -> Labels:
 def load_people(faces: Path, teacher: Path | None, cache: Path) -> tuple[Labels, Rows, Rows]:
     """``load_or_label``, with the rows to learn from and those of people kept out of training."""
     labels = load_or_label(faces, teacher, cache)
-    return labels, *taught_and_kept_out(labels)
+    return labels, *split_people(labels)
 
 
 def _label_all(faces: Path, names: Sequence[str], first: Floats, teacher: FaceMesh) -> Iterator[tuple[Floats, float]]:
@@ -96,10 +97,10 @@ def look(image: Bytes, mesh: Floats, teacher: FaceMesh, rng: np.random.Generator
     turned = np.asarray(cv2.getRotationMatrix2D((SIZE / 2, SIZE / 2), rng.uniform(-6, 6), scale), np.float64)
     turned[:, 2] += shift
     if mirrored:
-        turned = np.array([[-1.0, 0, SIZE - 1], [0, 1, 0]]) @ np.vstack([turned, [0, 0, 1]])
-    full = turned @ np.vstack([matrix, [0, 0, 1]])
-    crop = cv2.warpAffine(image, full, (SIZE, SIZE), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    points = teacher.mesh(np.asarray(crop, np.uint8))
+        turned = composed(flipping(SIZE), turned)
+    full = composed(turned, matrix)
+    crop = warped(image, full, (SIZE, SIZE), how=cv2.INTER_CUBIC)
+    points = teacher.mesh(crop)
     inverse = cv2.invertAffineTransform(full)
     xy = points[:, :2] @ inverse[:, :2].T + inverse[:, 2]
     found = np.column_stack([xy, points[:, 2] * np.hypot(inverse[0, 0], inverse[1, 0])]).astype(np.float32)

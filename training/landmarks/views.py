@@ -15,7 +15,7 @@ import numpy as np
 from rtswap.training.pictures import read_picture
 from rtswap.vision.topology import LIPS_INNER
 from training.arrays import Bytes, Flags, Floats, Rows
-from training.landmarks.render import View, eye_distance, random_expression, render, rotation
+from training.landmarks.rendering import View, eye_distance, random_expression, render, rotation
 from training.landmarks.teacher import Labels
 
 SIDE = 256
@@ -124,10 +124,10 @@ def build(
                     print(f"views: {row}/{len(people)} people", flush=True)
         meshes, visible = (np.stack([part[k] for part in parts], axis=1) for k in (0, 1))
         np.savez(done, meshes=meshes.reshape(count, 468, 3), visible=visible.reshape(count, 468))
-    return opened(folder, len(people))
+    return open_cache(folder, len(people))
 
 
-def opened(folder: Path, people: int | None = None) -> Views:
+def open_cache(folder: Path, people: int | None = None) -> Views:
     """A finished cache, of ``people`` or of a sixth as many as it has views."""
     with np.load(folder / "labels.npz") as data:
         meshes, visible = data["meshes"], data["visible"]

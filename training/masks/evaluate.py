@@ -3,16 +3,16 @@ are covered procedurally, the same at every look."""
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from rtswap.core.protocols import Engine
+from rtswap.drawing.sheet import draw_pictures
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
 from rtswap.training.onnx_files import in_chunks
-from rtswap.training.pictures import sheet
+from training.arguments import evaluation_parser
 from training.arrays import Bytes, Flags, Floats
 from training.landmarks.views import Views
 from training.masks.samples import KINDS, Batch, Sampler, open_views
@@ -23,7 +23,7 @@ ROWS = {"strands": (0, 32), "fringe": (0, 32), "spectacles": (18, 32)}
 """Where a kind is looked at; others below the eyes, where no hair of the person's own is."""
 
 
-def held_out(views: Views, hands: Cutouts, worn: Bytes, count: int = COUNT) -> Batch:
+def open_trial(views: Views, hands: Cutouts, worn: Bytes, count: int = COUNT) -> Batch:
     return next(Sampler(views, hands, 12345, worn).batches(count, again=1, keep=count))
 
 
@@ -53,17 +53,17 @@ def answers_sheet(batch: Batch, visible: Floats) -> Bytes:
     tiles = []
     for crop, answer, truth, weight in zip(batch.crops[:72], visible, batch.visible, batch.weights, strict=False):
         counts = _large(weight / 255)
-        shown = [crop, _tinted(crop, _large(answer), np.maximum(counts, 0.35)),
-                 _tinted(crop, _large(truth / 255), counts)]  # fmt: skip
+        shown = [crop, _tint(crop, _large(answer), np.maximum(counts, 0.35)),
+                 _tint(crop, _large(truth / 255), counts)]  # fmt: skip
         tiles.append(np.vstack(shown))
-    return sheet(tiles, 12)
+    return draw_pictures(tiles, columns=12)
 
 
 def _large(values: Floats) -> Floats:
     return np.asarray(cv2.resize(np.asarray(values, np.float32), (128, 128)), np.float32)
 
 
-def _tinted(crop: Bytes, visible: Floats, weight: Floats) -> Bytes:
+def _tint(crop: Bytes, visible: Floats, weight: Floats) -> Bytes:
     colour = np.stack([np.zeros_like(visible), visible * weight, (1 - visible) * weight], -1)
     return (crop * 0.6 + colour * 102).astype(np.uint8)
 
@@ -74,11 +74,8 @@ def answers(engine: Engine, batch: Batch) -> Floats:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m training.masks.evaluate", description=__doc__)
-    parser.add_argument("--faces", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True, help="where the training left its caches")
+    parser = evaluation_parser("training.masks.evaluate", __doc__, "faces")
     parser.add_argument("--views", type=Path)
-    parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--count", type=int, default=1024)
     parser.add_argument("--kinds", action="store_true", help="also by what is painted: everybody with one kind")
     args = parser.parse_args()
@@ -86,7 +83,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     kept_out, worn = open_views(args.faces, args.views or args.out, validation=True)
     hands = load_or_cut([], args.out / "hands.npz")
-    batch = held_out(kept_out, hands, worn, args.count)
+    batch = open_trial(kept_out, hands, worn, args.count)
     visible = answers(engine, batch)
     for name, value in figures(visible, batch).items():
         print(f"{name:12s} {value:.3f}")

@@ -4,11 +4,13 @@ and what lies on a face without hiding it: make-up, beards, cast shadows, an ope
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rtswap.vision.resample import warped
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, RIGHT_BROW, RIGHT_EYE
 from training.arrays import Bytes, Floats
 from training.camera import motion
@@ -42,7 +44,7 @@ def unit(angle: float) -> NDArray[np.float64]:
     return np.array([np.cos(angle), np.sin(angle)])
 
 
-def shaded(shade: Bytes, colour: Floats, scrap: Bytes | None, rng: np.random.Generator) -> Bytes:
+def shade_with(shade: Bytes, colour: Floats, scrap: Bytes | None, rng: np.random.Generator) -> Bytes:
     """(S, S, 3) one colour times ``shade`` (S, S) / 200, a slope of light over it, and some of a scrap's texture."""
     size = len(shade)
     slope = (rng.uniform(0.7, 1.3, (2, 2)) * 200).astype(np.uint8)
@@ -78,7 +80,7 @@ def lay(crop: Bytes, hidden: Bytes, layer: Layer, rng: np.random.Generator) -> N
 
 def _shadow(crop: Bytes, alpha: Bytes, rng: np.random.Generator) -> None:
     shift = np.array([[1, 0, rng.normal(0, 7)], [0, 1, rng.normal(3, 6)]])
-    cast = cv2.warpAffine(alpha, shift, alpha.shape[::-1])
+    cast = warped(alpha, shift, alpha.shape[::-1], zero=True)
     cast = cv2.GaussianBlur(cast, (0, 0), float(rng.uniform(0.8, 6)))
     depth = float(rng.uniform(0.15, 0.6))
     light = cv2.LUT(np.asarray(cast, np.uint8), (255 - depth * np.arange(256)).astype(np.uint8))
@@ -115,7 +117,7 @@ def strands(size: int, points: Floats, colour: Floats, rng: np.random.Generator)
             thick = 1 if rng.random() < 0.7 else 2
             cv2.polylines(alpha, [lock], False, int(rng.integers(150, 256)), thick, cv2.LINE_AA, 4)
             cv2.polylines(shade, [lock], False, int(rng.integers(100, 256)), 1, cv2.LINE_AA, 4)
-    return Layer(shaded(shade, colour, None, rng), alpha)
+    return Layer(shade_with(shade, colour, None, rng), alpha)
 
 
 def fringe(size: int, points: Floats, colour: Floats, rng: np.random.Generator) -> Layer:
@@ -137,7 +139,7 @@ def fringe(size: int, points: Floats, colour: Floats, rng: np.random.Generator) 
         end = start + down_unit * long + along * rng.normal(0, 0.03)
         line(alpha, start, end, int(rng.integers(190, 256)), rng.uniform(3, 8))
         line(shade, start, end, int(rng.integers(110, 240)), 1)
-    return Layer(shaded(shade, colour, None, rng), alpha)
+    return Layer(shade_with(shade, colour, None, rng), alpha)
 
 
 def glare(crop: Bytes, points: Floats, rng: np.random.Generator) -> None:
@@ -165,25 +167,15 @@ _BEARD = [234, 93, 132, 58, 172, 136, 150, 149, 152, 378, 379, 365, 397, 288, 36
 
 def decorate(crop: Bytes, points: Floats, bank: Floats, rng: np.random.Generator) -> None:
     """Now and then one or several of them, in place."""
-    if rng.random() < 0.12:
-        make_up(crop, points, rng)
-    if rng.random() < 0.08:
-        beard(crop, points, bank, rng)
-    if rng.random() < 0.15:
-        pale_rings(crop, points, rng)
-    if rng.random() < 0.15:
-        patches(crop, points, rng)
-    if rng.random() < 0.1:
-        freckles(crop, points, rng)
-    if rng.random() < 0.15:
-        creases(crop, points, rng)
-    if rng.random() < 0.2:
-        cast_shadow(crop, points, rng)
-    if rng.random() < 0.5:
-        tongue(crop, points, rng)
+    for share, paint in (
+        (0.12, make_up), (0.08, partial(beard, bank=bank)), (0.15, pale_rings), (0.15, patches),
+        (0.1, freckles), (0.15, creases), (0.2, cast_shadow), (0.5, tongue),
+    ):  # fmt: skip
+        if rng.random() < share:
+            paint(crop, points, rng=rng)
 
 
-def _tinted(crop: Bytes, mask: Bytes, colour: Floats, share: float, sigma: float) -> None:
+def _tint(crop: Bytes, mask: Bytes, colour: Floats, share: float, sigma: float) -> None:
     part = cv2.merge([cv2.convertScaleAbs(cv2.GaussianBlur(mask, (0, 0), sigma), alpha=share)] * 3)
     layer = np.empty_like(crop)
     layer[:] = np.clip(colour, 0, 255)
@@ -205,7 +197,7 @@ def make_up(crop: Bytes, points: Floats, rng: np.random.Generator) -> None:
         if rng.random() < 0.4:
             cv2.polylines(mask, [fixed(points[ring, :2])], True, 255, int(rng.integers(1, 5)), cv2.LINE_AA, 4)
     colour = rng.uniform(0, 255, 3) * np.array([0.8, 0.5, 1.0])
-    _tinted(crop, mask, colour, float(rng.uniform(0.2, 0.85)), float(rng.uniform(0.6, 2)))
+    _tint(crop, mask, colour, float(rng.uniform(0.2, 0.85)), float(rng.uniform(0.6, 2)))
 
 
 def pale_rings(crop: Bytes, points: Floats, rng: np.random.Generator) -> None:
@@ -236,7 +228,7 @@ def patches(crop: Bytes, points: Floats, rng: np.random.Generator) -> None:
     middle = points[[168, 4, 152], :2].mean(0)
     if rng.random() < 0.8:  # the halves are alike
         there = np.array([[-1.0, 0, 2 * middle[0]], [0, 1, 0]])
-        field = (field + cv2.warpAffine(field, there, (size, size), borderMode=cv2.BORDER_REPLICATE)) / 1.4
+        field = (field + warped(field, there, (size, size))) / 1.4
     field = field + rng.uniform(0, 0.5) * ragged
     across = float(np.linalg.norm(points[33, :2] - points[263, :2]))
     near = np.zeros((size, size), np.uint8)
@@ -261,7 +253,7 @@ def freckles(crop: Bytes, points: Floats, rng: np.random.Generator) -> None:
     for _ in range(int(rng.integers(5, 200))):
         at = points[rng.integers(468), :2] + rng.normal(0, 4, 2)
         cv2.circle(mask, fixed(at).tolist(), int(rng.uniform(5, 18)), int(rng.integers(60, 256)), -1, cv2.LINE_AA, 4)
-    _tinted(crop, mask, np.array([30, 50, 90]) * rng.uniform(0.5, 1.6), float(rng.uniform(0.2, 0.7)), 0.5)
+    _tint(crop, mask, np.array([30, 50, 90]) * rng.uniform(0.5, 1.6), float(rng.uniform(0.2, 0.7)), 0.5)
 
 
 def creases(crop: Bytes, points: Floats, rng: np.random.Generator) -> None:
@@ -296,7 +288,7 @@ def beard(crop: Bytes, points: Floats, bank: Floats, rng: np.random.Generator) -
     size = crop.shape[0]
     grain = bank[rng.integers(len(bank)), :size, :size, 0] * 60 + 170
     mask = cv2.multiply(mask, np.clip(grain, 0, 255).astype(np.uint8), scale=1 / 255)
-    _tinted(
+    _tint(
         crop,
         np.asarray(mask, np.uint8),
         rng.uniform(10, 90, 3),
@@ -339,6 +331,6 @@ def tongue(crop: Bytes, points: Floats, rng: np.random.Generator) -> None:
     )
     inner = np.zeros_like(mask)
     cv2.fillPoly(inner, [fixed(points[LIPS_INNER, :2])], 255, cv2.LINE_AA, 4)
-    _tinted(
+    _tint(
         crop, np.asarray(cv2.min(mask, inner), np.uint8), np.array([100, 90, 170]) * rng.uniform(0.5, 1.4), 0.8, 0.8
     )

@@ -33,8 +33,8 @@ class OcclusionNetwork(nn.Module):
         fine = self.fine(self.stem(x))
         middle = self.middle(fine)
         coarse = self.coarse(middle)
-        middle = self.merge_middle(middle + _doubled(self.to_middle(coarse)))
-        fine = self.merge_fine(fine + _doubled(self.to_fine(middle)))
+        middle = self.merge_middle(middle + _double(self.to_middle(coarse)))
+        fine = self.merge_fine(fine + _double(self.to_fine(middle)))
         return nn.functional.pixel_shuffle(self.head(fine), OUT * 4 // SIZE)[:, 0]
 
 
@@ -66,5 +66,5 @@ def to_input(crops: Tensor, guides: Tensor) -> Tensor:
     return whole.to(torch.float32) * (2 / 255) - 1
 
 
-def _doubled(x: Tensor) -> Tensor:
+def _double(x: Tensor) -> Tensor:
     return nn.functional.interpolate(x, scale_factor=2.0, mode="nearest")

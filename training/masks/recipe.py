@@ -15,11 +15,11 @@ from typing import Any
 
 import cv2
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from rtswap.training.recipe import Moment, Recipe, Terms
 from training.batches import add_pool_arguments, open_batches
-from training.masks.evaluate import answers_sheet, figures, held_out
+from training.masks.evaluate import answers_sheet, figures, open_trial
 from training.masks.network import WEIGHTS, Deployed, OcclusionNetwork, losses, to_input
 from training.masks.samples import Batch, Faces, open_views
 from training.masks.things import load_or_cut
@@ -27,7 +27,7 @@ from training.masks.things import load_or_cut
 
 class MaskRecipe(Recipe):
     name, default_rate, hold, trial_s = "masks", 2e-3, 0.5, 150.0
-    weights = WEIGHTS
+    weights, deployed_as = WEIGHTS, Deployed
 
     def __init__(self, args: argparse.Namespace, source: Faces, trial: Batch) -> None:
         super().__init__(OcclusionNetwork(), args)
@@ -47,13 +47,10 @@ class MaskRecipe(Recipe):
         hands = load_or_cut(args.clips, args.out / "hands.npz")
         views, worn = open_views(args.faces, args.views or args.out, validation=False)
         kept_out, theirs = open_views(args.faces, args.views or args.out, validation=True)
-        yield Faces(views, hands, worn, args.batch), held_out(kept_out, hands, theirs)
+        yield Faces(views, hands, worn, args.batch), open_trial(kept_out, hands, theirs)
 
     def batches(self, seed: int) -> AbstractContextManager[Iterator[list[Tensor]]]:
         return open_batches(self._source, self.args, seed)
-
-    def deployed(self, network: nn.Module) -> nn.Module:
-        return Deployed(network)
 
     def inputs(self, batch: list[Tensor]) -> tuple[Tensor, ...]:
         return (to_input(*batch[:2]).contiguous(memory_format=torch.channels_last),)

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from rtswap.networks.occlusion import SIZE, guide, place
 from rtswap.training.workers import Sample
-from rtswap.vision.geometry import box_of
+from rtswap.vision.geometry import box_of, transform
+from rtswap.vision.resample import warped
 from rtswap.vision.topology import OVAL
 from training.arrays import Bytes, Floats
 from training.camera import Camera, degrade, noise_bank
@@ -22,9 +23,9 @@ from training.landmarks.teacher import load_people
 from training.landmarks.views import Views, build, colour_at
 from training.masks import layers, things
 from training.masks.layers import Layer, fixed, lay
-from training.masks.own import CLEAR, DARK, NONE, dark_lenses, eye_band, own_frames, own_hair, worn_by
 from training.masks.spectacles import spectacles
 from training.masks.things import Cutouts
+from training.masks.worn import CLEAR, DARK, NONE, dark_lenses, eye_band, glasses_worn_by, own_frames, own_hair
 
 OUT = 64
 """Side of the network's answer."""
@@ -90,7 +91,7 @@ def open_views(faces: Path, folder: Path, *, validation: bool) -> tuple[Views, n
     views = build(
         faces, labels, people, *((3, folder / "views-validation") if validation else (6, folder / "views-train"))
     )
-    return views, worn_by(str(name) for name in labels.names[people])
+    return views, glasses_worn_by(str(name) for name in labels.names[people])
 
 
 Parts = tuple[Bytes, Bytes, Bytes, Bytes]
@@ -125,7 +126,7 @@ class Sampler:
             for _ in range(again if len(pool) > keep else 1):
                 where = int(rng.integers(len(pool)))
                 *parts, left = pool[where]
-                ready.append(self._filmed(*parts))  # type: ignore[arg-type]
+                ready.append(self._film(*parts))  # type: ignore[arg-type]
                 pool[where][4] = int(left) - 1  # type: ignore[call-overload]
                 if left <= 1:  # type: ignore[operator]
                     pool.pop(where)
@@ -133,7 +134,7 @@ class Sampler:
                 yield Batch(*(np.stack(part) for part in zip(*ready[:count], strict=True)))
                 del ready[:count]
 
-    def _filmed(self, crop: Bytes, guide_: Bytes, visible: Bytes, weights: Bytes) -> Parts:
+    def _film(self, crop: Bytes, guide_: Bytes, visible: Bytes, weights: Bytes) -> Parts:
         if self._rng.random() < 0.5:
             crop, guide_, visible, weights = (part[:, ::-1] for part in (crop, guide_, visible, weights))
         if self._rng.random() < SMALL_SHARE:
@@ -182,9 +183,8 @@ class Sampler:
         moved = matrix.copy()
         moved[:, 2] += matrix[:, :2] @ np.array([x1, y1])
         part = np.ascontiguousarray(image[y1:y2, x1:x2])
-        crop = np.asarray(cv2.warpAffine(part, moved, (SIZE, SIZE), borderMode=cv2.BORDER_REPLICATE), np.uint8)
-        both = [points[:, :2] @ matrix[:, :2].T + matrix[:, 2] for points in (mesh, found)]
-        return crop, both[0], both[1]
+        crop = warped(part, moved, (SIZE, SIZE))
+        return crop, transform(matrix, mesh[:, :2]), transform(matrix, found[:, :2])
 
     def _cover(self, crop: Bytes, hidden: Bytes, points: Floats, number: int) -> None:
         rng, size = self._rng, SIZE

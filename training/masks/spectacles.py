@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from training.arrays import Bytes, Floats
-from training.masks.layers import Layer, curve, fixed, shaded
+from training.masks.layers import Layer, curve, fixed, shade_with
 
 FINER = 4
 """Side of the drawing, in crop sides."""
@@ -48,9 +48,9 @@ def spectacles(size: int, points: Floats, rng: np.random.Generator) -> Spectacle
     width = rng.uniform(*WIDTHS[kind])
     rims = _rims(points, rng)
     frame = _frame(size, points, rims, kind, width, rng)
-    lens = _drawn(size, [cv2.convexHull(fixed(FINER * rim)) for rim in rims], None)
+    lens = _draw(size, [cv2.convexHull(fixed(FINER * rim)) for rim in rims], None)
     opacity = rng.uniform(0.25, 0.6) if kind == "translucent" else rng.uniform(0.75, 1.0)
-    picture = _material(size, kind, points, rng)
+    picture = _material(size, kind, rng)
     hides = np.asarray(cv2.threshold(frame, FAINT, 255, cv2.THRESH_BINARY)[1], np.uint8)
     lenses = _lenses(size, lens, rng)
     sure = np.where(lenses.alpha > 255 * HIDES, lenses.alpha, 0).astype(np.uint8)
@@ -88,20 +88,20 @@ def _frame(size: int, points: Floats, rims: list[Floats], kind: str, width: floa
         strokes.append(np.stack([rims[0][18], rims[1][18]]))  # the second bar of an aviator's bridge
     for end, ear in zip(outer, (234, 454), strict=True):
         strokes.append(np.stack([end, points[ear, :2] + rng.normal(0, 0.05, 2) * np.ptp(rims[0][:, 0])]))
-    alpha = _drawn(size, [fixed(FINER * one) for one in strokes], width)
+    alpha = _draw(size, [fixed(FINER * one) for one in strokes], width)
     closed = [fixed(FINER * np.concatenate([rim, rim[:1]])) for rim in rims]
     if kind == "rimless":
-        edge = _drawn(size, closed, 0.5)
+        edge = _draw(size, closed, 0.5)
         return np.maximum(alpha, cv2.convertScaleAbs(edge, alpha=rng.uniform(0.1, 0.5)))
     if kind == "half rim":
         upper = [fixed(FINER * np.roll(rim, -12, 0)[:13]) for rim in rims]
-        edge = _drawn(size, closed, 0.5)
+        edge = _draw(size, closed, 0.5)
         alpha = np.maximum(alpha, cv2.convertScaleAbs(edge, alpha=rng.uniform(0.0, 0.4)))
-        return np.maximum(alpha, _drawn(size, upper, width))
-    return np.maximum(alpha, _drawn(size, closed, width))
+        return np.maximum(alpha, _draw(size, upper, width))
+    return np.maximum(alpha, _draw(size, closed, width))
 
 
-def _material(size: int, kind: str, points: Floats, rng: np.random.Generator) -> Bytes:
+def _material(size: int, kind: str, rng: np.random.Generator) -> Bytes:
     """(S, S, 3): metal gleams here and there, acetate is mostly dark, what is translucent is pale."""
     shade = np.full((size, size), 200, np.uint8)
     if kind == "translucent":
@@ -113,7 +113,7 @@ def _material(size: int, kind: str, points: Floats, rng: np.random.Generator) ->
     if kind != "acetate" or rng.random() < 0.3:
         gleam = rng.uniform(90, 255, (6, 12)).astype(np.uint8)
         shade = np.asarray(cv2.resize(gleam, (size, size), interpolation=cv2.INTER_CUBIC), np.uint8)
-    return shaded(shade, tone, None, rng)
+    return shade_with(shade, tone, None, rng)
 
 
 def _lenses(size: int, lens: Bytes, rng: np.random.Generator) -> Layer:
@@ -121,7 +121,7 @@ def _lenses(size: int, lens: Bytes, rng: np.random.Generator) -> Layer:
     full = np.full((size, size), 200, np.uint8)
     if rng.random() < DARK_LENSES:
         dark = rng.uniform(5, 60, 3) if rng.random() < 0.8 else rng.uniform(60, 250, 3)
-        return Layer(shaded(full, dark, None, rng), cv2.convertScaleAbs(lens, alpha=rng.uniform(0.75, 1.0)))
+        return Layer(shade_with(full, dark, None, rng), cv2.convertScaleAbs(lens, alpha=rng.uniform(0.75, 1.0)))
     mirrored = np.zeros_like(lens)
     if rng.random() < MIRRORED:
         ys, xs = np.nonzero(lens)
@@ -133,14 +133,14 @@ def _lenses(size: int, lens: Bytes, rng: np.random.Generator) -> Layer:
             cv2.fillConvexPoly(mirrored, fixed(corners), int(rng.integers(40, 255)), cv2.LINE_AA, 4)
         mirrored = cv2.min(np.asarray(cv2.GaussianBlur(mirrored, (0, 0), float(rng.uniform(0.5, 2.5)))), lens)
     sky = rng.uniform(150, 255) * np.array([1.0, rng.uniform(0.75, 1.0), rng.uniform(0.6, 1.0)])
-    return Layer(shaded(full, sky, None, rng), np.asarray(mirrored, np.uint8))
+    return Layer(shade_with(full, sky, None, rng), np.asarray(mirrored, np.uint8))
 
 
 def _nearest(rim: Floats, place: Floats) -> int:
     return int(np.linalg.norm(rim - place[:2], axis=1).argmin())
 
 
-def _drawn(size: int, strokes: list[Bytes], width: float | None) -> Bytes:
+def _draw(size: int, strokes: list[Bytes], width: float | None) -> Bytes:
     """(S, S) the strokes (N, 2), fixed points of the finer drawing, ``width`` pixels wide; None: filled."""
     fine = np.zeros((FINER * size, FINER * size), np.uint8)
     if width is None:

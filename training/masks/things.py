@@ -10,8 +10,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from rtswap.vision.resample import warped
 from training.arrays import Bytes, Floats
-from training.masks.layers import Layer, curve, fixed, line, shaded, unit
+from training.masks.layers import Layer, curve, fixed, line, shade_with, unit
 
 SIDE = 96
 _LEAST, _MOST = 400, 6000
@@ -125,12 +126,12 @@ def hand(size: int, at: Floats, skin: Floats, scrap: Bytes, rng: np.random.Gener
         thumb = angle + rng.choice([-1, 1]) * rng.uniform(0.5, 1.5)
         limb(palm + reach * 0.4 * unit(thumb), palm + reach * rng.uniform(1.0, 1.7) * unit(thumb), reach * 0.45)
     shade = np.asarray(cv2.GaussianBlur(shade, (0, 0), float(rng.uniform(0.5, 1.6))), np.uint8)
-    picture = shaded(shade, skin, scrap if rng.random() < 0.5 else None, rng)
+    picture = shade_with(shade, skin, scrap if rng.random() < 0.5 else None, rng)
     if sleeve:
         cuff = palm - rng.uniform(1.2, 2.2) * reach * unit(angle)
         cloth = np.zeros((size, size), np.uint8)
         line(cloth, cuff, palm - 8 * reach * unit(angle), 255, reach * rng.uniform(1.4, 2.2))
-        picture[cloth > 127] = shaded(shade, rng.uniform(10, 240, 3), scrap, rng)[cloth > 127]
+        picture[cloth > 127] = shade_with(shade, rng.uniform(10, 240, 3), scrap, rng)[cloth > 127]
         alpha = np.maximum(alpha, cloth)
     return Layer(picture, alpha)
 
@@ -161,7 +162,7 @@ def fingertips(size: int, points: Floats, skin: Floats, scrap: Bytes, rng: np.ra
     palm = edge - face * rng.uniform(0.55, 0.8) * unit(angle)
     line(alpha, palm - face * unit(angle), palm, 255, width * (count + 1))
     shade = np.asarray(cv2.GaussianBlur(shade, (0, 0), float(rng.uniform(0.4, 1.2))), np.uint8)
-    picture, seen = shaded(shade, skin, scrap if rng.random() < 0.3 else None, rng), rng.random()
+    picture, seen = shade_with(shade, skin, scrap if rng.random() < 0.3 else None, rng), rng.random()
     if seen < 0.6:  # nails as they are, or painted; else the fingers' other side
         tone = np.asarray(skin) * rng.uniform(1.0, 1.4) if seen < 0.35 else rng.uniform(0, 220, 3)
         picture[nails > 127] = np.clip(tone, 0, 255).astype(np.uint8)
@@ -177,7 +178,7 @@ def real_hand(size: int, at: Floats, skin: Floats, cutouts: Cutouts, rng: np.ran
     scale = size * rng.uniform(0.4, 1.0) / side
     matrix = cv2.getRotationMatrix2D((side / 2, side / 2), float(rng.uniform(0, 360)), scale)
     matrix[:, 2] += np.asarray(at) - side / 2
-    placed = cv2.warpAffine(cutout, matrix, (size, size), flags=cv2.INTER_LINEAR)
+    placed = warped(cutout, matrix, (size, size), zero=True)
     alpha = np.ascontiguousarray(placed[..., 3])
     inside = alpha > 128
     picture = np.ascontiguousarray(placed[..., :3])
@@ -208,7 +209,7 @@ def cup(size: int, at: Floats, colour: Floats, scrap: Bytes, rng: np.random.Gene
         ring = fixed(np.array([width * 0.6, height * 0.55])).tolist()
         cv2.ellipse(alpha, fixed(side).tolist(), ring, 0, 0, 360, 255, max(2, int(width / 4)), cv2.LINE_AA, 4)
     shade = np.asarray(cv2.GaussianBlur(shade, (0, 0), 2.5), np.uint8)
-    return Layer(shaded(shade, colour, scrap if rng.random() < 0.6 else None, rng), alpha)
+    return Layer(shade_with(shade, colour, scrap if rng.random() < 0.6 else None, rng), alpha)
 
 
 def microphone(size: int, at: Floats, colour: Floats, scrap: Bytes, rng: np.random.Generator) -> Layer:
@@ -228,7 +229,7 @@ def microphone(size: int, at: Floats, colour: Floats, scrap: Bytes, rng: np.rand
         cv2.ellipse(shade, where, axes, float(np.degrees(angle)) - 90, 0, 360, tone, -1, cv2.LINE_AA, 4)
     shade = np.asarray(cv2.GaussianBlur(shade, (0, 0), 1.0), np.uint8)
     dark = rng.uniform(10, 70, 3) if rng.random() < 0.7 else colour
-    return Layer(shaded(shade, dark, scrap if rng.random() < 0.3 else None, rng), alpha)
+    return Layer(shade_with(shade, dark, scrap if rng.random() < 0.3 else None, rng), alpha)
 
 
 def board(size: int, at: Floats, colour: Floats, scrap: Bytes, rng: np.random.Generator) -> Layer:
@@ -245,7 +246,7 @@ def board(size: int, at: Floats, colour: Floats, scrap: Bytes, rng: np.random.Ge
         cv2.polylines(alpha, [fixed(corners)], True, 255, int(rng.integers(2, 12)), cv2.LINE_AA, 4)
     kind = rng.random()
     tone = rng.uniform(5, 50, 3) if kind < 0.35 else rng.uniform(190, 255) * np.ones(3) if kind < 0.65 else colour
-    picture = shaded(np.full((size, size), 200, np.uint8), tone, scrap if rng.random() < 0.4 else None, rng)
+    picture = shade_with(np.full((size, size), 200, np.uint8), tone, scrap if rng.random() < 0.4 else None, rng)
     for step in range(int(rng.integers(0, 9))):
         where = corners[0] + (corners[3] - corners[0]) * (0.15 + 0.08 * step)
         ink = tuple(float(v) for v in rng.uniform(0, 255, 3))
@@ -264,7 +265,7 @@ def blob(size: int, at: Floats, scrap: Bytes, rng: np.random.Generator) -> Layer
     alpha = np.asarray(cv2.GaussianBlur(alpha, (0, 0), 2.5), np.uint8)
     alpha = np.asarray(cv2.convertScaleAbs(alpha, alpha=4, beta=-380), np.uint8)
     if rng.random() < 0.5:
-        scrap = shaded(np.full((size, size), 200, np.uint8), rng.uniform(0, 255, 3), scrap, rng)
+        scrap = shade_with(np.full((size, size), 200, np.uint8), rng.uniform(0, 255, 3), scrap, rng)
     return Layer(scrap, alpha)
 
 
@@ -278,7 +279,7 @@ def headset(size: int, points: Floats, rng: np.random.Generator) -> Layer:
     radius = int(rng.uniform(0.02, 0.07) * reach * 16)
     cv2.circle(alpha, tuple(fixed(mouth).tolist()), radius, 255, -1, cv2.LINE_AA, 4)
     tone = rng.uniform(5, 80, 3) if rng.random() < 0.8 else rng.uniform(100, 255, 3)
-    return Layer(shaded(np.full((size, size), 200, np.uint8), tone, None, rng), alpha)
+    return Layer(shade_with(np.full((size, size), 200, np.uint8), tone, None, rng), alpha)
 
 
 def face_cover(size: int, points: Floats, rng: np.random.Generator) -> Layer:
@@ -296,4 +297,4 @@ def face_cover(size: int, points: Floats, rng: np.random.Generator) -> Layer:
         line(shade, np.array([0, y]), np.array([size, y]), int(rng.integers(150, 230)), 2)
     kind = rng.random()
     tone = [220, 190, 150] if kind < 0.35 else [235, 235, 235] if kind < 0.55 else rng.uniform(5, 240, 3)
-    return Layer(shaded(shade, np.array(tone), None, rng), alpha)
+    return Layer(shade_with(shade, np.array(tone), None, rng), alpha)

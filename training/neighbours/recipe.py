@@ -19,11 +19,9 @@ import numpy as np
 
 from rtswap.networks.heads import decode
 from training.arrays import Floats
-from training.heads.evaluate import Trial, answers_sheet, kept_out
-from training.heads.portraits import load_or_find
+from training.heads.evaluate import Trial, answers_sheet, open_split
 from training.heads.recipe import HeadRecipe
 from training.heads.samples import SHALL
-from training.heads.views import open_views
 from training.neighbours.people import alone, in_rooms
 from training.neighbours.samples import BesideSampler, Surroundings
 
@@ -38,13 +36,10 @@ class NeighbourRecipe(HeadRecipe):
     @classmethod
     @contextmanager
     def data(cls, args: argparse.Namespace) -> Iterator[tuple[Any, ...]]:
-        portraits = load_or_find(args.portraits, args.out / "portraits.npz")
-        rows = kept_out(portraits)
-        taught, strangers = open_views(args.faces, args.out)
-        parts = []
-        for views, some in ((taught, portraits.some(~rows)), (strangers, portraits.some(rows))):
-            parts.append(Surroundings(views, some, in_rooms(some), alone(views), args.batch))
-        source, other = parts
+        source, other = (
+            Surroundings(views, portraits, in_rooms(portraits), alone(views), args.batch)
+            for views, portraits in open_split(args)
+        )
         sampler = BesideSampler(other.views, other.portraits, other.rooms, other.heads, 12345)
         yield source, Trial(*next(sampler.batches(COUNT, again=1, keep=COUNT)))
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from rtswap.tracking.neighbours import REACH, SIDE, around, outline, paint_out
 from rtswap.training.workers import Sample
-from rtswap.vision.geometry import box_of
+from rtswap.vision.geometry import box_of, transform
 from rtswap.vision.topology import CHIN, FOREHEAD, OVAL
 from training.arrays import Bytes, Floats
 from training.heads.portraits import Portraits
@@ -71,13 +71,13 @@ class BesideSampler(Sampler):
             self._faces = []
             self._begin()
             self._put_things()
-            own = self._swapped_person()
+            own = self._draw_swapped_person()
             picture, _ = self._optics(self._canvas, rng)
             sample = self._square(picture, own)
             if sample is not None:
                 return sample
 
-    def _swapped_person(self) -> _Face:
+    def _draw_swapped_person(self) -> _Face:
         rng = self._rng
         height = float(np.exp(rng.uniform(np.log(LEAST_PX), np.log(MOST_PX))))
         at = rng.uniform((0.15 * WIDTH, 0.2 * HEIGHT), (0.85 * WIDTH, 0.8 * HEIGHT)).astype(np.float32)
@@ -91,13 +91,13 @@ class BesideSampler(Sampler):
         middle = mesh[OVAL].mean(0)
         size = max(float(np.linalg.norm(mesh[FOREHEAD] - mesh[CHIN])), 20.0)
         squeeze, roll = np.exp(rng.normal(0, 0.06)), rng.normal(0, 8) if rng.random() < 0.9 else rng.uniform(0, 360)
-        matrix = self._placed(height / size, middle, at, float(squeeze), float(roll))
-        placed = (mesh @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
+        matrix = self._place(height / size, middle, at, float(squeeze), float(roll))
+        placed = transform(matrix, mesh)
         if whole:
             self._lay(picture, np.full(picture.shape[:2], 255, np.uint8), matrix)
             for box in people.boxes[row]:
                 if box[2] > 0:
-                    self._note_face(_ellipse(box) @ matrix[:, :2].T + matrix[:, 2])
+                    self._note_face(transform(matrix, _ellipse(box)))
         for _ in range(others - before):
             self._other(placed, height)
         if not whole or others > before:
@@ -122,17 +122,17 @@ class BesideSampler(Sampler):
         if number < len(self._alone) and rng.random() < 0.6:
             image, matte, theirs = self._alone.one(number)
             scale = tall / max(float(np.linalg.norm(theirs[FOREHEAD] - theirs[CHIN])), 20.0)
-            matrix = self._placed(scale, theirs[OVAL].mean(0), to, 1.0, roll)
+            matrix = self._place(scale, theirs[OVAL].mean(0), to, 1.0, roll)
             alpha = np.asarray(cv2.GaussianBlur(matte, (0, 0), float(rng.uniform(0.5, 2.5))), np.uint8)
         else:
             image, theirs = views.images[number], views.meshes[number][:, :2]
             scale = tall / max(float(np.linalg.norm(theirs[FOREHEAD] - theirs[CHIN])), 20.0)
-            matrix = self._placed(scale, theirs[OVAL].mean(0), to, 1.0, roll)
+            matrix = self._place(scale, theirs[OVAL].mean(0), to, 1.0, roll)
             if rng.random() < 0.6:
                 self._body(matrix, theirs[OVAL].mean(0), tall / scale)
             alpha = self._oval(image, theirs)
         self._lay(image, alpha, matrix)
-        self._note_face(theirs @ matrix[:, :2].T + matrix[:, 2])
+        self._note_face(transform(matrix, theirs))
 
     def _oval(self, image: Bytes, mesh: Floats) -> Bytes:
         rng, oval = self._rng, mesh[OVAL, :2]

@@ -12,8 +12,6 @@ lie within it of another.
 
 from __future__ import annotations
 
-import argparse
-import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -22,13 +20,11 @@ from zlib import crc32
 import cv2
 import numpy as np
 
-from rtswap.app.config import Config
-from rtswap.app.networks import open_models
+from rtswap.core.files import sha256_of
 from rtswap.core.types import Image
-from rtswap.networks.dlib_identity import DlibEmbedder
-from rtswap.training.pictures import sheet
-from training.personas.compose import Recipe, compose
-from training.personas.faces import Judge, Judged, Portraits
+from rtswap.drawing.sheet import draw_pictures
+from training.personas.composition import Recipe, compose
+from training.personas.faces import Judge, Judged, Portraits, command_line, open_judge
 from training.personas.people import PEOPLE
 from training.personas.search import search
 
@@ -45,21 +41,13 @@ MADE = (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--portraits", type=Path, required=True, help="folder with the pictures of 1024x1024")
-    parser.add_argument("--faces", type=Path, required=True, help="folder with faces.npz, for how faces differ")
-    parser.add_argument("--out", type=Path, default=Path("rtswap/assets/personas"))
-    parser.add_argument("--sheet", type=Path, help="also draw everybody here")
+    parser = command_line(__doc__, out="personas", sheet="everybody")
     parser.add_argument("--again", nargs="*", default=[], metavar="NAME", help="search these anew")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    cv2.setNumThreads(1)  # so that sums come out the same everywhere
-    eyes = open_models(Config(), on_event=print)
-    embedder = eyes.embedder()
-    if not isinstance(embedder, DlibEmbedder):
-        parser.error("the judge is missing: pip install 'rtswap[identity]'")
-    small, large = (Portraits(arguments.portraits, arguments.faces, eyes, side) for side in (SEARCH_PX, 1024))
-    judge = Judge(small, eyes, embedder)
+    models, embedder = open_judge(parser)
+    small, large = (Portraits(arguments.portraits, arguments.faces, models, side) for side in (SEARCH_PX, 1024))
+    judge = Judge(small, models, embedder)
     recipes = {name: recipe for name, recipe in _recipes().items() if name not in arguments.again}
     for name in [name for name in PEOPLE if name not in recipes]:
         seed = crc32(name.encode()) + arguments.seed
@@ -71,7 +59,7 @@ def main() -> None:
     pictures, judged = {}, {}
     for name in PEOPLE:
         path = arguments.out / f"{name}.jpg"
-        path.write_bytes(encoded(compose(recipes[name], large)))
+        path.write_bytes(encode(compose(recipes[name], large)))
         pictures[name] = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
         seen = judge.look(pictures[name], recipes[name].parents)
         if seen is None:
@@ -84,7 +72,7 @@ def main() -> None:
         cv2.imwrite(str(arguments.sheet), portraits(pictures))
 
 
-def encoded(picture: Image) -> bytes:
+def encode(picture: Image) -> bytes:
     """JPEG, as good as fits."""
     for quality in range(94, 30, -1):
         data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
@@ -109,14 +97,14 @@ def portraits(pictures: dict[str, Image], side: int = 384, columns: int = 6) -> 
     tiles = [cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA) for picture in pictures.values()]
     for name, tile in zip(pictures, tiles, strict=True):
         cv2.putText(tile, name, (8, side - 10), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (255, 255, 255), 2, cv2.LINE_AA)
-    return sheet(tiles, columns)
+    return draw_pictures(tiles, columns=columns)
 
 
 def _list(folder: Path) -> dict[str, object]:
     """The manifest."""
     rows = []
     for name in sorted(PEOPLE):
-        digest = hashlib.sha256((folder / f"{name}.jpg").read_bytes()).hexdigest()
+        digest = sha256_of(folder / f"{name}.jpg")
         description = PEOPLE[name].description
         rows.append({"name": name, "description": description, "file": f"{name}.jpg", "sha256": digest})
     return {"licence": LICENCE, "made": MADE, "personas": rows}

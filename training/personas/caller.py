@@ -3,14 +3,13 @@
     python -m training.personas.caller --portraits ../shared/portraits --faces ../shared/faces --sheet caller.png
 
 ``caller.json`` says of whom. One portrait with a plain wall behind it gives hair, neck and shoulders, four others
-give skin, eyes, nose and mouth (``compose.blend``), a sixth the room, its person painted over. dlib's network tells
-how far the result is from all portraits (``pip install 'rtswap[identity]'``). Written are ``person.jpg`` (with its
+give skin, eyes, nose and mouth (``composition.blend``), a sixth the room, its person painted over. dlib's network
+tells how far the result is from all portraits (``pip install 'rtswap[identity]'``). Writes ``person.jpg`` (with its
 colours drawn on beyond its outline), ``matte.jpg`` (its opacity), ``room.jpg`` (out of focus) and ``caller.json``.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 from typing import Any
@@ -19,12 +18,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.app.config import Config
-from rtswap.app.networks import open_models
 from rtswap.core.types import Image, Points
-from rtswap.networks.dlib_identity import DlibEmbedder
-from training.personas.compose import Field, Recipe, blend, matt
-from training.personas.faces import SAME, SIDE, Judge, Portraits
+from rtswap.vision.resample import warped
+from training.personas.composition import Field, Recipe, blend, matt
+from training.personas.faces import SAME, SIDE, Judge, Portraits, command_line, open_judge
 
 RECIPE = Path(__file__).with_name("caller.json")
 SIZE = 1280, 720
@@ -38,24 +35,16 @@ MADE = (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--portraits", type=Path, required=True, help="folder with the pictures of 1024x1024")
-    parser.add_argument("--faces", type=Path, required=True, help="folder with faces.npz, for how faces differ")
-    parser.add_argument("--out", type=Path, default=Path("rtswap/assets/caller"))
-    parser.add_argument("--sheet", type=Path, help="also draw the caller in the room here")
+    parser = command_line(__doc__, out="caller", sheet="the caller in the room")
     arguments = parser.parse_args()
-    cv2.setNumThreads(1)  # so that sums come out the same everywhere
+    models, embedder = open_judge(parser)
     plan = json.loads(RECIPE.read_text("utf-8"))
     recipe = Recipe(**plan["face"] | {"push": tuple(plan["face"]["push"])})
-    eyes = open_models(Config(), on_event=print)
-    embedder = eyes.embedder()
-    if not isinstance(embedder, DlibEmbedder):
-        parser.error("the judge is missing: pip install 'rtswap[identity]'")
-    portraits = Portraits(arguments.portraits, arguments.faces, eyes)
+    portraits = Portraits(arguments.portraits, arguments.faces, models)
     blended, points = blend(recipe, portraits)
     picture = np.clip(without_line(matt(blended, points), points), 0, 255).astype(np.uint8)
     opacity, colours = cut_out(picture, np.array(plan["body"], np.int32))
-    person, matte = framed(colours, opacity, plan["frame"])
+    person, matte = frame_in_room(colours, opacity, plan["frame"])
     room = out_of_focus(without_person(portraits.picture(plan["room"]["of"]), plan["room"]))
     arguments.out.mkdir(parents=True, exist_ok=True)
     for name, one in (("person", person), ("matte", matte), ("room", room)):
@@ -64,7 +53,7 @@ def main() -> None:
     still = (person * share + room * (1 - share)).astype(np.uint8)
     if arguments.sheet:
         cv2.imwrite(str(arguments.sheet), still)
-    judged = Judge(portraits, eyes, embedder).look(still, recipe.parents)
+    judged = Judge(portraits, models, embedder).look(still, recipe.parents)
     if judged is None:
         parser.error("no face is found in the caller")
     distances = judged.distances()
@@ -97,7 +86,7 @@ def cut_out(picture: Image, body: NDArray[np.int32]) -> tuple[Field, Field]:
     solid = _solid((off > 30) | (sure > 0))
     core, reach = (cv2.morphologyEx(solid, how, _disc(13)) for how in (cv2.MORPH_ERODE, cv2.MORPH_DILATE))
     core = np.maximum(core * (cv2.GaussianBlur(off, (0, 0), 1.0) > 40), sure)
-    near = _drawn_on(image, core)
+    near = _continue(image, core)
     towards = near - wall
     share = ((image - wall) * towards).sum(2) / np.maximum((towards**2).sum(2), 1)
     opacity = np.clip((share - 0.06) / 0.86, 0, 1)
@@ -108,7 +97,7 @@ def cut_out(picture: Image, body: NDArray[np.int32]) -> tuple[Field, Field]:
     own = np.clip((image - (1 - opacity[..., None]) * wall) / shown, 0, 255)
     clear = np.clip((opacity - 0.35) / 0.4, 0, 1)[..., None]
     colours = clear * own + (1 - clear) * near
-    return opacity, _drawn_on(colours, (opacity > 0.3).astype(np.float32), keep=True)
+    return opacity, _continue(colours, (opacity > 0.3).astype(np.float32), keep=True)
 
 
 def _wall(image: Field) -> tuple[Field, Field]:
@@ -135,7 +124,7 @@ def _solid(far: NDArray[np.bool_]) -> Field:
     return solid
 
 
-def _drawn_on(image: Field, known: Field, *, keep: bool = False) -> Field:
+def _continue(image: Field, known: Field, *, keep: bool = False) -> Field:
     """``image`` with what is not ``known`` (S, S) 0..1 filled from the nearest that is; all of it unless ``keep``."""
     result = np.ones_like(image) * (np.tensordot(known, image, 2) / known.sum())
     for sigma in (96, 48, 24, 12, 6, 3):
@@ -146,15 +135,14 @@ def _drawn_on(image: Field, known: Field, *, keep: bool = False) -> Field:
     return np.asarray(known[..., None] * image + (1 - known[..., None]) * result if keep else result, np.float32)
 
 
-def framed(colours: Field, opacity: Field, frame: dict[str, Any]) -> tuple[Image, Image]:
+def frame_in_room(colours: Field, opacity: Field, frame: dict[str, Any]) -> tuple[Image, Image]:
     """Colours and opacity as bytes in a picture of ``SIZE``, and in the room's light.
 
     ``frame``: ``scale``, ``shift`` (x, y) px, and ``gain`` of blue, green and red.
     """
     matrix = np.array([[frame["scale"], 0, frame["shift"][0]], [0, frame["scale"], frame["shift"][1]]], np.float32)
     lit = np.clip(colours * np.array(frame["gain"], np.float32), 0, 255)
-    how: dict[str, Any] = {"flags": cv2.INTER_CUBIC, "borderMode": cv2.BORDER_REPLICATE}
-    person, matte = (cv2.warpAffine(one, matrix, SIZE, **how) for one in (lit, opacity * 255))
+    person, matte = (warped(one, matrix, SIZE, how=cv2.INTER_CUBIC) for one in (lit, opacity * 255))
     return np.clip(person, 0, 255).astype(np.uint8), np.clip(matte + 0.5, 0, 255).astype(np.uint8)
 
 
@@ -165,7 +153,7 @@ def without_person(picture: Image, room: dict[str, Any]) -> Image:
     cv2.fillPoly(hole, [np.array(room["hole"], np.int32)], 1)
     top = room["top"]
     scene, hidden = picture[top : top + height].astype(np.float32), hole[top : top + height].astype(np.float32)
-    return np.clip(cv2.resize(_drawn_on(scene, 1 - hidden, keep=True), SIZE), 0, 255).astype(np.uint8)
+    return np.clip(cv2.resize(_continue(scene, 1 - hidden, keep=True), SIZE), 0, 255).astype(np.uint8)
 
 
 def out_of_focus(room: Image, radius: float = 9.0) -> Image:

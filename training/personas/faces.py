@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -11,7 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.app.networks import FaceModels
+from rtswap.app.config import Config
+from rtswap.app.networks import FaceModels, open_models
 from rtswap.core.types import Image, Points
 from rtswap.networks.dlib_identity import DlibEmbedder
 from rtswap.source.portrait import find_landmarks
@@ -43,8 +45,8 @@ class Face(NamedTuple):
 class Portraits:
     """``compose.Parents`` in their own scenes. ``folder``: the pictures; ``faces``: with ``faces.npz``."""
 
-    def __init__(self, folder: Path, faces: Path, eyes: FaceModels, side: int = SIDE) -> None:
-        self._folder, self._eyes, self.side = folder, eyes, side
+    def __init__(self, folder: Path, faces: Path, models: FaceModels, side: int = SIDE) -> None:
+        self._folder, self._models, self.side = folder, models, side
         self.modes = outline_modes(faces)
         self.face: Callable[[str], Face] = lru_cache(maxsize=None)(self._face)
 
@@ -60,8 +62,8 @@ class Portraits:
 
     def _face(self, name: str) -> Face:
         picture = self.picture(name)
-        start = self._eyes.detector.detect(picture)[0].keypoints
-        return Face(picture, find_landmarks(self._eyes.landmarks, picture, start)[:, :2].copy())
+        start = self._models.detector.detect(picture)[0].keypoints
+        return Face(picture, find_landmarks(self._models.landmarks, picture, start)[:, :2].copy())
 
 
 class Judged(NamedTuple):
@@ -85,10 +87,10 @@ class Judged(NamedTuple):
 
 
 class Judge:
-    """Sees faces as the program does: its own detector places dlib's crop."""
+    """Crops faces as the program does: its own detector places dlib's crop."""
 
-    def __init__(self, portraits: Portraits, eyes: FaceModels, embedder: DlibEmbedder) -> None:
-        self._portraits, self._eyes, self._embedder = portraits, eyes, embedder
+    def __init__(self, portraits: Portraits, models: FaceModels, embedder: DlibEmbedder) -> None:
+        self._portraits, self._models, self._embedder = portraits, models, embedder
 
     @cached_property
     def known(self) -> dict[str, NDArray[np.float32]]:
@@ -97,7 +99,7 @@ class Judge:
         return {name: embedding for name, embedding in found.items() if embedding is not None}
 
     def look(self, picture: Image, parents: Sequence[str]) -> Judged | None:
-        """None where no face is found."""
+        """Judge a picture; None where no face is found."""
         own = self._embedding(picture)
         if own is None:
             return None
@@ -106,7 +108,7 @@ class Judge:
         return Judged(own, away[nearest], nearest, min((away[name] for name in parents), default=np.inf))
 
     def _embedding(self, picture: Image) -> NDArray[np.float32] | None:
-        found = self._eyes.detector.detect(picture)
+        found = self._models.detector.detect(picture)
         return self._embedder.raw(picture, found[0].keypoints) if found else None
 
 
@@ -116,7 +118,7 @@ def outline_modes(folder: Path) -> NDArray[np.float32]:
     with np.load(folder / "faces.npz") as data:
         usable = [is_usable(name) for name in data["name"].tolist()]
         meshes = data["mesh468"].astype(np.float32)[usable]
-    mirror, goal = canonical().mirror, placed(SIDE)
+    mirror, goal = canonical().mirror, place(SIDE)
     outlines = []
     for mesh in meshes:
         flat = transform(similarity(mesh[:, :2], goal), mesh[:, :2])
@@ -129,9 +131,29 @@ def outline_modes(folder: Path) -> NDArray[np.float32]:
     return np.asarray(scaled.reshape(MODES, 468, 2) / np.ptp(goal[:, 1]), np.float32)
 
 
-def placed(side: int) -> Points:
+def place(side: int) -> Points:
     """(468, 2) the mean face in the middle of a square of ``side`` pixels."""
     flat = canonical().mesh[:, :2]
     scale = side * HEIGHT_SHARE / np.ptp(flat[:, 1])
     middle = (flat.min(0) + flat.max(0)) / 2
     return ((flat - middle) * scale + np.array([side / 2, side * CENTRE])).astype(np.float32)
+
+
+def command_line(description: str, *, out: str, sheet: str) -> argparse.ArgumentParser:
+    """What the makers of personas and caller share. ``sheet``: what is drawn."""
+    parser = argparse.ArgumentParser(description=description.split("\n")[0])
+    parser.add_argument("--portraits", type=Path, required=True, help="folder with the pictures of 1024x1024")
+    parser.add_argument("--faces", type=Path, required=True, help="folder with faces.npz, for how faces differ")
+    parser.add_argument("--out", type=Path, default=Path("rtswap/assets") / out)
+    parser.add_argument("--sheet", type=Path, help=f"also draw {sheet} here")
+    return parser
+
+
+def open_judge(parser: argparse.ArgumentParser) -> tuple[FaceModels, DlibEmbedder]:
+    """The networks, and the one that judges identity; ends the program where that is missing."""
+    cv2.setNumThreads(1)  # so that sums come out the same everywhere
+    models = open_models(Config(), on_event=print)
+    embedder = models.embedder()
+    if not isinstance(embedder, DlibEmbedder):
+        parser.error("the judge is missing: pip install 'rtswap[identity]'")
+    return models, embedder

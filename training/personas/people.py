@@ -1,4 +1,4 @@
-"""Who the personas are: whose head each has, and whose skin, eyes, noses and mouths a search may give them."""
+"""The personas: the portrait of each one's head, and those whose skin, eyes, noses and mouths a search may use."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ PEOPLE: dict[str, Wanted] = {
         "m43", "m37 m52 m64", "m37 m52 m64 m75", "m37 m52 m64 m75 m45", "m37 m52 m45 m64",
     ),
     "tomas": Wanted(
-        "man of about 70, tan skin, grey hair and moustache",
-        "m73", "m89 m85 m03 m57", "m89 m85 m03 m17 m52", "m89 m85 m03 m17 m52 m57", "m85 m89 m03 m52 m17",
+        "man of about 65, tan skin, grey hair and goatee",
+        "m89", "m17 m85 m52", "m17 m85 m03 m52", "m17 m85 m03 m52", "m85 m03 m52 m17",
     ),
     "grace": Wanted(
         "woman of about 75, dark skin, short grey hair",
@@ -70,7 +70,7 @@ PEOPLE: dict[str, Wanted] = {
     ),
     "hiro": Wanted(
         "man of about 70, East Asian, grey hair",
-        "m50", "m22 m47", "m22 m47 m10 f23", "m22 m47 m95 m10 f23", "m95 m10 m47 f04",
+        "m50", "m10 m22 m47", "m22 m47 m10 f23", "m22 m47 m95 m10 f23", "m95 m10 m47 f04",
     ),
     "lena": Wanted(
         "woman of about 30, fair skin, brown hair",
@@ -91,6 +91,6 @@ PEOPLE: dict[str, Wanted] = {
 }  # fmt: skip
 
 
-def named(short: str) -> list[str]:
+def names_of(short: str) -> list[str]:
     """Names of portraits: ``f68 m03`` are female_68 and male_03."""
     return [{"f": "female_", "m": "male_"}[one[0]] + one[1:] for one in short.split()]

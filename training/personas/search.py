@@ -1,4 +1,4 @@
-"""Looks for the recipe of a persona that is nobody: random parents first, then small changes to the best.
+"""Searches the recipe of a persona who resembles nobody: random parents first, then small changes to the best.
 
 dlib's network judges: the farther from the parents, the better. Its limit for one person, 0.6, is a goal and not a
 condition: more than 95 % of the portraits, all of different people, lie within it of another.
@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from training.personas.compose import PARTS, Parents, Recipe, compose
+from training.personas.composition import PARTS, Parents, Recipe, compose
 from training.personas.faces import MODES, SAME, Judge
-from training.personas.people import Wanted, named
+from training.personas.people import Wanted, names_of
 
 ENOUGH = SAME + 0.03
 """Distance to the nearest parent at which the search ends: at full size it is less by about 0.02."""
@@ -26,7 +26,7 @@ EXAGGERATED = (1.0, 1.2)
 
 
 class Found(NamedTuple):
-    """What came of a try."""
+    """The result of one try."""
 
     distance: float
     """To the nearest parent."""
@@ -44,8 +44,8 @@ def search(
 ) -> list[Found]:
     """All tries, the best first. ``rounds``: how many at random, then how many small changes to the best."""
     rng = np.random.default_rng(seed)
-    (head,) = named(wanted.head)
-    choices = {part: named(getattr(wanted, part)) for part in PARTS}
+    (head,) = names_of(wanted.head)
+    choices = {part: names_of(getattr(wanted, part)) for part in PARTS}
 
     def drawn() -> Recipe:
         parts = {part: str(rng.choice(names)) for part, names in choices.items()}

@@ -1,1 +1,1 @@
-"""Teaches the network that tells whether a face is the person of a moment ago."""
+"""Trains the network that tells whether a face is still the same person."""

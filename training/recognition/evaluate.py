@@ -1,4 +1,4 @@
-"""How well people are told apart: ``python -m training.recognition.evaluate --model FILE --views DIR``.
+"""Measure how well people are distinguished: ``python -m training.recognition.evaluate --model FILE --views DIR``.
 
 Every view of every person kept out of training is degraded as a camera would have it; every crop is compared with
 every other.
@@ -14,7 +14,7 @@ import numpy as np
 
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
 from training.arrays import Bytes, Floats
-from training.landmarks.views import Views, opened
+from training.landmarks.views import Views, open_cache
 from training.recognition.samples import PairSampler
 
 CROPS = 8
@@ -51,7 +51,9 @@ def main() -> None:
     parser.add_argument("--views", type=Path, required=True, help="views-strangers of a training")
     args = parser.parse_args()
     engine = OnnxRuntimeEngine(args.model)
-    for name, value in figures(lambda crops: engine.run({"crops": crops})["embedding"], opened(args.views)).items():
+    for name, value in figures(
+        lambda crops: engine.run({"crops": crops})["embedding"], open_cache(args.views)
+    ).items():
         print(f"{name:>14} {value:.4f}")
 
 

@@ -1,4 +1,4 @@
-"""What the recognition network learns."""
+"""The loss of the recognition network."""
 
 from __future__ import annotations
 

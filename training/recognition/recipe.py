@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from rtswap.training.layers import to_input
 from rtswap.training.recipe import Moment, Recipe, Terms
@@ -37,7 +37,7 @@ LEAST_VARIANCE = 3e-4
 class RecognitionRecipe(Recipe):
     name, default_rate, threads, half_on_cuda = "recognition", 1.5e-3, 2, False
     batch, weight_decay, most_norm, trial_s = 48, 5e-2, 5.0, 240.0
-    weights = WEIGHTS
+    weights, deployed_as = WEIGHTS, Deployed
 
     def __init__(self, args: argparse.Namespace, views: Views, strangers: Views, embeddings: Tensor) -> None:
         """``embeddings``: (P, 128) of the people of ``views``."""
@@ -67,9 +67,6 @@ class RecognitionRecipe(Recipe):
 
     def batches(self, seed: int) -> AbstractContextManager[Iterator[list[Tensor]]]:
         return from_workers(Pairs(self._views, self.args.batch), self.device, seed)
-
-    def deployed(self, network: nn.Module) -> nn.Module:
-        return Deployed(network)
 
     def inputs(self, batch: list[Tensor]) -> tuple[Tensor, ...]:
         return (to_input(batch[0]).contiguous(memory_format=torch.channels_last),)

@@ -11,11 +11,13 @@ import numpy as np
 from rtswap.networks.landmarks import place
 from rtswap.training.recogniser import SIZE
 from rtswap.training.workers import Sample
+from rtswap.vision.geometry import composed, flipping, transform
+from rtswap.vision.resample import warped
 from rtswap.vision.topology import OVAL
 from training.arrays import Bytes, Floats
 from training.camera import degrade, noise_bank
 from training.landmarks.occluders import glasses, occlude
-from training.landmarks.samples import moved
+from training.landmarks.samples import move
 from training.landmarks.views import Views
 
 OTHER_BACKGROUND = 0.6
@@ -56,15 +58,11 @@ class PairSampler:
         view = person + views.people * int(rng.integers(len(views) // views.people))
         matrix = self._matrices[view]
         assert matrix is not None
-        matrix = moved(matrix, SIZE, rng.normal(0, 0.02, 2), float(np.exp(rng.normal(0, 0.05))), rng.normal(0, 4))
+        matrix = move(matrix, SIZE, rng.normal(0, 0.02, 2), float(np.exp(rng.normal(0, 0.05))), rng.normal(0, 4))
         if rng.random() < 0.5:
-            matrix = np.asarray(
-                np.array([[-1.0, 0, SIZE - 1], [0, 1, 0]]) @ np.vstack([matrix, [0, 0, 1]]), np.float32
-            )
-        crop = cv2.warpAffine(views.images[view], matrix, (SIZE, SIZE), borderMode=cv2.BORDER_REPLICATE)
-        points = np.array(views.meshes[view])
-        points[:, :2] = points[:, :2] @ matrix[:, :2].T + matrix[:, 2]
-        picture = np.asarray(crop, np.uint8)
+            matrix = composed(flipping(SIZE), matrix)
+        picture = warped(views.images[view], matrix, (SIZE, SIZE))
+        points = transform(matrix, views.meshes[view])
         if rng.random() < OTHER_BACKGROUND:
             picture = self._elsewhere(picture, points)
         if rng.random() < 0.05:

@@ -1,95 +1,61 @@
-"""Checkpoint -> the networks that ship: ``python -m training.refiner.export --checkpoint FILE --to FOLDER``.
+"""Checkpoint -> the network that ships: ``python -m training.refiner.export --checkpoint FILE --to FILE``.
 
-``refiner-128.onnx`` runs per frame, ``refiner-128-source.onnx`` once per source; of ``--size 256``, which shares the
-latter, ``refiner-256.onnx`` alone. All are checked against torch in fp32 before they are written.
+It is checked against torch in fp32 before it is written.
 """
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import cv2
 import numpy as np
 import onnx
 import torch
-from torch import Tensor, nn
 
-from rtswap.training.onnx_files import averaged, export_parser, halve_weights, run, trace, write
+from rtswap.swappers.refiner.crop_view import SIZE
+from rtswap.training.onnx_files import export_parser, halve_weights, load_averaged, run, trace, write
 from training.arrays import Bytes
-from training.refiner.network import SIZE, STYLE, DeployedEncoder, DeployedGenerator, Refiner
+from training.refiner.network import Deployed, Refiner
 
-WORST_LEVELS = 2
-"""Levels of 255 by which the file may differ from torch."""
-
-
-def load_network(checkpoint: Path, also: Path | None = None, size: int = SIZE) -> Refiner:
-    """The averaged networks of a checkpoint, ready to be used; the mean of two, where one went on from the other
-    (Wortsman et al. 2022)."""
-    network = averaged(Refiner(size), checkpoint)
-    if also is not None:
-        other = averaged(Refiner(size), also).state_dict()
-        both = {name: (value, other[name]) for name, value in network.state_dict().items()}
-        network.load_state_dict({n: (a + b) / 2 if a.dtype.is_floating_point else a for n, (a, b) in both.items()})
-    return network
+INPUTS = "composite", "lowered", "mask"
+MOST_APART = 0.01
+"""By how much a gain in the file may differ from torch's."""
 
 
-def generator_graph(network: Refiner, strength: float = 1.0) -> onnx.ModelProto:
-    picture = torch.zeros(1, network.size, network.size, 3, dtype=torch.uint8)
-    given = (picture, picture, picture, picture[..., 0].clone(), torch.zeros(1, STYLE))
-    names = ["composite", "lowered", "target", "mask", "style"]
-    return _graph(DeployedGenerator(network.generator, strength), given, names, ["made"])
-
-
-def encoder_graph(network: Refiner) -> onnx.ModelProto:
-    photo = torch.zeros(1, SIZE, SIZE, 3, dtype=torch.uint8)
-    return _graph(DeployedEncoder(network.encoder), (photo,), ["photo"], ["style"])
-
-
-def _graph(network: nn.Module, given: tuple[Tensor, ...], inputs: list[str], outputs: list[str]) -> onnx.ModelProto:
-    model = halve_weights(trace(network.eval(), given, inputs, outputs))
+def graph(network: Refiner) -> onnx.ModelProto:
+    picture = torch.zeros(1, SIZE, SIZE, 3, dtype=torch.uint8)
+    given = picture, picture.clone(), picture[..., 0].clone()
+    model = halve_weights(trace(Deployed(network).eval(), given, list(INPUTS), ["gains"]))
     model.producer_name, model.doc_string = "rtswap training.refiner", "see refiner.md"
     return model
 
 
-def worst_levels(
-    generator: onnx.ModelProto, encoder: onnx.ModelProto, network: Refiner, strength: float = 1.0
-) -> float:
-    """Levels by which both files in a row differ from torch in fp32 at most, on smooth random pictures."""
+def most_apart(model: onnx.ModelProto, network: Refiner) -> float:
+    """Return the largest difference of the file's gains from torch's in fp32, on smooth random pictures."""
     rng = np.random.default_rng(0)
     worst = 0.0
     for _ in range(4):
-        composite, lowered, target, mask = (_random_picture(rng, network.size) for _ in range(4))
-        mask, photo = np.ascontiguousarray(mask[..., 0]), _random_picture(rng, SIZE)
-        (style,) = run(encoder, photo=photo)
-        found = run(generator, composite=composite, lowered=lowered, target=target, mask=mask, style=style)
+        composite, lowered, mask = (_random_picture(rng) for _ in INPUTS)
+        given = composite, lowered, np.ascontiguousarray(mask[..., 0])
+        (found,) = run(model, **dict(zip(INPUTS, given, strict=True)))
         with torch.no_grad():
-            own_style = DeployedEncoder(network.encoder)(torch.from_numpy(photo))
-            tensors = map(torch.from_numpy, (composite, lowered, target, mask))
-            answer = DeployedGenerator(network.generator, strength)(*tensors, own_style)
-        worst = max(worst, float(np.abs(found[0] - answer.numpy()).max()))
+            answer = Deployed(network)(*map(torch.from_numpy, given))
+        worst = max(worst, float(np.abs(found - answer.numpy()).max()))
     return worst
 
 
-def _random_picture(rng: np.random.Generator, size: int) -> Bytes:
+def _random_picture(rng: np.random.Generator) -> Bytes:
     coarse = rng.integers(0, 256, (16, 16, 3), np.uint8)
-    return np.ascontiguousarray(cv2.resize(coarse, (size, size), interpolation=cv2.INTER_LINEAR)[None])
+    return np.ascontiguousarray(cv2.resize(coarse, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)[None])
 
 
 def main() -> None:
-    parser = export_parser("refiner", "folder")
-    parser.add_argument("--strength", type=float, default=1.0, help="how much of the difference is said")
-    parser.add_argument("--also", type=Path, help="another checkpoint: the mean of both is exported")
-    parser.add_argument("--size", type=int, choices=(128, 256), default=128)
-    args = parser.parse_args()
-    network = load_network(args.checkpoint, args.also, args.size)
-    generator, encoder = generator_graph(network, args.strength), encoder_graph(network)
-    worst = worst_levels(generator, encoder, network, args.strength)
-    if worst > WORST_LEVELS:
-        raise SystemExit(f"the exported networks are off by {worst:.1f} levels; nothing was written")
-    print(write(generator, args.to / f"refiner-{network.size}.onnx"))
-    if network.size == SIZE:
-        print(write(encoder, args.to / "refiner-128-source.onnx"))
-    print(f"at most {worst:.2f} levels from torch")
+    args = export_parser("refiner", "file").parse_args()
+    network = load_averaged(Refiner(), args.checkpoint)
+    model = graph(network)
+    worst = most_apart(model, network)
+    if worst > MOST_APART:
+        raise SystemExit(f"gains of the exported network are off by {worst:.3f}; nothing was written")
+    print(write(model, args.to))
+    print(f"at most {worst:.4f} from torch")
 
 
 if __name__ == "__main__":

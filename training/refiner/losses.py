@@ -1,6 +1,6 @@
-"""What the generator is asked for: the truth where it is known, and what must be kept where it is not.
+"""The generator's losses: the truth where it is known, the target's light, no seam, and even skin.
 
-The critic's side: hinge losses per patch, pictures augmented alike before it sees them, its gradient held down.
+Tones are compared in cells of 2 px and coarser: gains in cells of 4 px can mend nothing finer.
 """
 
 from __future__ import annotations
@@ -10,173 +10,164 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from training.refiner.network import Critic, Made
 from training.refiner.pool import Batch
 
 WEIGHTS = {
     "colour": 10.0,
-    "edges": 2.0,
-    "structure": 1.0,
-    "light": 5.0,
-    "detail": 1.0,
-    "calm": 0.05,
-    "kept": 1.0,
-    "identity": 5.0,
-    "keep": 1.0,
-    "landmarks": 0.8,
-    "fooled": 0.3,
+    "light": 3.0,
+    "seam": 10.0,
+    "chroma": 15.0,
+    "shade": 20.0,
+    "calm": 0.2,
+    "smooth": 1.0,
+    "identity": 4.0,
 }
-LIGHT_SIGMA = 1.4
-"""Of the low-pass of ``light``, in cells, of which 16 are across: 0.09 of the crop."""
-OPEN = 3.0
-"""Weight of taking what is visible for hidden, beside the other error."""
-TOLERATED = 0.15
-"""Changes of gradients (of 2 from black to white) well above this are a fringe that went, not a feature lost."""
-
-MOST_SHIFT = 10
-"""Pixels by which pictures are moved before the critic sees them."""
-R1, R1_COUNT = 2.0, 8
-"""Weight of the critic's gradient penalty, and pictures that it is taken of."""
-
-
-class Output(NamedTuple):
-    picture: Tensor
-    """(N, 3, S, S) the composite, refined where it was pasted."""
-    made: Made
-
-    def part(self, chosen: slice) -> Output:
-        return Output(self.picture[chosen], Made(*(value[chosen] for value in self.made)))
+UNDAMAGED = 0.5
+"""Weight, beside a truth, of the face before it was damaged, where no truth is known."""
+EVENER = 0.85
+"""Unevenness that is aimed at, as a share of the least of the truth's and the undamaged face's."""
+LIGHT_SIGMA, SHADE_SIGMA = 2.8, 2.3
+"""Sigmas in cells of 4 px: of the target's light, and of what is around a blotch (0.12 of the face's width, as
+``rtswap.commands.evaluate.naturalness`` measures)."""
+TOUCHED = 20 / 255
+"""Where a mask begins."""
+ACROSS = 2
+"""Cells of 2 px across the seam over which its step is measured."""
+NEAR = 1e-4
+"""Below the root of this, an absolute value is a parabola."""
 
 
-def refined(batch: Batch, made: Made) -> Output:
-    return Output((batch.composite + batch.mask * made.residual).clamp(-1.2, 1.2), made)
+class Seen(NamedTuple):
+    """Pictures (N, 3, S / 2, S / 2) in cells of 2 px, as ``tones``."""
+
+    tones: Tensor
+    truth: Tensor
+    clean: Tensor
+    """Before the damage."""
+    mask: Tensor
+    """(N, 1, S / 2, S / 2)"""
+    batch: Batch
+
+    @property
+    def skin(self) -> Tensor:
+        """(N, 1, S / 2, S / 2) of the truth, where the swap is."""
+        return self.batch.skin * self.mask
 
 
-def true_terms(output: Output, batch: Batch) -> dict[str, Tensor]:
-    """Against the truth. ``colour``: L1 at full to an eighth of the size; ``edges``: of gradients; ``structure``:
-    1 - SSIM."""
-    weight = (batch.visible * (batch.mask > 0.02)).contiguous()
-    area = weight.mean().clamp(min=1e-3)
-    off = (output.picture - batch.truth) * weight
-    colour = 0.5 * off.abs().mean()
-    for share in (1.0, 1.0, 1.0):
-        off = nn.functional.avg_pool2d(off, 2)
-        colour = colour + share * off.abs().mean()
-    edges = sum(
-        (both[0] - both[1]).abs().mul(weight[:, :, 1:, 1:]).mean()
-        for both in zip(_slopes(output.picture), _slopes(batch.truth), strict=True)
+class Unevenness(NamedTuple):
+    """(N,) standard deviations over the skin in CIELAB's units / 50."""
+
+    chroma: Tensor
+    shade: Tensor
+
+
+def refine(pictures: Tensor, mask: Tensor, logs: Tensor) -> Tensor:
+    """Composites (N, 3, S, S) -1..1 with the gains on them where ``mask`` (N, 1, S, S) is, as
+    ``crop_view.draw_gains`` puts them on the face. ``logs`` (N, 3, 32, 32)."""
+    gains = nn.functional.interpolate(torch.exp(logs), pictures.shape[2:], mode="bilinear", align_corners=False)
+    return (pictures + mask * (pictures + 1) * (gains - 1)).clamp(-1, 1.2)
+
+
+def see(batch: Batch, logs: Tensor) -> Seen:
+    """Compute the pictures that the losses compare."""
+    picture, mask = _halve(batch.composite), _halve(batch.mask)
+    return Seen(tones(refine(picture, mask, logs)), tones(batch.truth), tones(_halve(batch.clean)), mask, batch)
+
+
+def terms(view: Seen, logs: Tensor) -> dict[str, Tensor]:
+    """``colour``: distance from the truth in cells of 2 to 16 px, or from the face before it was damaged; ``light``:
+    from the target's slow part; ``seam``: ``step``; ``chroma``, ``shade``: unevenness beyond what is aimed at;
+    ``calm``: gains without need; ``smooth``: differences between neighbouring gains."""
+    uneven, truth, clean = (unevenness(one, view) for one in (view.tones, view.truth, view.clean))
+    too_much = [
+        torch.relu(now - EVENER * torch.minimum(*both)).mean()
+        for now, *both in zip(uneven, truth, clean, strict=True)
+    ]
+    skin, mask = _halve(view.skin), _halve(view.mask)
+    slow = _around(_halve((view.tones - view.truth) * view.skin), skin, LIGHT_SIGMA).abs() * skin
+    apart = [logs.diff(dim=dim).square().mean() for dim in (2, 3)]
+    return {
+        "colour": _colour(view),
+        "light": slow.mean() / _area(skin),
+        "seam": step(view).mean(),
+        "chroma": too_much[0],
+        "shade": too_much[1],
+        "calm": (logs.abs() * mask).mean() / _area(mask),
+        "smooth": 100 * (apart[0] + apart[1]),
+    }
+
+
+def tones(picture: Tensor) -> Tensor:
+    """(N, 3, H, W) BGR -1..1 -> about CIELAB's L, a, b in units / 50."""
+    to = torch.tensor([[0.114, 0.587, 0.299], [0, -1.2, 1.2], [-1, 0.5, 0.5]], device=picture.device)
+    return nn.functional.conv2d(picture, to[:, :, None, None])
+
+
+def step(view: Seen) -> Tensor:
+    """(N,) by how much the tone jumps more across the seam than in the truth: of L / 2, a and b."""
+    inside = view.mask > TOUCHED
+    ours, theirs = (
+        nn.functional.avg_pool2d(one, 3, 1, 1, count_include_pad=False) for one in (view.tones, view.truth)
     )
-    structure = (1 - _ssim(output.picture, batch.truth)) * nn.functional.avg_pool2d(weight, 16, 8)
-    return {"colour": colour / area, "edges": edges / area, "structure": structure.mean() / area}
+    share = torch.tensor([0.5, 1, 1], device=ours.device)[:, None, None] / 3
+    total, count = torch.zeros(len(ours), device=ours.device), torch.full((len(ours),), 1e-3, device=ours.device)
+    for dim in (2, 3):
+
+        def sides(x: Tensor, dim: int = dim) -> tuple[Tensor, Tensor]:
+            length = x.shape[dim] - ACROSS
+            return x.narrow(dim, 0, length), x.narrow(dim, ACROSS, length)
+
+        before, after = sides(inside)
+        clear = sides(view.batch.visible)
+        where = (before != after) * clear[0] * clear[1]
+        jumps = [_absolute(torch.sub(*sides(one))) for one in (ours, theirs)]
+        total = total + (torch.relu(jumps[0] - jumps[1]) * share * where).sum((1, 2, 3))
+        count = count + where.sum((1, 2, 3))
+    return total / count
 
 
-def cross_terms(output: Output, batch: Batch) -> dict[str, Tensor]:
-    """``light``: the target's slow part; ``detail``: the undamaged face's gradients at full and half size, but for
-    what is out of place; ``calm``: no change without need."""
-    area = batch.mask.mean().clamp(min=1e-3)
-    within = batch.inside * batch.mask
-    light = (_slow(output.picture, within) - _slow(batch.truth, within)).abs() * _coarse(within)
-    change, detail = output.picture - batch.clean, []
-    calm = (change.abs() * batch.mask).mean()
-    for _ in range(2):
-        off = torch.cat(_slopes(change)).abs()
-        detail.append((off / (off + TOLERATED)).mean())
-        change = nn.functional.avg_pool2d(change, 2)
-    return {"light": light.mean() / area, "detail": TOLERATED * sum(detail) / area, "calm": calm / area}
-
-
-def kept_term(output: Output, batch: Batch) -> dict[str, Tensor]:
-    """``kept``: cross-entropy of where nothing is before the face; counted where the face was pasted. A face that is
-    taken for hidden would be the target's own: that weighs ``OPEN`` times as much."""
-    off = nn.functional.binary_cross_entropy_with_logits(output.made.kept, batch.visible, reduction="none")
-    off = off * (1 + (OPEN - 1) * batch.visible)
-    return {"kept": (off * batch.mask).mean() / batch.mask.mean().clamp(min=1e-3)}
+def unevenness(shown: Tensor, view: Seen) -> Unevenness:
+    """Of the skin in ``shown``, tones in cells of 2 px, without its slow part and what is finer than 4 px."""
+    weight = _halve(view.skin * view.batch.visible)
+    weight = weight * (weight > 0.5)
+    cells = _halve(shown)
+    off = cells - _around(cells * weight, weight, SHADE_SIGMA)
+    light, a, b = ((off.square() * weight).sum((2, 3)) / weight.sum((2, 3)).clamp(min=1)).unbind(1)
+    return Unevenness((a + b + NEAR).sqrt(), (light + NEAR).sqrt())
 
 
 def psnr(picture: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
-    """(N,) dB of pictures -1..1 where ``weight`` (N, 1, H, W) counts."""
-    off = ((picture.clamp(-1, 1) - truth) / 2).square() * weight
+    """(N,) dB of tones where ``weight`` (N, 1, H, W) counts."""
+    off = ((picture - truth) / 2).square() * weight
     mean = off.sum((1, 2, 3)) / (3 * weight.sum((1, 2, 3))).clamp(min=1)
     return -10 * torch.log10(mean.clamp(min=1e-7))
 
 
-def _slopes(x: Tensor) -> tuple[Tensor, Tensor]:
-    return x[:, :, 1:, 1:] - x[:, :, 1:, :-1], x[:, :, 1:, 1:] - x[:, :, :-1, 1:]
+def _colour(view: Seen) -> Tensor:
+    known = view.batch.known_truth[:, None, None, None]
+    weight = view.batch.visible * (view.mask > TOUCHED) * torch.where(known, 1.0, UNDAMAGED)
+    off = (view.tones - torch.where(known, view.truth, view.clean)) * weight
+    total = off.abs().mean()
+    for _ in range(3):
+        off = _halve(off)
+        total = total + off.abs().mean()
+    return total / _area(weight)
 
 
-def _ssim(a: Tensor, b: Tensor) -> Tensor:
-    """(N, 1, S / 8 - 1, S / 8 - 1) structural similarity (Wang et al. 2004) of the lightness at half size, in boxes
-    of 8 px."""
-    a, b = (nn.functional.avg_pool2d(x.mean(1, keepdim=True), 2) for x in (a, b))
-
-    def mean(x: Tensor) -> Tensor:
-        return nn.functional.avg_pool2d(x, 8, 4)
-
-    ma, mb = mean(a), mean(b)
-    va, vb, both = mean(a * a) - ma * ma, mean(b * b) - mb * mb, mean(a * b) - ma * mb
-    small, little = 4 * 0.01**2, 4 * 0.03**2
-    return (2 * ma * mb + small) * (2 * both + little) / ((ma * ma + mb * mb + small) * (va + vb + little))
+def _halve(x: Tensor) -> Tensor:
+    return nn.functional.avg_pool2d(x, 2)
 
 
-def _coarse(x: Tensor) -> Tensor:
-    return nn.functional.avg_pool2d(x, x.shape[-1] // 16)
+def _area(x: Tensor) -> Tensor:
+    return x.mean().clamp(min=1e-3)
 
 
-def _slow(x: Tensor, weight: Tensor) -> Tensor:
-    """(N, 3, 16, 16) Gaussian of ``x`` where ``weight`` counts."""
-    reach = torch.arange(-3.0, 4.0, device=x.device)
-    line = torch.exp(-0.5 * (reach / LIGHT_SIGMA) ** 2)
-    kernel = (line[:, None] * line)[None, None]
-
-    def smooth(y: Tensor) -> Tensor:
-        return nn.functional.conv2d(y, kernel.expand(y.shape[1], 1, 7, 7), padding=3, groups=y.shape[1])
-
-    return smooth(_coarse(x * weight)) / smooth(_coarse(weight)).clamp(min=1e-2)
+def _absolute(x: Tensor) -> Tensor:
+    return (x.square() + NEAR).sqrt()
 
 
-class Augmentation:
-    """Differentiable augmentation (Zhao et al. 2020): brightness, saturation, contrast, translation; drawn once, so
-    that what is compared is changed alike. Draws on the device, and does not wait for it."""
-
-    def __init__(self, count: int, device: torch.device) -> None:
-        def draw(low: float, high: float) -> Tensor:
-            return low + (high - low) * torch.rand(count, 1, 1, 1, device=device)
-
-        self._lift, self._saturation, self._contrast = draw(-0.3, 0.3), draw(0.3, 1.7), draw(0.7, 1.3)
-        self._shift = torch.randint(-MOST_SHIFT, MOST_SHIFT + 1, (2, 1), device=device)
-
-    def __call__(self, pictures: Tensor) -> Tensor:
-        x = pictures + self._lift
-        grey, middle = x.mean(1, keepdim=True), x.mean((1, 2, 3), keepdim=True)
-        x = grey + self._saturation * (x - grey)
-        x = middle + self._contrast * (x - middle)
-        places = torch.arange(x.shape[-1], device=x.device)
-        rows, columns = (places - self._shift) % x.shape[-1]
-        return x.index_select(2, rows).index_select(3, columns)
-
-
-def patch_weight(shown: Tensor) -> Tensor:
-    """(N, 1, S / 8, S / 8) how much of each patch is ``shown`` (N, 1, S, S); edges count as much as the inside."""
-    return (4 * nn.functional.avg_pool2d(shown, 8)).clamp(max=1)
-
-
-def generator_hinge(critic: Critic, fake: Tensor, shown: Tensor) -> Tensor:
-    """The generator's hinge loss."""
-    weight = patch_weight(shown)
-    return -(critic(Augmentation(len(fake), fake.device)(fake)) * weight).sum() / weight.sum().clamp(min=1)
-
-
-def critic_hinge(critic: Critic, fake: Tensor, real: Tensor, shown: Tensor) -> Tensor:
-    """The critic's hinge loss."""
-    weight, change = patch_weight(shown), Augmentation(len(fake), fake.device)
-    off = torch.relu(1 - critic(change(real))) + torch.relu(1 + critic(change(fake)))
-    return (off * weight).sum() / weight.sum().clamp(min=1)
-
-
-def gradient_penalty(critic: Critic, real: Tensor) -> Tensor:
-    """R1 (Mescheder et al. 2018): the critic's squared gradient at real pictures; patches count as independent."""
-    seen = real.detach().clone().requires_grad_(True)
-    scores = critic(seen)
-    patches = scores[0].numel()
-    (slope,) = torch.autograd.grad(scores.sum() / patches**0.5, seen, create_graph=True)
-    return slope.square().sum((1, 2, 3)).mean()
+def _around(weighted: Tensor, weight: Tensor, sigma: float) -> Tensor:
+    """Return the Gaussian of ``weighted`` divided by that of ``weight``."""
+    place = torch.arange(weight.shape[-1], device=weight.device)
+    blur = torch.exp(-0.5 * ((place[:, None] - place) / sigma) ** 2)
+    return (blur @ weighted @ blur) / (blur @ weight @ blur).clamp(min=1e-2)

@@ -8,16 +8,17 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rtswap.commands.evaluate.naturalness import skin_mask
 from rtswap.networks.landmarks import place
 from rtswap.swappers.refiner.crop_view import SHRINK, SIZE, crop_view
-from rtswap.swappers.refiner.crop_view import place as place_crop
 from rtswap.training.scenes import CROSS, Face, Plan, Scene, SceneMaker
 from rtswap.training.shards import read_shard, shards, write_shards
 from rtswap.vision.crops import cut
-from rtswap.vision.geometry import transform
+from rtswap.vision.geometry import composed, transform
 from training.arrays import Bytes, Flags, Floats, Rows
 from training.landmarks.occluders import glasses
 from training.landmarks.views import Views
@@ -37,27 +38,25 @@ STEEPEST = 0.66
 """Target views whose outline is narrower than this, in heights, are turned so far that a rendering is no truth."""
 ORIGINAL = {True: 0.6, False: 0.7}
 """How many photos, and how many targets, are a person's own picture; the others are rendered."""
-EYES_PX, KNOWN_PX = 96, 128
-"""Crops of the recognition and the landmark network."""
+EYES_PX = 96
+"""Side of the recognition network's crop."""
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """N pairs; pictures are (N, S, S, 3) BGR in the network's crop."""
+    """N pairs; pictures are (N, S, S, 3) BGR in the network's crop, or, of what is compared with the truth alone,
+    (N, S / 2, S / 2, 3)."""
 
     composite: Bytes
     lowered: Bytes
-    target: Bytes
     truth: Bytes
-    """What should come out; of cross pairs the target with nothing before it."""
-    photo: Bytes
-    """(N, 128, 128, 3) the source's photo, as bind sees it."""
+    """(N, S / 2, S / 2, 3) what should come out; of cross pairs the target with nothing before it."""
     mask: Bytes
     """(N, S, S) where the swap was pasted."""
-    inside: Bytes
-    """(N, S, S) where ``lowered`` is low-passed."""
+    skin: Bytes
+    """(N, S / 2, S / 2) 255 on the truth's face, except for eyes, brows and lips."""
     visible: Bytes
-    """(N, S, S) 0 where something is before the target's face."""
+    """(N, S / 2, S / 2) 0 where something is before the target's face."""
     known_truth: Flags
     source: Rows
     """(N,) row of the source's person."""
@@ -65,8 +64,6 @@ class Pairs:
     """(N,) row of the person of the target's view."""
     known: Floats
     """(N, 2, 3) the network's crop -> the recognition network's."""
-    mesh: Floats
-    """(N, 2, 3) the network's crop -> the landmark network's."""
 
     def __len__(self) -> int:
         return len(self.source)
@@ -81,18 +78,17 @@ def prepare(
     numbers: Iterable[int],
     seed: int,
     *,
-    size: int = SIZE,
     count: int = SHARD,
     hard: bool = False,
 ) -> None:
     """Files of ``count`` pairs in ``folder``, those of ``numbers`` that are missing made now.
 
-    ``size``: of the network's crop. ``hard``: badly lit sources on other people only.
+    ``hard``: badly lit sources on other people only.
     """
 
     def make(number: int) -> Iterator[dict[str, NDArray[np.generic]]]:
         maker = SceneMaker(ViewedPeople(views), seed * 1000 + number, HARD if hard else PLAN)
-        return islice((row for scene in maker.scenes() if (row := _row(scene, size)) is not None), count)
+        return islice((row for scene in maker.scenes() if (row := _row(scene)) is not None), count)
 
     write_shards(folder, numbers, make)
 
@@ -161,23 +157,26 @@ class ViewedPeople:
         return replace(face, image=image, visible=255 - hidden)
 
 
-def _row(scene: Scene, size: int) -> dict[str, NDArray[np.generic]] | None:
-    """A scene as the generator sees it; None if landmarks form no face. What is before the face lies under the swap:
-    that it must come back is what the second look learns."""
-    swap, photo_matrix = scene.swap, place_crop(scene.photo.mesh)
-    found = crop_view(swap.crop, swap.face.crop, swap.face.mask, swap.landmarks, size)
-    if found is None or photo_matrix is None:
+def _row(scene: Scene) -> dict[str, NDArray[np.generic]] | None:
+    """A scene as the generator sees it; None if landmarks form no face."""
+    swap = scene.swap
+    found = crop_view(swap.crop, swap.face.crop, swap.face.mask, swap.landmarks)
+    if found is None:
         return None
-    whole = np.vstack([found.matrix, [0, 0, 1]]) @ np.vstack([swap.matrix, [0, 0, 1]])
-    matrix = np.asarray(whole[:2], np.float32)
+    matrix = composed(found.matrix, swap.matrix)
     points = transform(matrix, scene.truth.mesh)
-    known, dense = place(points, EYES_PX), place(points, KNOWN_PX)
-    if known is None or dense is None:
+    known = place(points, EYES_PX)
+    if known is None:
         return None
     return {
-        "composite": found.composite, "lowered": found.lowered, "target": found.target,
-        "truth": cut(scene.truth.image, matrix, size, SHRINK), "mask": found.mask, "inside": found.inside,
-        "visible": 255 - cut(255 - scene.target.visible, matrix, size, SHRINK, zero=True),
-        "photo": cut(scene.photo.image, photo_matrix, SIZE, SHRINK), "known_truth": np.bool_(scene.kind != CROSS),
-        "source": np.int64(scene.source), "goal": np.int64(scene.goal), "known": known, "mesh": dense,
+        "composite": found.composite, "lowered": found.lowered, "mask": found.mask,
+        "truth": _halve(cut(scene.truth.image, matrix, SIZE, SHRINK)),
+        "skin": _halve(np.where(skin_mask(points[:, :2], SIZE), np.uint8(255), np.uint8(0))),
+        "visible": _halve(255 - cut(255 - scene.target.visible, matrix, SIZE, SHRINK, zero=True)),
+        "known_truth": np.bool_(scene.kind != CROSS),
+        "source": np.int64(scene.source), "goal": np.int64(scene.goal), "known": known,
     }  # fmt: skip
+
+
+def _halve(picture: Bytes) -> Bytes:
+    return np.asarray(cv2.resize(picture, (SIZE // 2, SIZE // 2), interpolation=cv2.INTER_AREA), np.uint8)

@@ -18,29 +18,26 @@ from rtswap.training.layers import to_input
 from rtswap.training.shards import shards
 from training.refiner.pairs import Pairs, read
 
-PICTURES = ("composite", "lowered", "target", "truth", "photo")
-SHARES = ("mask", "inside", "visible")
-VALUES = ("known_truth", "source", "known", "mesh")
+PICTURES = ("composite", "lowered", "truth")
+SHARES = ("mask", "skin", "visible")
+VALUES = ("known_truth", "source", "known")
 LOOK_EVERY_S = 1.0
 """Between two looks for files that have come."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """N pairs: pictures (N, 3, S, S) -1..1, masks (N, 1, S, S) 0..1; see ``pairs.Pairs``."""
+    """N pairs: pictures (N, 3, H, W) -1..1, masks (N, 1, H, W) 0..1; see ``pairs.Pairs``."""
 
     composite: Tensor
     lowered: Tensor
-    target: Tensor
     truth: Tensor
-    photo: Tensor
     mask: Tensor
-    inside: Tensor
+    skin: Tensor
     visible: Tensor
     known_truth: Tensor
     source: Tensor
     known: Tensor
-    mesh: Tensor
     clean: Tensor
     """The composite before training damaged it on purpose."""
 
@@ -49,15 +46,15 @@ class Batch:
 
     @property
     def given(self) -> tuple[Tensor, ...]:
-        """What ``Refiner`` takes."""
-        return self.composite, self.lowered, self.target, self.mask, self.photo
+        """The inputs of ``Refiner``."""
+        return self.composite, self.lowered, self.mask
 
     def part(self, chosen: Tensor | slice) -> Batch:
         return Batch(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
 
 class Pool:
-    """At most ``capacity`` pairs; what comes when it is full is left out."""
+    """Holds at most ``capacity`` pairs; further ones are ignored."""
 
     def __init__(self, capacity: int, device: str) -> None:
         self.capacity, self.device, self.count = capacity, device, 0
@@ -74,7 +71,7 @@ class Pool:
         return pool
 
     def add(self, pairs: Pairs) -> None:
-        """Copies of them, as many as there is room for."""
+        """Add copies of them, as many as there is room for."""
         count = min(len(pairs), self.capacity - self.count)
         rows = slice(self.count, self.count + count)
         for name in (*PICTURES, *SHARES, *VALUES):
@@ -111,8 +108,7 @@ class Pool:
 
     def batch(self, rows: Tensor) -> Batch:
         """The pairs in ``rows`` as they are."""
-        pictures = {name: to_input(self._kept[name][rows]).contiguous(memory_format=torch.channels_last)
-                    for name in PICTURES}  # fmt: skip
+        pictures = {name: to_input(self._kept[name][rows]).contiguous() for name in PICTURES}
         shares = {name: self._kept[name][rows][:, None].float() / 255 for name in SHARES}
         values = {name: self._kept[name][rows] for name in VALUES}
         return Batch(**pictures, **shares, **values, clean=pictures["composite"])
@@ -127,7 +123,7 @@ class Arriving:
         self._over = threading.Event()
 
     def take(self) -> None:
-        """What has come since the last call."""
+        """Take the files that have come since the last call."""
         for path in [one for one in shards(self._folder) if one not in self._taken]:
             if self.pool.count >= self.pool.capacity or self._over.is_set():
                 return

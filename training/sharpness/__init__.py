@@ -1,1 +1,1 @@
-"""How the sharpness network was trained: what an enlarged face lacks."""
+"""Trains the sharpness network, which estimates the detail that an enlarged face lacks."""

@@ -1,20 +1,19 @@
-"""How good a sharpness network is on people kept out of training:
+"""Measure a sharpness network on people kept out of training:
 
 python -m training.sharpness.evaluate --faces DIR --portraits DIR --out DIR --model FILE
 """
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
+from rtswap.drawing.sheet import draw_pictures
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
-from rtswap.training.pictures import sheet
+from training.arguments import evaluation_parser
 from training.arrays import Bytes, Floats
 from training.sharpness.samples import Face, Look, load_faces, sample
 
@@ -32,7 +31,7 @@ class Trial(NamedTuple):
     truths: Bytes
 
 
-def held_out(kinds: list[list[Face]], count: int = COUNT) -> Trial:
+def open_trial(kinds: list[list[Face]], count: int = COUNT) -> Trial:
     versions, truths = [], []
     for factor in FACTORS:
         rng = np.random.default_rng(12345)
@@ -43,8 +42,8 @@ def held_out(kinds: list[list[Face]], count: int = COUNT) -> Trial:
     return Trial(np.stack(versions), np.stack(truths))
 
 
-def restored(lacking: Lacking, trial: Trial) -> Bytes:
-    """The versions with what they lack."""
+def restore(lacking: Lacking, trial: Trial) -> Bytes:
+    """Add the missing detail to the versions."""
     flat = trial.versions.reshape(-1, *trial.versions.shape[-2:])
     made = flat + lacking(np.repeat(flat[..., None], 3, 3))
     return np.asarray(np.clip(np.round(made), 0, 255), np.uint8).reshape(trial.versions.shape)
@@ -70,8 +69,8 @@ def before_and_after(made: Bytes, trial: Trial) -> Bytes:
     for row in range(1, len(FACTORS)):
         for column in range(12):
             three = trial.versions[row, 0, column], made[row, 0, column], trial.truths[row, column]
-            tiles.append(cv2.cvtColor(np.vstack(three), cv2.COLOR_GRAY2BGR))
-    return sheet([np.asarray(tile, np.uint8) for tile in tiles], 12)
+            tiles.append(np.dstack([np.vstack(three)] * 3))
+    return draw_pictures(tiles, columns=12)
 
 
 def _decibel(a: Bytes, b: Bytes) -> float:
@@ -90,15 +89,11 @@ def _apart(two: Bytes) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m training.sharpness.evaluate", description=__doc__)
-    parser.add_argument("--faces", type=Path, required=True)
-    parser.add_argument("--portraits", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True, help="where the training left its cache")
-    parser.add_argument("--model", type=Path, required=True)
+    parser = evaluation_parser("training.sharpness.evaluate", __doc__, "faces", "portraits")
     args = parser.parse_args()
     engine = OnnxRuntimeEngine(args.model, threads=1)
-    trial = held_out(load_faces(args.faces, args.portraits, args.out / "portraits.npz", kept_out=True))
-    made = restored(lambda crops: np.asarray(engine.run({"crops": crops})["detail"], np.float32), trial)
+    trial = open_trial(load_faces(args.faces, args.portraits, args.out / "portraits.npz", kept_out=True))
+    made = restore(lambda crops: np.asarray(engine.run({"crops": crops})["detail"], np.float32), trial)
     for name, value in figures(made, trial).items():
         print(f"{name:20s} {value:.3f}")
     cv2.imwrite(str(args.out / "evaluation.png"), before_and_after(made, trial))

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-from torch import Tensor, nn
+from torch import Tensor
 
 from rtswap.training.recipe import Recipe, Terms
 from rtswap.training.workers import from_workers
-from training.sharpness.evaluate import Trial, before_and_after, figures, held_out, restored
+from training.sharpness.evaluate import Trial, before_and_after, figures, open_trial, restore
 from training.sharpness.network import WEIGHTS, Deployed, SharpnessNetwork, losses
 from training.sharpness.samples import Faces, load_faces
 
@@ -25,7 +25,7 @@ from training.sharpness.samples import Faces, load_faces
 class SharpnessRecipe(Recipe):
     name, default_rate, hold, trial_s, batch = "sharpness", 1.5e-3, 0.4, 300.0, 16
     weight_decay = 1e-4
-    weights = WEIGHTS
+    weights, deployed_as = WEIGHTS, Deployed
 
     def __init__(self, args: argparse.Namespace, source: Faces, trial: Trial) -> None:
         super().__init__(SharpnessNetwork(), args)
@@ -43,13 +43,10 @@ class SharpnessRecipe(Recipe):
         taught, kept_out = (
             load_faces(args.faces, args.portraits, args.out / "portraits.npz", kept_out=out) for out in (False, True)
         )
-        yield Faces(taught, args.batch), held_out(kept_out)
+        yield Faces(taught, args.batch), open_trial(kept_out)
 
     def batches(self, seed: int) -> AbstractContextManager[Iterator[list[Tensor]]]:
         return from_workers(self._source, self.device, seed)
-
-    def deployed(self, network: nn.Module) -> nn.Module:
-        return Deployed(network)  # type: ignore[arg-type]
 
     def inputs(self, batch: list[Tensor]) -> tuple[Tensor, ...]:
         return (batch[0].unsqueeze(1).float() / 255,)
@@ -61,7 +58,7 @@ class SharpnessRecipe(Recipe):
         return losses(given + lacking.float(), batch[1].unsqueeze(1).float() / 255)
 
     def trial(self, picture: Path) -> dict[str, float]:
-        made = restored(lambda crops: self.answers(crops=crops)[0], self._trial)
+        made = restore(lambda crops: self.answers(crops=crops)[0], self._trial)
         cv2.imwrite(str(picture), before_and_after(made, self._trial))
         return figures(made, self._trial)
 

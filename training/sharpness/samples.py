@@ -1,4 +1,4 @@
-"""Faces, and what remains of them when a swapper of low resolution has drawn them: they are made smaller by 1.3 to 4,
+"""Faces, and the same as a swapper of low resolution would draw them: they are made smaller by 1.3 to 4,
 disturbed, and enlarged again.
 
 The two versions of a sample differ in all that differs between two frames of a film: where the pixels of the small
@@ -15,8 +15,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from rtswap.training.pictures import read_picture
+from rtswap.training.pictures import as_jpeg, read_picture
 from rtswap.training.workers import Sample
+from rtswap.vision.resample import warped
 from training.arrays import Bytes, Floats
 from training.heads.portraits import load_or_find
 from training.landmarks.teacher import is_validation
@@ -93,10 +94,10 @@ def sample(kinds: list[list[Face]], rng: np.random.Generator, look: Look | None 
     """Two degraded versions of a random place in a random face, and the truth, (128, 128) luma each. ``kinds``: lists
     of faces; every second sample comes from the last, and the others from all alike."""
     some = kinds[-1] if rng.random() < 0.5 else kinds[int(rng.integers(len(kinds)))]
-    truth = lit(view(some[int(rng.integers(len(some)))], rng), rng)
+    truth = light(view(some[int(rng.integers(len(some)))], rng), rng)
     look = look or random_look(rng)
     inner = slice(MARGIN, MARGIN + PATCH)
-    return [degraded(truth, look, rng)[inner, inner] for _ in range(2)], truth[inner, inner]
+    return [degrade(truth, look, rng)[inner, inner] for _ in range(2)], truth[inner, inner]
 
 
 def view(face: Face, rng: np.random.Generator) -> Bytes:
@@ -114,8 +115,8 @@ def view(face: Face, rng: np.random.Generator) -> Bytes:
     return np.ascontiguousarray(seen[:, ::-1]) if rng.random() < 0.5 else seen
 
 
-def lit(luma: Bytes, rng: np.random.Generator) -> Bytes:
-    """Darker or lighter: contrasts of an evening and of a lamp."""
+def light(luma: Bytes, rng: np.random.Generator) -> Bytes:
+    """Make a picture darker or lighter, with the contrast of an evening or of a lamp."""
     shown = luma.astype(np.float32) * rng.uniform(0.4, 1.1) + rng.uniform(-8, 20)
     return np.asarray(np.clip(np.round(shown), 0, 255), np.uint8)
 
@@ -133,8 +134,8 @@ def random_look(rng: np.random.Generator) -> Look:
     )
 
 
-def degraded(luma: Bytes, look: Look, rng: np.random.Generator) -> Bytes:
-    """``luma`` as ``look`` shows it, with a noise and a place of its pixels of its own."""
+def degrade(luma: Bytes, look: Look, rng: np.random.Generator) -> Bytes:
+    """Degrade ``luma`` as ``look`` says, with its own noise and its own grid of pixels."""
     height, width = luma.shape
     if look.factor == 1:
         return np.asarray(np.clip(luma + rng.normal(0, look.noise, luma.shape), 0, 255), np.uint8)
@@ -143,16 +144,13 @@ def degraded(luma: Bytes, look: Look, rng: np.random.Generator) -> Bytes:
     to_large = np.array([[look.factor, 0, corner[0]], [0, look.factor, corner[1]]])
     soft = cv2.GaussianBlur(luma, (0, 0), look.softness * look.factor)
     how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    reduced = cv2.warpAffine(soft, to_large, small, flags=how, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
+    reduced = warped(soft, to_large, small, how=how).astype(np.float32)
     reduced += look.noise * rng.standard_normal(reduced.shape, np.float32)
     reduced += look.chess * (1 - 2 * (np.indices(reduced.shape).sum(0) % 2))
     picture = np.asarray(np.clip(np.round(reduced), 0, 255), np.uint8)
     if look.jpeg:
-        picture = np.asarray(
-            cv2.imdecode(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, look.jpeg])[1], 0), np.uint8
-        )
-    large = cv2.warpAffine(picture, to_large, (width, height), flags=look.how, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(large, np.uint8)
+        picture = as_jpeg(picture, look.jpeg)
+    return warped(picture, to_large, (width, height), how=look.how)
 
 
 def _grey(picture: Bytes) -> Bytes:

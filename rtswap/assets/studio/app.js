@@ -3,10 +3,10 @@
 import { at, call, upload, watch } from "./api.js";
 import { Camera } from "./camera.js";
 import { openSettings } from "./settings.js";
-import { drawPeople, openShelf } from "./shelf.js";
+import { drawPeople, openShelf, showMain } from "./shelf.js";
 import { showSound } from "./sound.js";
 import { showEvents, showOutputs, showState } from "./status.js";
-import { askText, attempt, byId, el, tell } from "./ui.js";
+import { askText, attempt, byId, el, stamp, tell } from "./ui.js";
 
 const stage = byId("stage"), live = byId("live"), before = byId("before"), preview = byId("preview"), picker = byId("input");
 let status = { state: "idle", outputs: [], people: [] }, comparing = false, busy = false;
@@ -87,7 +87,7 @@ byId("stream").onclick = async () => {
 byId("snapshot").onclick = () => attempt(async () => {
   const response = await fetch(at("/api/snapshot.jpg"));
   if (!response.ok) throw new Error((await response.json()).detail);
-  const name = `rtswap-${new Date().toISOString().slice(0, 19).replace(/[:T]/g, "-")}.jpg`, url = URL.createObjectURL(await response.blob());
+  const name = `rtswap-${stamp()}.jpg`, url = URL.createObjectURL(await response.blob());
   el("a", { href: url, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(url), 10000);
   tell(`${name} is in your downloads.`, true);
@@ -120,7 +120,7 @@ function draw() {
   byId("empty").hidden = there;
   if (!there && (running || busy || status.state === "starting")) byId("hint").textContent = "Starting: loading the networks and the camera.";
   else if (!there && byId("hint").textContent.startsWith("Starting")) byId("hint").textContent = "Choose a camera and a face, then press Start.";
-  if (!there) byId("next").textContent = status.outputs.some((one) => one.finished) ? "Your recordings are listed below: Download copies one." : "Nothing goes to the internet, unless you stream it.";
+  if (!there) byId("next").textContent = status.outputs.some((one) => one.download) ? "Your recordings are listed below: Download copies one." : "Nothing goes to the internet, unless you stream it.";
   const on = running || busy || status.state === "starting";
   byId("go").classList.toggle("running", on);
   byId("go").lastElementChild.textContent = on ? "Stop" : "Start";
@@ -131,7 +131,8 @@ function draw() {
   comparing &&= own;
   byId("compare").setAttribute("aria-pressed", String(comparing));
   divide();
-  const tag = byId("tag"), text = there && status.covered && !status.figures.faces ? `Covered: ${status.reasons.join(", ")}` : "";
+  const tag = byId("tag"), text = there && status.waiting ? (own ? "The camera is lost; waiting for it" : "The page whose camera this was is gone. Press Stop, then Start, to use this one's.")
+    : there && status.covered && !status.figures.faces ? `Covered: ${status.reasons.join(", ")}` : "";
   tag.hidden = !text;
   tag.textContent = text;
   if (status.size) { stage.style.aspectRatio = `${status.size[0]} / ${status.size[1]}`; stage.style.maxWidth = `calc(68vh * ${status.size[0] / status.size[1]})`; }
@@ -145,17 +146,19 @@ byId("theme").onclick = () => theme(document.documentElement.dataset.theme === "
 
 byId("another").onclick = () => attempt(async () => window.open(`/?session=${(await call("POST", "/api/sessions", {})).id}`, "_blank", "noopener"));
 
+navigator.mediaDevices?.addEventListener?.("devicechange", () => attempt(() => listInputs(JSON.parse(picker.value))));
+await attempt(() => Promise.all([listInputs(), openSettings(), openShelf()]));
+draw();
 watch((now) => {
   status = now;
   showState(now);
   showOutputs(now.outputs, stop);
   showEvents(now.events);
+  showMain(now.main);
+  if (camera.own && now.state === "running") camera.pace(now.figures);
   drawPeople(now.state === "running" ? now.people : []);
   draw();
 }, () => {
   byId("state").className = "state lost";
   byId("state").lastChild.textContent = "No connection";
 });
-navigator.mediaDevices?.addEventListener?.("devicechange", () => attempt(() => listInputs(JSON.parse(picker.value))));
-await attempt(() => Promise.all([listInputs(), openSettings(), openShelf()]));
-draw();

@@ -2,12 +2,18 @@
 
 import { call } from "./api.js";
 
+const FASTEST = 30, SLOWEST = 10, STEP = 5; // frames a second
+const SETTLED = 60; // frames after which a session's drops count: the first ones wait for the networks
+const TOO_MANY = 0.1; // the share that may be dropped
+const PATIENCE = 4, MOST_PATIENCE = 64; // looks without drops after which more is tried; twice as many if that failed
+
 export class Camera {
   /** onPicture(stream), onOwn(stream), onLost(text) */
   constructor({ onPicture, onOwn, onLost }) {
     Object.assign(this, { onPicture, onOwn, onLost });
     this.wanted = false;
     this.delay = 500;
+    Object.assign(this, { rate: FASTEST, calm: 0, patience: PATIENCE, raised: false });
   }
 
   get own() { return this.stream; }
@@ -49,13 +55,35 @@ export class Camera {
       if (["failed", "disconnected", "closed"].includes(peer.connectionState)) this.again();
     };
     await connect(peer);
-    for (const sender of peer.getSenders()) {
+    await this.tune();
+  }
+
+  async tune() {
+    for (const sender of this.peer?.getSenders() ?? []) {
       const set = sender.getParameters();
       if (sender.track?.kind !== "video" || !set.encodings?.length) continue;
       set.degradationPreference = "maintain-resolution";
-      set.encodings[0].maxBitrate = 6e6;
-      await sender.setParameters(set).catch(() => {}); // some browsers know only one of them
+      Object.assign(set.encodings[0], { maxBitrate: 6e6, maxFramerate: this.rate });
+      await sender.setParameters(set).catch(() => {}); // some browsers know only some of them
     }
+  }
+
+  /** Send no more frames than the studio has time for: of each that it drops this browser and it have encoded and
+   * decoded a picture, which makes those that count later. Called with the figures of every status. */
+  async pace({ fps, dropped = 0, frames = 0 }) {
+    const before = this.seen, rate = this.rate;
+    this.seen = { dropped, frames };
+    if (!before || frames < before.frames || frames < SETTLED) return;
+    const late = dropped - before.dropped;
+    if (late > TOO_MANY * (late + frames - before.frames)) {
+      if (this.raised) this.patience = Math.min(2 * this.patience, MOST_PATIENCE);
+      this.rate = Math.max(SLOWEST, Math.min(rate - 1, Math.ceil(fps)));
+      Object.assign(this, { calm: 0, raised: false });
+    } else if (++this.calm >= this.patience) {
+      this.rate = Math.min(rate + STEP, FASTEST);
+      Object.assign(this, { calm: 0, raised: this.rate > rate });
+    }
+    if (rate !== this.rate) await this.tune();
   }
 
   again() {

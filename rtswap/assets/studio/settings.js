@@ -1,7 +1,7 @@
 // The settings, drawn from the schema of /api/config, and presets, which rtswap.toml keeps.
 
 import { call } from "./api.js";
-import { ask, askText, attempt, byId, el, tell } from "./ui.js";
+import { ask, askText, attempt, byId, el, nameFlag, tell } from "./ui.js";
 
 const GROUPS = [
   ["The face", true, ["swap.strength", "swap.expression"]],
@@ -37,6 +37,7 @@ function row(key) {
   const spec = schema[key], name = NAMES[key] || spec.title, id = `set-${key}`;
   const words = capital(spec.description) + (spec["x-live"] ? "" : ". Restarts the picture");
   const what = el("p.what", { id: `${id}-what`, title: words }, words);
+  nameFlag(spec["x-flag"], capital(name), spec.enum || spec.items?.enum || []);
   const label = (extra) => el("label.name", { for: id }, el("span", {}, capital(name)), extra);
   const common = { id, "aria-describedby": `${id}-what` };
   let body, show;

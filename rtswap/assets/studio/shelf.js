@@ -1,7 +1,7 @@
 // The shelf of faces, the question of consent, and who in the picture gets which face.
 
 import { call, upload } from "./api.js";
-import { ask, attempt, byId, el } from "./ui.js";
+import { ask, attempt, byId, el, tell } from "./ui.js";
 
 const KEY = "rtswap-thumbnails"; // of uploads, drawn here: the studio never sends a photo back
 let sources = [], statement = "", drawn = "", worn = [];
@@ -27,11 +27,19 @@ async function load() {
   byId("shelf").replaceChildren(...sources.map((source) => el("li", {}, tile(source, () => use(source)), source.persona || source.id === "given" ? null : menu(source))));
 }
 
+/** Frame the face that everybody gets: another page, or a program, may have chosen it. */
+export function showMain(id) {
+  for (const source of sources) {
+    source.main = source.id === id;
+    byId("shelf").querySelector(`[data-source="${source.id}"]`)?.setAttribute("aria-pressed", String(source.main));
+  }
+}
+
 function tile(source, onclick) {
   const kept = JSON.parse(sessionStorage.getItem(KEY) || "{}")[source.id];
   const url = source.persona ? `/api/sources/${source.id}/thumbnail.jpg` : kept;
   const picture = url ? el("img", { src: url, alt: "", loading: "lazy", width: 84, height: 84 }) : el("i.letter", { "aria-hidden": "true" }, source.name[0]?.toUpperCase() || "?");
-  return el("button.source", { type: "button", "aria-pressed": String(Boolean(source.main)), title: source.description, onclick }, picture, el("span", {}, source.consent ? source.name : `${source.name} ?`));
+  return el("button.source", { type: "button", "data-source": source.id, "aria-pressed": String(Boolean(source.main)), title: source.description, onclick }, picture, el("span", {}, source.consent ? source.name : `${source.name} ?`));
 }
 
 const menu = (source) => el("button.more", { type: "button", "aria-label": `More about ${source.name}`, onclick: () => attempt(() => more(source)) }, "⋯");
@@ -43,7 +51,7 @@ async function more(source) {
   if (answer === "photos") {
     const field = el("input", { type: "file", accept: "image/*", multiple: true });
     field.onchange = () => attempt(async () => {
-      for (const file of field.files) await upload(`/api/sources/${source.id}/photos`, file, () => {});
+      for (const file of field.files) for (const note of (await upload(`/api/sources/${source.id}/photos`, file, () => {})).notes) tell(note);
       await load();
       await consent(sources.find((one) => one.id === source.id));
     });
@@ -65,6 +73,7 @@ async function add(files) {
   for (const file of files) {
     const name = encodeURIComponent(file.name.replace(/\.[^.]*$/, ""));
     const added = await upload(together && first ? `/api/sources/${first.id}/photos` : `/api/sources?name=${name}`, file, () => {});
+    for (const note of added.notes) tell(note);
     if (!first || !together) await keepThumbnail(added.id, file);
     first ||= added;
     if (!together) await consent(added);
@@ -78,7 +87,7 @@ async function consent(source) {
   if (!source) return false;
   const now = (await call("GET", "/api/sources")).sources.find((one) => one.id === source.id);
   if (!now || now.consent) return Boolean(now);
-  const answer = await ask(`Is this allowed: ${source.name}?`, [el("p", {}, statement), el("p.muted", {}, "rtswap asks once for each photo.")], [["yes", "Yes, this is correct", true], ["", "No"]]);
+  const answer = await ask(`Is this allowed: ${source.name}?`, [el("p", {}, statement), el("p.muted", {}, "rtswap asks once for each photo.")], [["", "No"], ["yes", "Yes, this is correct", true]]);
   if (answer === "yes") await call("POST", `/api/sources/${source.id}/consent`, { confirmed: true });
   return answer === "yes";
 }

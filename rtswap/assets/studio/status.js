@@ -1,11 +1,12 @@
 // What changes by itself: state, figures, the graph of delays, outputs and events.
 
 import { at } from "./api.js";
-import { byId, clock, el, size, tell } from "./ui.js";
+import { byId, clock, el, inPlainWords, size, tell } from "./ui.js";
 
 const STATES = { idle: "Ready", starting: "Starting", running: "Live", stopping: "Stopping" };
 const KEPT = 120;
-const ages = [], open = new Set(); // recordings that run
+const ages = [], open = new Set(); // outputs that run
+let failed; // outputs whose failure was told; what failed before this page was opened is in the list alone
 let rows = "";
 
 export function showState(status) {
@@ -55,34 +56,41 @@ function drawStages(stages) {
 }
 
 export function showOutputs(outputs, stop) {
-  for (const one of outputs) if (one.finished && open.delete(one.id)) tell(`${one.name} is in ${one.folder}. It is also listed under Recordings.`, true, 12000);
-  for (const one of outputs) if (one.kind === "record" && !one.finished) open.add(one.id);
+  for (const one of outputs) {
+    if (!one.finished) open.add(one.id);
+    else if (open.delete(one.id) && one.download) tell(`${one.name} is in ${one.folder}, and is listed under Recordings. `, true, 20000, download(one));
+    if (one.failure && failed && !failed.has(one.id)) tell(one.failure, false, 20000);
+  }
+  failed = new Set(outputs.filter((one) => one.failure).map((one) => one.id));
   const recording = outputs.find((one) => one.kind === "record" && !one.finished);
   byId("clock").hidden = !recording;
   if (recording) byId("clock").lastChild.textContent = `REC ${clock(recording.seconds)} · ${size(recording.bytes)}`;
   byId("record").classList.toggle("on", Boolean(recording));
   byId("record").lastChild.textContent = recording ? "Stop recording" : "Record";
-  byId("vcam").setAttribute("aria-pressed", String(outputs.some((one) => one.kind === "vcam")));
+  byId("vcam").setAttribute("aria-pressed", String(outputs.some((one) => one.kind === "vcam" && !one.finished)));
   const now = JSON.stringify(outputs.map((one) => [one.id, one.finished]));
   if (now !== rows) {
     rows = now;
     const list = [...outputs].reverse().map((one) => el("li", { "data-id": one.id }, el("div", {}, el("b", { title: one.folder ? `in ${one.folder}` : one.name }, one.name), el("span.muted.small", {}, "")),
-      one.finished ? el("a.button", { href: at(`/api/outputs/${one.id}/file`), download: one.file, title: "A copy for your downloads" }, "Download") : el("button", { type: "button", "aria-label": `Stop ${one.name}`, onclick: () => stop(one.id) }, "Stop")));
+      one.finished ? (one.download ? download(one) : "") : el("button", { type: "button", "aria-label": `Stop ${one.name}`, onclick: () => stop(one.id) }, "Stop")));
     byId("outputs").replaceChildren(...(list.length ? list : [el("li.none", {}, "None yet. Press Record while the picture is live. For Zoom, Meet or Teams turn on the virtual camera.")]));
   }
   for (const one of outputs) {
     const line = byId("outputs").querySelector(`[data-id="${one.id}"] span`);
-    if (line) line.textContent = one.kind === "record" ? `${clock(one.seconds)}, ${size(one.bytes)}${one.finished ? `, in ${one.folder}` : ""}` : clock(one.seconds);
+    const length = one.kind === "record" ? `${clock(one.seconds)}, ${size(one.bytes)}` : clock(one.seconds);
+    if (line) line.textContent = one.failure ? "failed" : one.finished && !one.download ? "stopped before the first picture" : one.download ? `${length}, in ${one.folder}` : length;
   }
 }
+
+const download = (one) => el("a.button", { href: at(`/api/outputs/${one.id}/file`), download: one.file, title: "A copy for your downloads" }, "Download");
 
 export function showEvents(events) {
   const list = byId("events");
   for (const { number, time, text } of events) {
     if (list.querySelector(`[data-number="${number}"]`)) continue;
-    list.prepend(el("li", { "data-number": String(number) }, el("time", {}, new Date(time * 1000).toLocaleTimeString([], { hour12: false })), text));
+    list.prepend(el("li", { "data-number": String(number) }, el("time", {}, new Date(time * 1000).toLocaleTimeString([], { hour12: false })), inPlainWords(text)));
   }
   while (list.children.length > 100) list.lastChild.remove();
   if (!list.children.length) list.append(el("li.none", {}, "What happens is told here."));
-  else list.querySelector(".none")?.remove();
+  if (list.querySelector("[data-number]")) list.querySelector(".none")?.remove();
 }

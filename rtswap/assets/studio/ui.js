@@ -15,10 +15,23 @@ export function el(what, set = {}, ...children) {
   return node;
 }
 
-export function tell(text, good = false, ms = good ? 4000 : 9000) {
-  const note = el(good ? "p.good" : "p", {}, text);
+export function tell(text, good = false, ms = good ? 4000 : 9000, ...more) {
+  const note = el(good ? "p.good" : "p", {}, inPlainWords(text), ...more);
   byId("toasts").append(note);
   setTimeout(() => note.remove(), ms);
+}
+
+const controls = new Map(); // flag of the command line -> its name on this page, and its choices
+
+export const nameFlag = (flag, name, choices) => controls.set(flag, { name, choices });
+
+/** Messages that are also for the command line name its flags; here they are controls. A remark on other flags is left out. */
+export function inPlainWords(text) {
+  return text.replace(/(--[a-z][a-z-]*)(?: ([a-z0-9-]+))?/g, (whole, flag, next) => {
+    const control = controls.get(flag);
+    if (!control) return whole;
+    return control.choices.includes(next) ? `“${control.name}: ${next}”` : `“${control.name}”${next ? ` ${next}` : ""}`;
+  }).replace(/ \([^()]*--[^()]*\)/g, "");
 }
 
 /** Run something, and show what went wrong. */
@@ -40,6 +53,12 @@ export function ask(title, body, buttons) {
   dialog.returnValue = "";
   dialog.showModal();
   return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue), { once: true }));
+}
+
+/** The local time, as in the names of recordings. */
+export function stamp(now = new Date()) {
+  const two = (n) => String(n).padStart(2, "0");
+  return `${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}-${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`;
 }
 
 /** Ask for a line of text; null if it was given up. */

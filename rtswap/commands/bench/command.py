@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rtswap.app.config import Config
-from rtswap.app.options import duration
-from rtswap.commands.command import Command, Flags, console_of, effective, seconds
-from rtswap.commands.flags import Parser, reader
+from rtswap.app.options import duration, number
+from rtswap.commands.command import Command, Flags, console_of, effective
+from rtswap.commands.flags import Parser, Reader
 from rtswap.core.errors import UsageError
 from rtswap.core.files import refuse_existing
 
@@ -26,6 +26,7 @@ def _parser() -> Parser:
         "  rtswap bench --streams 1,2,4,8,16 --out many.json   many cameras at once; also draws many.png",
     )
     group = made.add_argument_group("Measurement")
+    seconds = Reader(number("N", 0.1, 3600))
     group.add_argument("--seconds", type=seconds, default=10.0, metavar="N", help="length of each run [10]")
     group.add_argument(
         "--engine",
@@ -41,7 +42,7 @@ def _parser() -> Parser:
     )
     group.add_argument(
         "--wait",
-        type=reader(duration(0.1)),
+        type=Reader(duration(0.1)),
         default=0.0,
         metavar="DURATION",
         help="how long a stream's network request may wait for other streams to share a batch [0]",
@@ -57,12 +58,12 @@ def _run(flags: Flags) -> int:
         flags["engine.engine"] = names[0]
     found = effective(flags).config
     with console_of(found) as console:
-        result, shown = _measured(flags, names, found, console)
+        result, shown = _measure(flags, names, found, console)
         console.answer(result, *shown)
     return 0
 
 
-def _measured(
+def _measure(
     flags: Flags, names: Sequence[str], found: Config, console: Console
 ) -> tuple[Mapping[str, Any], list[Shown]]:
     """Measure and return the figures and the text to print."""

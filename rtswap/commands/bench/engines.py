@@ -25,12 +25,12 @@ from rtswap.commands.bench.rig import Rig
 from rtswap.commands.bench.stages import stage_bytes
 from rtswap.core.errors import EngineError, RtswapError, UsageError
 from rtswap.core.protocols import Engine
-from rtswap.core.text import nearest
+from rtswap.core.text import suggestion
 from rtswap.core.types import Tensor
 from rtswap.engines.build.profiles import profile_of
-from rtswap.engines.measure import LOW, difference, time_in_turns
+from rtswap.engines.measurement import LOW, difference, time_in_turns
 from rtswap.engines.samples import fill_with_faces
-from rtswap.engines.start import ENGINES, HALF, ON_GPU
+from rtswap.engines.starting import ENGINES, HALF, ON_GPU
 from rtswap.gpu.torch_import import load_torch
 from rtswap.networks.catalog import load_catalog
 from rtswap.networks.registry import Registry
@@ -65,12 +65,11 @@ def read_engines(text: str) -> tuple[str, ...]:
     names = ENGINES if text.strip() == "all" else tuple(dict.fromkeys(word.strip() for word in text.split(",")))
     for name in names:
         if name not in ENGINES:
-            near = nearest(name, ENGINES)
             raise UsageError(
                 "unknown engine in --engine",
                 expected=f"auto, all, or some of {', '.join(ENGINES)} separated by commas",
                 got=repr(name),
-                do=f"Did you mean {near}?" if near else "",
+                do=suggestion(name, ENGINES),
             )
     return names
 
@@ -133,7 +132,7 @@ def compare(
             continue
         if truth is None:
             truth, cost = outputs, cost_of(Registry().path(job.network), job.inputs, outputs)
-        told[name] = {"as": engine.name, "disagreement": difference(truth, outputs, _allowed(job.network, engine))}
+        told[name] = {"as": engine.name, "disagreement": difference(truth, outputs, _tolerances(job.network, engine))}
     sound = {name: mine[name] for name, row in told.items() if "failed" not in row}
     times = time_in_turns(sound, job.inputs, SHARE_S, fewest=_FEWEST_RUNS)
     given = sum(array.nbytes for array in job.inputs.values())
@@ -155,7 +154,7 @@ def compare(
     return {"gmacs": round(cost.macs / 1e9, 5), "mb": round(cost.bytes / 1e6, 3), "per_frame": job.per_frame, **told}
 
 
-def _allowed(network: str, engine: Engine) -> Mapping[str, float] | None:
+def _tolerances(network: str, engine: Engine) -> Mapping[str, float] | None:
     """Return the tolerance of each output if the engine uses a lower precision, else None."""
     profile = profile_of(network)
     if engine.name in HALF.values():

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from rtswap.core.errors import EngineError, ModelError
-from rtswap.engines.start import HALF, start
+from rtswap.engines.starting import HALF, start
 from rtswap.networks.onnx_graph import Graph
 
 _SIDE, _LAYERS = 1024, 4
@@ -96,10 +96,10 @@ def gpu_limits(torch: Any, *, low: bool = True, device: str = "cuda", side: int 
 def best(run: Callable[[], Any], tries: int = _TRIES) -> float:
     """Return the minimum seconds of ``tries`` runs after a warm-up run; other load can only add time."""
     run()
-    return min(_timed(run) for _ in range(tries))
+    return min(_time(run) for _ in range(tries))
 
 
-def _timed(run: Callable[[], Any]) -> float:
+def _time(run: Callable[[], Any]) -> float:
     began = time.perf_counter()
     run()
     return time.perf_counter() - began

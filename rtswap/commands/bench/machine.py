@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import resource
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import psutil
 from rtswap.core.errors import OutputError, reason
 from rtswap.core.files import make_writable, write_atomic
 from rtswap.core.machine import package_version, processor_name
+from rtswap.core.memory import peak_memory
 
 PACKAGES = ("rtswap", "numpy", "opencv-python", "onnxruntime", "openvino", "torch", "tensorrt_rtx", "av")
 
@@ -35,8 +35,7 @@ def machine() -> dict[str, Any]:
 
 def peak_rss_mb() -> float:
     """Return the peak resident memory of this process in MB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / (1e6 if platform.system() == "Darwin" else 1024), 1)
+    return round(peak_memory() / (1 << 20), 1)
 
 
 def check_writable(path: Path) -> None:

@@ -15,8 +15,9 @@ from rtswap.app.networks import FaceModels, Networks, bind_models
 from rtswap.commands.bench.rig import TimedEngine
 from rtswap.core.protocols import Engine
 from rtswap.core.types import Tensor
-from rtswap.engines.batching import BatchLimits, SharedEngine
+from rtswap.engines.batching import SharedEngine
 from rtswap.engines.build.profiles import profile_of
+from rtswap.engines.request_queue import BatchLimits
 from rtswap.networks.catalog import load_catalog
 from rtswap.runtime.metrics import Spans
 from rtswap.swappers import swapper_spec

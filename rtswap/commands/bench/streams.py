@@ -30,8 +30,8 @@ from rtswap.core.files import write_atomic
 from rtswap.core.text import plural
 from rtswap.core.types import Image
 from rtswap.media.outputs.null import Null
-from rtswap.runtime.many import run_together
 from rtswap.runtime.metrics import PERCENTILES, Spans
+from rtswap.runtime.parallel_sessions import run_together
 from rtswap.runtime.session import Session
 from rtswap.source.personas import list_personas
 
@@ -107,7 +107,7 @@ class Run:
         sessions = [self._session(stream) for stream in range(self._count)]
         meter = Meter(self._pool, time.perf_counter() + WARM_UP_S)
         run_together(sessions, on_tick=meter.tick)
-        taken = meter.taken()
+        taken = meter.read()
         for stream in range(self._count):
             self._pool.forget(stream)
         each = [_stream_figures(*names, metrics) for names, metrics in zip(self._names, self._metrics, strict=True)]
@@ -149,7 +149,7 @@ class Meter:
         self._rss = max(self._rss, self._process.memory_info().rss)
         self._gpu.sample()
 
-    def taken(self) -> dict[str, Any]:
+    def read(self) -> dict[str, Any]:
         """Return seconds of CPU and GPU, peak megabytes, and the batches of each network."""
         wall_s = time.perf_counter() - (self._began or self._begins_at)
         return {

@@ -7,9 +7,9 @@ from typing import Any
 
 import cv2
 
-from rtswap.commands.reports.chart import Chart, Curve, draw_charts
-from rtswap.commands.reports.drawing import AMBER, BLUE, GREEN, RED, VIOLET
 from rtswap.core.text import plural
+from rtswap.drawing.chart import Chart, Curve, draw_charts
+from rtswap.drawing.strokes import AMBER, BLUE, GREEN, RED, VIOLET
 
 SIZE = (900, 250)
 

@@ -26,7 +26,7 @@ def _parser() -> Parser:
 
 
 def _run(flags: Flags) -> int:
-    from rtswap.commands.build.plans import build_networks, read_options, shown
+    from rtswap.commands.build.plans import build_networks, format_plans, read_options
     from rtswap.networks.catalog import current_name, load_catalog
     from rtswap.networks.registry import Registry
 
@@ -43,7 +43,7 @@ def _run(flags: Flags) -> int:
             on_progress=console.progress,
             on_event=console.event,
         )
-        console.answer(result, *shown(result))
+        console.answer(result, *format_plans(result))
     return 1 if result["failed"] else 0
 
 

@@ -69,7 +69,7 @@ def build_networks(
     }
 
 
-def shown(result: Mapping[str, Any]) -> list[Shown]:
+def format_plans(result: Mapping[str, Any]) -> list[Shown]:
     """Format the result of ``build_networks`` as a table."""
     rows: list[Sequence[Cell]] = [(name, ("built", "good"), line) for name, line in result["built"].items()]
     rows += [(name, ("failed", "bad"), reason) for name, reason in result["failed"].items()]

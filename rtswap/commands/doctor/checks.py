@@ -21,6 +21,7 @@ from rtswap.core.errors import RtswapError, reason
 from rtswap.core.files import make_writable
 from rtswap.core.isolation import program
 from rtswap.core.machine import package_version, processor_name
+from rtswap.core.text import as_argument
 
 MIN_PYTHON = (3, 11)
 MIN_FREE_BYTES = 500_000_000
@@ -176,7 +177,7 @@ def check_gpu() -> list[Finding]:
 
 def check_gpu_engines(*, has_gpu: bool | None = None) -> list[Finding]:
     """Report which GPU engines run and why the others do not. Without a GPU import nothing: torch is slow."""
-    from rtswap.engines.start import ON_GPU, why_no_gpu
+    from rtswap.engines.starting import ON_GPU, why_no_gpu
 
     without = why_no_gpu() if has_gpu is None else "" if has_gpu else "no GPU found"
     if without:
@@ -280,7 +281,9 @@ def check_folder(name: str, folder: Path) -> list[Finding]:
 
 
 def _folder_mend(folder: Path) -> str:
-    return f'mkdir -p "{folder}" && chmod u+rwx "{folder}"' if os.name == "posix" else f"Allow writing to {folder}."
+    if os.name != "posix":
+        return f"Allow writing to {folder}."
+    return f"mkdir -p {as_argument(folder)} && chmod u+rwx {as_argument(folder)}"
 
 
 def _camera_mend(system: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 
@@ -10,7 +9,10 @@ from rtswap.app.console import Console, Shown
 from rtswap.commands.doctor import checks
 from rtswap.commands.doctor.checks import Check, Finding, State
 from rtswap.commands.reports.table import table
-from rtswap.core.errors import RtswapError
+from rtswap.core.errors import RtswapError, UsageError
+from rtswap.core.files import sha256_of
+from rtswap.core.parts import FinishSpec, InputSpec, OutputSpec, SwapperSpec
+from rtswap.core.plugins import plugin, plugin_names
 
 STYLES = {State.OK: "good", State.NOTE: "warn", State.MISSING: "bad"}
 
@@ -23,7 +25,7 @@ def examine(console: Console, steps: Sequence[Check] | None = None) -> int:
         findings.append(verdict)
     healthy = all(finding.state is not State.MISSING for finding in findings)
     rows = [{"name": f.name, "state": f.state.value, "found": f.found, "mend": f.mend} for f in findings]
-    console.answer({"ok": healthy, "checks": rows}, *shown(findings))
+    console.answer({"ok": healthy, "checks": rows}, *format_findings(findings))
     return 0 if healthy else 1
 
 
@@ -56,6 +58,7 @@ def default_steps() -> list[Check]:
         check_choice,
         check_models,
         check_imported_models,
+        check_plugins,
         check_plans,
         checks.check_codecs,
         checks.check_cameras,
@@ -92,9 +95,9 @@ def check_models() -> list[Finding]:
 
 def check_imported_models() -> list[Finding]:
     """Read the user's imported models, and say which are damaged."""
-    from rtswap.networks.installed_models import installed, verify
+    from rtswap.networks.installed_models import list_installed, verify
 
-    name, state = "Imported models", {model.name: verify(model) for model in installed()}
+    name, state = "Imported models", {model.name: verify(model) for model in list_installed()}
     good = ", ".join(model for model, damage in state.items() if not damage)
     damaged = [
         Finding(name, State.NOTE, f"{model}: {damage}", f"Run: rtswap models remove {model}, and add it again.")
@@ -102,6 +105,29 @@ def check_imported_models() -> list[Finding]:
         if damage
     ]
     return [*damaged, Finding(name, State.OK, good or "none; see rtswap models")]
+
+
+def check_plugins() -> list[Finding]:
+    """Load the parts of other packages, and say which cannot be."""
+    from rtswap import swappers
+    from rtswap.compositing import finishes
+    from rtswap.media import inputs, outputs
+
+    kinds = {
+        "swapper": (swappers.GROUP, SwapperSpec),
+        "finish": (finishes.GROUP, FinishSpec),
+        "input": (inputs.GROUP, InputSpec),
+        "output": (outputs.GROUP, OutputSpec),
+    }
+    good, broken = [], []
+    for kind, (group, spec) in kinds.items():
+        for name in plugin_names(group):
+            try:
+                plugin(group, name, spec)
+                good.append(f"{kind} {name}")
+            except UsageError as error:
+                broken.append(Finding("Plugins", State.NOTE, str(error), "Update or uninstall the package."))
+    return [*broken, Finding("Plugins", State.OK, ", ".join(good) or "none")]
 
 
 def check_choice() -> list[Finding]:
@@ -132,7 +158,7 @@ def check_plans() -> list[Finding]:
             return ""
         try:
             path = registry.path(network) if entry.asset else registry.folder / entry.file_name
-            return hashlib.sha256(path.read_bytes()).hexdigest()
+            return sha256_of(path)
         except (RtswapError, OSError):
             return ""
 
@@ -155,7 +181,7 @@ def outputs_verdict(findings: Sequence[Finding]) -> Finding | None:
     )
 
 
-def shown(findings: Sequence[Finding]) -> list[Shown]:
+def format_findings(findings: Sequence[Finding]) -> list[Shown]:
     """Format the findings as a table, with a line for each item that can be fixed."""
     rows = [((finding.state.value, STYLES[finding.state]), finding.name, finding.found) for finding in findings]
     parts: list[Shown] = [table(("!", "!what", "found"), rows)]

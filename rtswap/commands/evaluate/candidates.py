@@ -11,7 +11,8 @@ import numpy as np
 
 from rtswap.app.config import Config
 from rtswap.app.networks import FaceModels
-from rtswap.app.program import Probes, Program
+from rtswap.app.probes import Probes
+from rtswap.app.program import Program
 from rtswap.commands.evaluate.clips import Clip, Swap, ignore, swap_with
 from rtswap.commands.evaluate.faces import Face
 from rtswap.commands.evaluate.pixels import guess_mask
@@ -21,7 +22,6 @@ from rtswap.core.protocols import Canvas, Renderer, SwapModel
 from rtswap.core.types import Image, Mask, Matrix, Quality, SourceIdentity, Track
 from rtswap.disclosure import Disclosure
 from rtswap.runtime.metrics import Spans
-from rtswap.source import load_source
 from rtswap.vision.geometry import box_of, keypoints_of
 from rtswap.vision.images import read_image
 
@@ -91,12 +91,7 @@ class ProgramSwapper:
 
     def bind(self, source: Face) -> Bound:
         """Load the source from the complete photo, like the program."""
-        loaded = load_source(
-            [source.path],
-            detector=self._models.photo_detector,
-            landmarks=self._models.landmarks,
-            spaces=self._models.spaces,
-        )
+        loaded = self._models.load_source([source.path])
         return _BoundSwapper(self._config, self._models, loaded, self._model)
 
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from rtswap.app.networks import FaceModels
-from rtswap.commands.evaluate.clips import Clip, Swap, swapped_face
+from rtswap.commands.evaluate.clips import Clip, Swap, find_swapped_face
 from rtswap.commands.evaluate.expression import NAMES, correlation, gain, series
 from rtswap.commands.evaluate.landmark_judge import LandmarkJudge
 from rtswap.commands.evaluate.naturalness import lid_darkness
@@ -26,7 +26,7 @@ CLOSED = 0.85
 def film_figures(clip: Clip, swaps: list[Swap], judge: LandmarkJudge, models: FaceModels) -> list[dict[str, float]]:
     """Return one row of figures for each swap of the clip, measured in the same crops, placed by the input. Raises
     InputError if there is no face in the first frame."""
-    guides = judge.guides(clip.images, swapped_face(clip, swaps[0], models))
+    guides = judge.guides(clip.images, find_swapped_face(clip, swaps[0], models))
     before = judge.through(clip.images, guides)
     return [_row(clip, swap, before, judge.through(swap.images, guides)) for swap in swaps]
 

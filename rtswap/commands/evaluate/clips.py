@@ -80,7 +80,7 @@ def mesh_in(image: Image, models: FaceModels) -> Points:
     return mesh
 
 
-def generated(
+def make_clip(
     name: str,
     models: FaceModels,
     *,
@@ -123,7 +123,7 @@ def swap_with(clip: Clip, program: Program, *, live: bool = False) -> Swap:
     return Swap(images, np.array(swapped), np.array(covered))
 
 
-def swapped_face(clip: Clip, swap: Swap, models: FaceModels) -> Points:
+def find_swapped_face(clip: Clip, swap: Swap, models: FaceModels) -> Points:
     """Return the first frame's keypoints of the face that was swapped in the middle frame. Raises InputError."""
     middle = len(clip.images) // 2
     where = change_mask(clip.images[middle], swap.images[middle])

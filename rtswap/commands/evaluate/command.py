@@ -6,8 +6,9 @@ import shlex
 import sys
 from pathlib import Path
 
+from rtswap.app.options import integer
 from rtswap.commands.command import Command, Flags, console_of, effective
-from rtswap.commands.flags import Parser
+from rtswap.commands.flags import Parser, Reader
 
 EXAMPLES = """\
 examples:
@@ -33,8 +34,9 @@ def _parser() -> Parser:
         ("--judge", "FILE", "MediaPipe's face mesh as ONNX, to judge instead of rtswap's own landmark network"),
     ):
         group.add_argument(name, metavar=metavar, help=text)
-    group.add_argument("--pairs", type=_count, default=200, metavar="N", help="maximum number of pairs [200]")
-    group.add_argument("--seed", type=_count, default=7, metavar="N", help="random seed for drawing pairs [7]")
+    count = Reader(integer("N", 1, 1_000_000))
+    group.add_argument("--pairs", type=count, default=200, metavar="N", help="maximum number of pairs [200]")
+    group.add_argument("--seed", type=count, default=7, metavar="N", help="random seed for drawing pairs [7]")
     group.add_argument("--out", metavar="FOLDER", help="output folder for sheet.png and eval.json [rtswap_eval]")
     group.add_argument("-y", "--overwrite", action="store_true", help="replace files that exist")
     group.add_argument(
@@ -71,13 +73,6 @@ def _run(flags: Flags) -> int:
         report, shown = evaluate(found, wanted, console=console, command=command)
         console.answer(report, *shown, f"Wrote {wanted.out / 'sheet.png'} and {wanted.out / 'eval.json'}.")
     return 0
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if not 1 <= value <= 1_000_000:
-        raise ValueError(text)
-    return value
 
 
 COMMAND = Command("eval", "measure the quality of swaps on photos and clips", _parser, _run)

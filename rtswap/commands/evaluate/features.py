@@ -22,10 +22,11 @@ from numpy.typing import NDArray
 from rtswap.app.config import Config
 from rtswap.commands.evaluate.kid import Features
 from rtswap.core.types import Image, Points
-from rtswap.engines.choose import choose_engine
+from rtswap.engines.selection import choose_engine
 from rtswap.networks.dlib_identity import SIDE, TEMPLATE
 from rtswap.networks.registry import Registry
 from rtswap.vision.geometry import keypoints_of, scale_of, similarity
+from rtswap.vision.resample import warped
 
 CELLS = 5
 SCALES = 3
@@ -46,8 +47,10 @@ def feature_sets(config: Config) -> list[FeatureSet]:
         return found
     registry = Registry()
     sample = {"image": np.zeros((1, SIDE, SIDE, 3), np.uint8)}
+    path, content = registry.read("dlib-stages")
     engine = choose_engine(
-        registry.path("dlib-stages"),
+        path,
+        content=content,
         threads=config.engine.threads or min(4, os.cpu_count() or 1),
         engine=config.engine.engine,
         cache_dir=registry.folder,
@@ -67,8 +70,7 @@ def face_crop(image: Image, mesh: Points) -> Image:
     scale = scale_of(matrix)
     if scale < 0.7:
         image = np.asarray(cv2.GaussianBlur(image, (0, 0), 0.45 / scale), np.uint8)
-    crop = cv2.warpAffine(image, matrix, (SIDE, SIDE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(crop, np.uint8)
+    return warped(image, matrix, (SIDE, SIDE))
 
 
 def local_statistics(crop: Image) -> Features:

@@ -149,6 +149,6 @@ def worst(figure: Figure, rows: Sequence[Row], count: int) -> list[int]:
     return [int(n) for n in known[np.argsort(-costs[known], kind="stable")][:count]]
 
 
-def rounded(row: Row) -> dict[str, Any]:
+def round_row(row: Row) -> dict[str, Any]:
     """Round to four digits for JSON; unknown values become None."""
     return {key: round(value, 4) if math.isfinite(value) else None for key, value in row.items()}

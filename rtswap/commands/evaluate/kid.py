@@ -34,14 +34,6 @@ def kernel(one: Features, other: Features) -> Features:
     return np.asarray((one @ other.T / one.shape[1] + 1) ** 3)
 
 
-def unbiased_mmd2(one: Features, other: Features) -> float:
-    """Return the squared MMD of (N, D) and (M, D), N and M at least 2, without comparing a picture with itself."""
-    n, m = len(one), len(other)
-    own, others = kernel(one, one), kernel(other, other)
-    within = (own.sum() - np.trace(own)) / (n * (n - 1)) + (others.sum() - np.trace(others)) / (m * (m - 1))
-    return float(within - 2 * kernel(one, other).mean())
-
-
 def paired_mmd2(real: Features, made: Features) -> float:
     """Return the squared MMD of (N, D) pictures ``made`` from ``real`` ones, row by row: Gretton et al. 2012,
     equation 5, which never compares a picture with itself or with its own result. Unbiased; 0 if nothing changed, and

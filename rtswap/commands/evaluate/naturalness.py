@@ -110,7 +110,7 @@ def spread(image: Image, mesh: Points) -> Spread:
     crop = _Crop.around(mesh)
     mask = skin_mask(crop.points, SIDE)
     lab = crop.lab(image)
-    fine, coarse = (_blurred_within(lab, mask, sigma * crop.width) for sigma in (FINE, COARSE))
+    fine, coarse = (_blur_within(lab, mask, sigma * crop.width) for sigma in (FINE, COARSE))
     light, a, b = (fine - coarse)[mask].var(0).tolist()
     return Spread(math.sqrt(a + b), math.sqrt(light))
 
@@ -172,7 +172,7 @@ def _at(places: NDArray[np.integer]) -> tuple[NDArray[np.integer], NDArray[np.in
     return places[:, 1], places[:, 0]
 
 
-def _blurred_within(lab: Map, mask: NDArray[np.bool_], sigma: float) -> Map:
+def _blur_within(lab: Map, mask: NDArray[np.bool_], sigma: float) -> Map:
     """Blur inside a mask only: what lies outside has no weight."""
     weight = mask.astype(np.float32)
     total = blurred(lab * weight[..., None], sigma, zero=True)

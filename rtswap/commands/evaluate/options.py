@@ -9,8 +9,8 @@ from pathlib import Path
 from rtswap.app.config import OPTIONS, Config
 from rtswap.app.networks import FaceModels
 from rtswap.commands.evaluate.candidates import Candidate, ProgramSwapper, ResultFolder
-from rtswap.commands.evaluate.clips import MOST_BYTES, Clip, generated, read_clip
-from rtswap.commands.evaluate.pairs import Pair, named_pairs, pairs, persona_pictures, pictures_in
+from rtswap.commands.evaluate.clips import MOST_BYTES, Clip, make_clip, read_clip
+from rtswap.commands.evaluate.pairs import Pair, pairs, pairs_of_results, persona_pictures, pictures_in
 from rtswap.core.errors import InputError, UsageError
 
 Event = Callable[[str], None]
@@ -42,7 +42,7 @@ class EvaluateOptions:
         """Return pairs of photos in the order to try them. Raises InputError."""
         firsts, seconds = self._photos(self.sources or self.targets), self._photos(self.targets or self.sources)
         if self.swapped is not None:
-            return list(named_pairs(self.swapped, firsts, seconds, self.seed))
+            return list(pairs_of_results(self.swapped, firsts, seconds, self.seed))
         found = pairs(firsts, seconds, self.seed)
         return [pair for _, pair in zip(range(2 * self.pairs + 100), found, strict=False)]
 
@@ -57,7 +57,7 @@ class EvaluateOptions:
         """Yield the readable clips. ``target``: the persona of the generated clip."""
         if self.clips is None:
             if self.clip_count():
-                yield generated(target, models, seconds=3.0, face_px=200, size=(640, 480))
+                yield make_clip(target, models, seconds=3.0, face_px=200, size=(640, 480))
             return
         for path in self.clip_files():
             try:

@@ -46,7 +46,7 @@ def pairs(sources: Sequence[Path], targets: Sequence[Path], seed: int) -> Iterat
             yield source, target
 
 
-def named_pairs(results: Path, sources: Sequence[Path], targets: Sequence[Path], seed: int) -> Iterator[Pair]:
+def pairs_of_results(results: Path, sources: Sequence[Path], targets: Sequence[Path], seed: int) -> Iterator[Pair]:
     """Yield the pairs that have a result of another program in ``results``, SOURCE__TARGET.png, in a random order.
     Raises InputError if there is none."""
     of_source, of_target = ({path.stem: path for path in paths} for paths in (sources, targets))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rtswap.app.console import Shown
-from rtswap.commands.evaluate.figures import CLIPS, PAIRS, SETS, rounded, summary, worst
+from rtswap.commands.evaluate.figures import CLIPS, PAIRS, SETS, round_row, summary, worst
 from rtswap.commands.evaluate.identity import IdentityJudge
 from rtswap.commands.evaluate.sheet import draw_pairs
 from rtswap.commands.evaluate.study import Study
@@ -81,7 +81,7 @@ def as_json(findings: Findings, command: str, machine: Mapping[str, Any]) -> dic
         rows = study.records[number].rows
         of_each[name] = {
             "pairs": summary(PAIRS, rows),
-            "all": rounded(sets[number]),
+            "all": round_row(sets[number]),
             "clips": summary(CLIPS, findings.clip_rows[number]) if findings.clip_rows else {},
             "tones": tones_json(rows),
             "speed_ms": findings.speed.get(name),
@@ -103,7 +103,7 @@ def as_json(findings: Findings, command: str, machine: Mapping[str, Any]) -> dic
         "judges": findings.judges(),
         "unusable_photos": findings.unusable,
         "left_out": study.refused,
-        "between_photos": rounded(study.of_photos(findings.seed)),
+        "between_photos": round_row(study.of_photos(findings.seed)),
         "speed_at_face_px": round(findings.speed_px, 1) if math.isfinite(findings.speed_px) else None,
         "contenders": of_each,
     }
@@ -118,25 +118,25 @@ def as_json(findings: Findings, command: str, machine: Mapping[str, Any]) -> dic
             if verdict is not None
         }
     found["clips"] = [
-        {"clip": clip} | {name: rounded(findings.clip_rows[k][n]) for k, name in enumerate(names)}
+        {"clip": clip} | {name: round_row(findings.clip_rows[k][n]) for k, name in enumerate(names)}
         for n, clip in enumerate(findings.clips)
     ]
     found["rows"] = [
         {"source": source, "target": target}
-        | {name: rounded(study.records[k].rows[n]) for k, name in enumerate(names)}
+        | {name: round_row(study.records[k].rows[n]) for k, name in enumerate(names)}
         for n, (source, target) in enumerate(study.pairs)
     ]
     return found | {"machine": dict(machine)}
 
 
-def shown(findings: Findings, *, stats: bool) -> list[Shown]:
+def format_findings(findings: Findings, *, stats: bool) -> list[Shown]:
     """Format the results as a table with notes below."""
     tones = [table for one in findings.study.records for table in tone_tables(one.name, one.rows)]
     figures = figures_table(findings.names, findings.lines())
-    return [figures, *tones, *_counted(findings), *_notes(findings, stats=stats)]
+    return [figures, *tones, *_count(findings), *_notes(findings, stats=stats)]
 
 
-def _counted(findings: Findings) -> list[str]:
+def _count(findings: Findings) -> list[str]:
     """Return the number of pairs and clips, and what was left out."""
     study = findings.study
     sources, targets = (len({pair[n] for pair in study.pairs}) for n in (0, 1))

@@ -23,12 +23,12 @@ from rtswap.commands.evaluate.identity import identity_judges
 from rtswap.commands.evaluate.landmark_judge import open_judge
 from rtswap.commands.evaluate.options import EvaluateOptions, candidates
 from rtswap.commands.evaluate.pairs import Pair
-from rtswap.commands.evaluate.report import WEAK, Findings, as_json, as_sheet, shown
+from rtswap.commands.evaluate.report import WEAK, Findings, as_json, as_sheet, format_findings
 from rtswap.commands.evaluate.sheet import thumbnail
 from rtswap.commands.evaluate.speed import RUNS, WARM_UP, time_in_turn
 from rtswap.commands.evaluate.study import Study
 from rtswap.commands.reports.folder import publish_folder, write_rows
-from rtswap.commands.reports.sheet import mark_sheet, save_sheet
+from rtswap.commands.reports.marked_sheet import mark_sheet, save_sheet
 from rtswap.core.errors import InputError
 from rtswap.core.text import plural
 from rtswap.core.types import Frame, Image
@@ -70,7 +70,7 @@ def evaluate(
         save_sheet(work / FILES[0], mark_sheet(as_sheet(run.findings, _marker(disclosure)), disclosure))
         rows = {key: report[key] for key in ("clips", "rows")}
         write_rows(work / FILES[1], {key: value for key, value in report.items() if key not in rows}, rows)
-    return report, shown(run.findings, stats=console.stats)
+    return report, format_findings(run.findings, stats=console.stats)
 
 
 class _Evaluation:

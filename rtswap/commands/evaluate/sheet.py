@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from rtswap.commands.evaluate.figures import PAIRS, Figure, Row, worst, worst_first
-from rtswap.commands.reports.drawing import BOLD, INK, NIGHT, PAPER, RED, Color, FrameView, label
-from rtswap.commands.reports.sheet import Section, Tile, draw_sheet, fitting
 from rtswap.core.types import Image, Points
+from rtswap.drawing.sheet import Section, Tile, draw_sheet, fitting
+from rtswap.drawing.strokes import BOLD, INK, NIGHT, PAPER, RED, Color, FrameView, label
 from rtswap.vision.geometry import box_of
 
 SIDE, GAP = 256, 4

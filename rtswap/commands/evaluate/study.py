@@ -92,8 +92,8 @@ class Study:
         self.pairs.append((source.name, target.name))
         if source.name not in self._gallery:
             self._gallery[source.name] = self.looks(source).vectors[0]
-            self._sources.append(self._described(source.image, source.mesh.points))
-        self.real.append(self._described(target.image, target.mesh.points))
+            self._sources.append(self._describe(source.image, source.mesh.points))
+        self.real.append(self._describe(target.image, target.mesh.points))
         shown = source.image, source.mesh.points, target.image, target.mesh.points
         self.thumbnails.append((self._thumbnail(*shown[:2]), self._thumbnail(*shown[2:])))
         for number, result in enumerate(results):
@@ -127,7 +127,7 @@ class Study:
         }
         record.rows.append(row | self._of_itself(number, target))
         record.vectors.append(vectors[0])
-        record.features.append(self._described(result.image, target.mesh.points))
+        record.features.append(self._describe(result.image, target.mesh.points))
         record.thumbnails.append(self._thumbnail(result.image, target.mesh.points))
 
     def looks(self, face: Face) -> PixelCounts:
@@ -162,7 +162,7 @@ class Study:
         found = {"retrieval": retrieval(record.vectors, wanted, list(self._gallery.values()))}
         for n, how in enumerate(self._features):
             real, made = (np.array([rows[at][n] for at in self._firsts()]) for rows in (self.real, record.features))
-            found |= _named(how, kid_of_pairs(*standardise(real, made), seed=seed) if len(real) else None)
+            found |= _figures_of(how, kid_of_pairs(*standardise(real, made), seed=seed) if len(real) else None)
         return found
 
     def of_photos(self, seed: int) -> dict[str, float]:
@@ -175,7 +175,7 @@ class Study:
         for n, how in enumerate(self._features):
             real = np.array([self.real[at][n] for at in self._firsts()[:count]])
             others = np.array([self._sources[at][n] for at in strangers[:count]])
-            found |= _named(how, kid_of_pairs(*standardise(real, others), seed=seed) if count else None)
+            found |= _figures_of(how, kid_of_pairs(*standardise(real, others), seed=seed) if count else None)
         return found
 
     def _firsts(self) -> list[int]:
@@ -183,12 +183,12 @@ class Study:
         targets = [target for _, target in self.pairs]
         return [n for n, target in enumerate(targets) if targets.index(target) == n]
 
-    def _described(self, image: Image, mesh: Points) -> list[Features]:
+    def _describe(self, image: Image, mesh: Points) -> list[Features]:
         crop = face_crop(image, mesh)
         return [how.of(crop) for how in self._features]
 
 
-def _named(how: FeatureSet, distance: Distance | None) -> dict[str, float]:
+def _figures_of(how: FeatureSet, distance: Distance | None) -> dict[str, float]:
     key = f"kid_{how.name.replace(' ', '_')}"
     if distance is None:
         return {}

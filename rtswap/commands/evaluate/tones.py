@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rtswap.app.console import Shown
-from rtswap.commands.evaluate.figures import PAIRS, Figure, Row, column, middle, rounded, worst_tenth
+from rtswap.commands.evaluate.figures import PAIRS, Figure, Row, column, middle, round_row, worst_tenth
 from rtswap.commands.reports.table import table
 
 GROUPS = (("light", 41.0), ("medium", 10.0), ("dark", -math.inf))
@@ -46,8 +46,8 @@ def tones_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
     }
     return [
         {"tones": name, "pairs": len(of)}
-        | rounded({figure.key: middle(figure, column(of, figure.key)) for figure in SHOWN})
-        | rounded({f"{figure.key}_worst_tenth": worst_tenth(figure, of) for figure in SHOWN})
+        | round_row({figure.key: middle(figure, column(of, figure.key)) for figure in SHOWN})
+        | round_row({f"{figure.key}_worst_tenth": worst_tenth(figure, of) for figure in SHOWN})
         for name, of in splits.items()
         if of
     ]

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from rtswap.core.errors import InputError, OutputError, reason
-from rtswap.core.files import write_atomic
+from rtswap.core.files import is_other, write_atomic
 from rtswap.core.types import Image, Mask, Points
 from rtswap.faceset.record import MASK_SUFFIX, NOBODY, FaceRecord, line_of, record_of
 from rtswap.faceset.table import TABLE, TableWriter, has_table, header, not_ours, read_lines, refuse_old, rewrite
@@ -43,7 +43,7 @@ class FileProgress:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredFace:
-    """What is kept in memory of a face: without its landmarks, so that a long video takes little."""
+    """A stored face in memory: without its landmarks, so that a long video takes little."""
 
     file: str
     mask: str
@@ -187,7 +187,7 @@ class Album:
     def _write(self, name: str, data: bytes) -> None:
         path = self.folder / name
         try:
-            if not self.overwrite and path.exists() and path.read_bytes() != data:  # equal: an interrupted run's
+            if not self.overwrite and is_other(path, data):  # equal: an interrupted run's
                 raise OutputError(f"{path} exists but is not in {TABLE}", do="Move it away, or add -y.")
         except OSError as error:
             raise _cannot_write(path, error) from None

@@ -13,9 +13,9 @@ from rtswap.app.console import Console
 from rtswap.app.networks import FaceModels
 from rtswap.commands.extract.cutting import CutFace, describe
 from rtswap.commands.extract.masking import visible_face
-from rtswap.commands.extract.measure import measure
+from rtswap.commands.extract.measurement import measure
 from rtswap.core.errors import InputError, OutputError, SourceError, UsageError, reason
-from rtswap.core.files import list_files, write_atomic
+from rtswap.core.files import is_other, list_files, write_atomic
 from rtswap.core.text import plural
 from rtswap.core.types import Image, Points
 from rtswap.faceset.dfl import FACE_TYPES, AlignedFace, read_aligned, write_aligned
@@ -40,7 +40,7 @@ def files_of(folder: Path) -> list[Path]:
         packed = folder / "faceset.pak"
         got = "a packed set, faceset.pak" if packed.exists() else "no .jpg files"
         raise InputError(
-            f"{folder} is no aligned set of DeepFaceLab",
+            f"{folder} is not an aligned set of DeepFaceLab",
             expected="a folder of .jpg files",
             got=got,
             do="Unpack it with DeepFaceLab first." if packed.exists() else "Check the path.",
@@ -67,7 +67,7 @@ def open_aligned(path: Path) -> AlignedFace:
         return read_aligned(data)
     except ValueError as error:
         do = "Only JPEGs that DeepFaceLab extracted can be imported."
-        raise InputError(f"{path} is no aligned face of DeepFaceLab", got=reason(error), do=do) from None
+        raise InputError(f"{path} is not an aligned face of DeepFaceLab", got=reason(error), do=do) from None
 
 
 def cut_aligned(path: Path, face: AlignedFace, file: str, models: FaceModels) -> CutFace | None:
@@ -119,7 +119,7 @@ def export(folder: Path, target: Path, *, overwrite: bool, console: Console) -> 
         for number, record in enumerate(faces.records, 1):
             path = target / f"{record.file.rpartition('.')[0]}.jpg"
             data = write_aligned(record, template, faces.picture(record), faces.mask(record))
-            if path.exists() and not overwrite and path.read_bytes() != data:
+            if not overwrite and is_other(path, data):
                 raise OutputError(f"{path} exists", do="Choose another folder with --to-dfl, or add -y.")
             write_atomic(path, data)
             console.progress(number, len(faces.records), f"{target}  {plural(number, 'face')}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rtswap.app.config import OPTIONS
 from rtswap.app.options import choice, duration, integer, number, text
 from rtswap.commands.command import Command, Flags, console_of, effective
-from rtswap.commands.flags import Parser, reader
+from rtswap.commands.flags import Parser, Reader
 from rtswap.core.errors import UsageError
 from rtswap.core.text import plural
 
@@ -61,7 +61,7 @@ def _parser() -> Parser:
         ("--size", integer("PX", 112, 1024), "width and height of a picture [512]"),
         ("--format", choice("png", "jpg"), "image format [png]"),
     ):
-        group.add_argument(flag, type=reader(kind), metavar=kind.metavar, help=words)
+        group.add_argument(flag, type=Reader(kind), metavar=kind.metavar, help=words)
     for flag, words in (
         ("--from-dfl", "take the faces of DeepFaceLab's aligned set in this folder instead of inputs"),
         ("--to-dfl", "also write the faceset as DeepFaceLab's aligned set; without inputs, what is in --out"),
@@ -85,7 +85,7 @@ def _parser() -> Parser:
             "keep only one person: number on sheet.png, several as 0,3, or a photo",
         ),
     ):
-        group.add_argument(flag, type=reader(kind), metavar=kind.metavar, help=words)
+        group.add_argument(flag, type=Reader(kind), metavar=kind.metavar, help=words)
     group.add_argument("-y", "--overwrite", action="store_true", help="extract faces again that exist already")
     _add_limits(made)
     others = [row.key for row in OPTIONS if row.section == "models" and row.key != "models.detector"]
@@ -109,7 +109,7 @@ def _add_limits(made: Parser) -> None:
         ("--every", duration(3600), "minimum time between two frames of a video [500ms]"),
         ("--smooth", duration(MOST_SMOOTH_S), "smooth landmarks over this time before and after each frame [0s]"),
     ):
-        group.add_argument(flag, type=reader(kind), metavar=kind.metavar, help=words)
+        group.add_argument(flag, type=Reader(kind), metavar=kind.metavar, help=words)
     group.add_argument("--keep-all", action="store_true", help="also keep faces that are similar to others")
     group.add_argument(
         "--for-training",
@@ -138,7 +138,7 @@ def _run(flags: Flags) -> int:
     from rtswap.app.networks import open_models
     from rtswap.commands.extract.options import ExtractOptions
     from rtswap.commands.extract.run import extract
-    from rtswap.commands.extract.tally import shown
+    from rtswap.commands.extract.tally import format_tally
 
     console = console_of(found)
     given = {field: flags[word] for word, field in FIELDS.items() if word in flags}
@@ -159,7 +159,7 @@ def _run(flags: Flags) -> int:
     )
     with console:
         result, code = extract(wanted, lambda: open_models(seeing, on_event=console.event), console=console)
-        console.answer(result, *shown(result))
+        console.answer(result, *format_tally(result))
     return code
 
 

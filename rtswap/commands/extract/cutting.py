@@ -9,7 +9,7 @@ import numpy as np
 
 from rtswap.commands.extract.album import encode
 from rtswap.commands.extract.masking import visible_face
-from rtswap.commands.extract.measure import MeasuredFace
+from rtswap.commands.extract.measurement import MeasuredFace
 from rtswap.core.types import Image, Mask, Matrix, Points
 from rtswap.faceset.record import MASK_SUFFIX, FaceRecord
 from rtswap.networks.occlusion import OcclusionModel
@@ -45,13 +45,13 @@ def cut_face(
 
 def describe(seen: MeasuredFace, file: str, size: int, matrix: Matrix, mesh: Points) -> FaceRecord:
     """The record of a face. ``mesh``: its landmarks in the picture, which are rounded as they are written."""
-    mesh = rounded(mesh)
+    mesh = round_points(mesh)
     figures = seen.figures
     return FaceRecord(
         file=file,
         size=size,
         matrix=matrix,
-        keypoints=rounded(keypoints_of(mesh)),
+        keypoints=round_points(keypoints_of(mesh)),
         landmarks=mesh,
         points68=points68_of(mesh),
         pose=seen.pose,
@@ -69,6 +69,6 @@ def describe(seen: MeasuredFace, file: str, size: int, matrix: Matrix, mesh: Poi
     )
 
 
-def rounded(points: Points) -> Points:
+def round_points(points: Points) -> Points:
     """The points as the table holds them."""
     return np.round(points.astype(np.float64), 2).astype(np.float32)

@@ -32,7 +32,7 @@ def group(faces: Sequence[StoredFace], vectors: Mapping[str, NDArray[np.float32]
     """Return picture -> person, numbered in the order of ``faces``, without faces that have no embedding in
     ``vectors``. ``network``: key of ``SAME``."""
     known = [face for face in faces if face.file in vectors]
-    groups = _joined(_tracks(known, vectors, SAME_HERE[network]), vectors, SAME[network])
+    groups = _join(_tracks(known, vectors, SAME_HERE[network]), vectors, SAME[network])
     order = {face.file: number for number, face in enumerate(known)}
     groups.sort(key=lambda members: min(order[face.file] for face in members))
     return {face.file: person for person, members in enumerate(groups) for face in members}
@@ -80,7 +80,7 @@ def _distance(one: StoredFace, other: StoredFace) -> float:
     return math.dist(one.middle, other.middle)
 
 
-def _joined(
+def _join(
     groups: list[list[StoredFace]], vectors: Mapping[str, NDArray[np.float32]], least: float
 ) -> list[list[StoredFace]]:
     """Join the most similar groups, again and again. The largest ``MOST_GROUPS`` are compared."""

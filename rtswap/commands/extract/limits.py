@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rtswap.commands.extract.measure import MeasuredFace
+from rtswap.commands.extract.measurement import MeasuredFace
 
 
 @dataclass(frozen=True, slots=True)

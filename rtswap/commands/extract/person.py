@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +23,7 @@ from rtswap.vision.images import read_photo
 
 def check_person(word: str) -> None:
     """Raise UsageError if ``word`` is neither numbers nor a photo, before any work is done."""
-    if not _numbers_in(word) and not _photo_of(word).is_file():
+    if not _numbers_in(word) and not os.path.isfile(_photo_of(word)):
         raise UsageError(
             f"no such person: {word[:300]!r}", expected="a number, several such as 0,3, or a photo of the person"
         )

@@ -24,7 +24,7 @@ from rtswap.commands.extract.cutting import CutFace, cut_face
 from rtswap.commands.extract.files import files_in, hash_of, is_video, name_of
 from rtswap.commands.extract.grouping import group
 from rtswap.commands.extract.known_faces import KnownFaces
-from rtswap.commands.extract.measure import UNCLEAR, MeasuredFace, measure_faces
+from rtswap.commands.extract.measurement import UNCLEAR, MeasuredFace, measure_faces
 from rtswap.commands.extract.options import ExtractOptions
 from rtswap.commands.extract.person import check_person, choose_person
 from rtswap.commands.extract.sheet import draw_faces
@@ -125,7 +125,7 @@ class _Extraction:
         self._done = self._total
 
     def finish(self) -> None:
-        """Say who the faces are, and keep only the person that was asked for."""
+        """Say who the faces are, and keep only the person of ``--person``."""
         album, person = self._album, self._options.person
         unknown = all(face.person == NOBODY for face in album.faces)
         if not album.faces or not (self.tally.kept or unknown or person):
@@ -157,7 +157,7 @@ class _Extraction:
             self.tally.before += 1
             return
         if self._options.from_dfl:
-            self._aligned(path, sha256, done)
+            self._take_aligned(path, sha256, done)
             return
         try:
             for view in self._views(path, done):
@@ -173,7 +173,7 @@ class _Extraction:
         self._album.settle(sha256)
         self.tally.faceless += not done.seen
 
-    def _aligned(self, path: Path, sha256: str, done: FileProgress) -> None:
+    def _take_aligned(self, path: Path, sha256: str, done: FileProgress) -> None:
         """Take over a face that DeepFaceLab aligned. Raises InputError."""
         try:
             face = open_aligned(path)

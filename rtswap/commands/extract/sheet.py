@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 
 from rtswap.commands.extract.album import StoredFace
-from rtswap.commands.reports.drawing import GREY
-from rtswap.commands.reports.sheet import Section, Tile, draw_sheet
 from rtswap.core.errors import InputError
 from rtswap.core.text import plural
 from rtswap.core.types import Image
+from rtswap.drawing.sheet import Section, Tile, draw_sheet
+from rtswap.drawing.strokes import GREY
 from rtswap.faceset.record import NOBODY
 from rtswap.vision.images import read_image
 

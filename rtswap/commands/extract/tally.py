@@ -1,4 +1,4 @@
-"""What a run of ``rtswap extract`` did: counted, and told."""
+"""Count what a run of ``rtswap extract`` did, and format it."""
 
 from __future__ import annotations
 
@@ -57,11 +57,12 @@ class Tally:
         if reasons:
             got = f"{plural(self.seen, 'face')}: {', '.join(reasons + unreadable)}"
             return InputError("no face is good enough", got=got, do="See rtswap extract --help for the limits.")
-        got = ", ".join([f"{plural(self.files - len(self.unreadable), 'file')} without one", *unreadable])
+        without = self.files - len(self.unreadable)
+        got = ", ".join([*([f"{plural(without, 'file')} without one"] if without else []), *unreadable])
         return InputError("no face found", got=got, do="Give photos or videos that show faces.")
 
 
-def shown(result: Mapping[str, Any]) -> list[str]:
+def format_tally(result: Mapping[str, Any]) -> list[str]:
     """Format the result of ``extract`` as text: what is in the folder and what was left out."""
     files = plural(result["files"], "file")
     faces = plural(result["faces"], "face")

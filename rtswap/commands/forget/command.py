@@ -31,11 +31,11 @@ def _run(flags: Flags) -> int:
     from rtswap.commands.forget.kept_data import forget
 
     result = forget(flags.get("photos") or [], everything="everything" in flags)
-    console_of_flags(flags).answer(result, *shown(result))
+    console_of_flags(flags).answer(result, *format_result(result))
     return 0
 
 
-def shown(result: Mapping[str, Any]) -> list[Shown]:
+def format_result(result: Mapping[str, Any]) -> list[Shown]:
     """Format the result as text: what was deleted, and what is still stored and where."""
     from rtswap.commands.reports.table import table
 

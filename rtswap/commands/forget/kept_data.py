@@ -24,7 +24,7 @@ class Kept:
     certificate_in: str
 
 
-def kept(record: ConsentRecord, folder: Path | None = None) -> Kept:
+def find_kept(record: ConsentRecord, folder: Path | None = None) -> Kept:
     """Return what is stored. ``folder`` holds the signing certificate, by default the user's configuration folder.
     Raises OutputError."""
     certificate = identity_path(folder)
@@ -46,7 +46,7 @@ def forget_photos(photos: Sequence[Path], record: ConsentRecord) -> int:
 
 def forget_all(record: ConsentRecord, folder: Path | None = None) -> Kept:
     """Delete everything and return what it was. Raises OutputError."""
-    before = kept(record, folder)
+    before = find_kept(record, folder)
     try:
         record.forget()
         forget_identity(folder)
@@ -65,7 +65,7 @@ def forget(photos: Sequence[str], *, everything: bool) -> dict[str, Any]:
         gone = {"photos": before.photos, "certificates": before.certificates}
     elif photos:
         gone = {"photos": forget_photos([Path(photo).expanduser() for photo in photos], record), "certificates": 0}
-    return {"deleted": gone, "kept": asdict(kept(record))}
+    return {"deleted": gone, "kept": asdict(find_kept(record))}
 
 
 def _failed(what: str, error: OSError) -> OutputError:

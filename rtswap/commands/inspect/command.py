@@ -34,14 +34,14 @@ def _run(flags: Flags) -> int:
     found = effective(flags).config
     if "clip" not in flags:
         return _run_photo(flags, found)
-    from rtswap.commands.inspect.report import shown
+    from rtswap.commands.inspect.report import format_summary
     from rtswap.commands.inspect.run import inspect as look
 
     with console_of(found) as console:
         result = look(
             flags["clip"], found, console=console, folder=flags.get("folder"), overwrite=bool(flags.get("overwrite"))
         )
-        console.answer(result, *shown(result))
+        console.answer(result, *format_summary(result))
     return 0 if result["frames_with_a_face"] else 1
 
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.commands.inspect.probes import Probe, SeenMasks
-from rtswap.commands.reports.drawing import (
+from rtswap.core.types import Image, Track
+from rtswap.drawing.strokes import (
     PAPER,
     RED,
     STATES,
@@ -23,7 +24,6 @@ from rtswap.commands.reports.drawing import (
     rectangle,
     tint,
 )
-from rtswap.core.types import Image, Track
 from rtswap.vision.geometry import canonical
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
 

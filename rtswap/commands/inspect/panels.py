@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from rtswap.commands.inspect.figures import FaceFigures
 from rtswap.commands.inspect.overlay import draw_boxes, draw_masks, draw_mesh, state_of
 from rtswap.commands.inspect.probes import Probe
-from rtswap.commands.reports.drawing import (
+from rtswap.core.text import clock
+from rtswap.core.types import Image, Track
+from rtswap.drawing.strokes import (
     AMBER,
     BOLD,
     GREY,
@@ -25,8 +27,6 @@ from rtswap.commands.reports.drawing import (
     label,
     text,
 )
-from rtswap.core.text import clock
-from rtswap.core.types import Image, Track
 
 LOWEST, HIGHEST, HIGHEST_OF_TWO = 480, 720, 540
 """Minimum and maximum height of the frame in the annotated clip, px; the last one with the swap beside it."""
@@ -95,7 +95,7 @@ class Panels:
         for column in range(self.faces):
             left = wide * count + half * column
             self._close_ups(picture[HEAD : HEAD + high, left : left + half], before, watch, column)
-        self._words(picture, wide * count, watch, figures, index, time_s)
+        self._words(picture, watch, figures, index, time_s)
         return picture
 
     def _panel(self) -> tuple[int, int]:
@@ -108,7 +108,7 @@ class Panels:
     def _close_ups(self, region: Image, before: Image, watch: Probe, column: int) -> None:
         """Draw the close-ups of one face: the mesh above, the mask below."""
         half = region.shape[1]
-        track = shown_faces(watch.tracks, self.faces).get(column)
+        track = faces_to_show(watch.tracks, self.faces).get(column)
         view = self._close.setdefault(column, CloseUp()).view(track, half)
         if view is None:
             return
@@ -124,9 +124,7 @@ class Panels:
         label(region[:half], f"{name}: mesh", (0, half), NIGHT, 12)
         label(region[half : 2 * half], "mask", (0, half), NIGHT, 12)
 
-    def _words(
-        self, picture: Image, count_px: int, watch: Probe, figures: Sequence[FaceFigures], index: int, time_s: float
-    ) -> None:
+    def _words(self, picture: Image, watch: Probe, figures: Sequence[FaceFigures], index: int, time_s: float) -> None:
         x = 12 + text(picture, self.clip, (12, 22), color=PAPER, weight=BOLD)
         x += 16 + text(picture, f"{clock(time_s, 2)}   frame {index}", (x + 16, 22), color=PALE)
         for word, color in (("swap shows", TEAL), ("in front of it", AMBER), ("photo's hair", VIOLET)):
@@ -137,7 +135,7 @@ class Panels:
             x += 18 + text(picture, word, (x + 18, 22), size=13, color=PALE)
         top = picture.shape[0] - LINE * self.faces - 4
         by_id = {int(row.id): row for row in figures}
-        for column, track in shown_faces(watch.tracks, self.faces).items():
+        for column, track in faces_to_show(watch.tracks, self.faces).items():
             y = top + LINE * (column + 1) - 8
             state = state_of(watch, track)
             x = 12 + text(picture, f"id {track.id}  {state}", (12, y), color=STATES[state], weight=BOLD)
@@ -146,7 +144,7 @@ class Panels:
             text(picture, "no face tracked", (12, top + LINE - 8), color=GREY, weight=BOLD)
 
 
-def shown_faces(tracks: Sequence[Track], most: int) -> dict[int, Track]:
+def faces_to_show(tracks: Sequence[Track], most: int) -> dict[int, Track]:
     """Return column -> face: the ``most`` largest faces in the order of their ids."""
     largest = sorted(tracks, key=lambda track: -float(np.ptp(track.landmarks[:, 0])))[:most]
     return dict(enumerate(sorted(largest, key=lambda track: track.id)))

@@ -1,4 +1,4 @@
-"""``rtswap inspect --source me.jpg``: show what of a photo is used, and what is filled in."""
+"""``rtswap inspect --source me.jpg``: show which parts of a photo are used, and which are filled in."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from rtswap.app.console import Console
 from rtswap.app.marking import confirm_sources
 from rtswap.app.overwriting import one_file, refuse
 from rtswap.app.program import Program
-from rtswap.commands.reports.drawing import PAPER, Color
-from rtswap.commands.reports.sheet import Section, Tile, draw_sheet, save_sheet, without_swap
+from rtswap.commands.reports.marked_sheet import save_sheet, without_swap
 from rtswap.core.types import Image, Mask
 from rtswap.disclosure import Disclosure
+from rtswap.drawing.sheet import Section, Tile, draw_sheet
+from rtswap.drawing.strokes import PAPER, Color
 from rtswap.swappers.mesh import build
 from rtswap.swappers.mesh.swapper import MeshSwapModel
 from rtswap.swappers.mesh.uv_chart import SIZE, inwards, to_chart
@@ -40,18 +41,18 @@ def inspect_photo(config: Config, *, console: Console, path: str | None, overwri
     assert isinstance(model, MeshSwapModel)
     texture = replace(model, light=False).face(source).texture  # in its own light
     unwrapped = to_chart(source.portrait, source.landmarks).image
-    used = _tinted(_tinted(unwrapped, texture.shown, FILLED), texture.face, UNKNOWN)
+    used = _tint(_tint(unwrapped, texture.shown, FILLED), texture.face, UNKNOWN)
     outside = np.asarray(255 * (inwards() > 0), np.uint8)
     filled, unknown = texture.shares
     tiles = [
         Tile(resized(source.portrait, (SIZE, SIZE), cv2.INTER_AREA), "photo"),
         Tile(
-            _tinted(used, outside, PAPER, 1.0),
+            _tint(used, outside, PAPER, 1.0),
             "mask",
             "Violet: filled in. Orange: unknown, the target's own is shown.",
         ),
         Tile(
-            _tinted(texture.full, outside, PAPER, 1.0),
+            _tint(texture.full, outside, PAPER, 1.0),
             "texture",
             "As it is swapped: from the photo, the mirrored half, or smooth skin.",
         ),
@@ -62,7 +63,7 @@ def inspect_photo(config: Config, *, console: Console, path: str | None, overwri
     return {"picture": str(target), "filled": round(filled, 4), "unknown": round(unknown, 4), "line": line}
 
 
-def _tinted(image: Image, shown: Mask, color: Color, most: float = 0.75) -> Image:
+def _tint(image: Image, shown: Mask, color: Color, most: float = 0.75) -> Image:
     """The image, tinted where ``shown`` is 0."""
     share = most * (1 - resized(shown, (SIZE, SIZE))[..., None] / np.float32(255))
     return np.asarray(np.round(image * (1 - share) + np.array(color, np.float32) * share), np.uint8)

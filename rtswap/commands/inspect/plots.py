@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from rtswap.commands.inspect.figures import JUMP, FaceLog
-from rtswap.commands.reports.chart import Chart, Curve, Span, Values, draw_charts
-from rtswap.commands.reports.drawing import AMBER, BLUE, GREEN, RED, TEAL, VIOLET
 from rtswap.core.text import plural
 from rtswap.core.types import Image
+from rtswap.drawing.chart import Chart, Curve, Span, Values, draw_charts
+from rtswap.drawing.strokes import AMBER, BLUE, GREEN, RED, TEAL, VIOLET
 
 MOST_FACES = 2
 WIDTH, HEIGHT = 1500, 190

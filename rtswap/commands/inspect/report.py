@@ -79,7 +79,7 @@ def _lowest(values: NDArray[np.float32]) -> float | None:
     return round(float(known.min()), 4) if len(known) else None
 
 
-def shown(result: Mapping[str, Any]) -> list[Shown]:
+def format_summary(result: Mapping[str, Any]) -> list[Shown]:
     """Format the summary as text: a table of the most frequent faces, a line of figures, and the output files."""
     faces = sorted(result["faces"].items(), key=lambda item: -item[1]["frames"])
     rows = [

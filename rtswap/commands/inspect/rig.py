@@ -9,15 +9,9 @@ from dataclasses import replace
 from rtswap.app.config import Config
 from rtswap.app.marking import confirm_sources
 from rtswap.app.networks import FaceModels, open_models
-from rtswap.app.program import Probes, Program
-from rtswap.commands.inspect.probes import (
-    CanvasProbe,
-    FinishProbe,
-    LandmarkProbe,
-    Probe,
-    SwapperProbe,
-    TrackerProbe,
-)
+from rtswap.app.probes import Probes
+from rtswap.app.program import Program
+from rtswap.commands.inspect.probes import CanvasProbe, FinishProbe, LandmarkProbe, Probe, SwapperProbe, TrackerProbe
 from rtswap.core.errors import SourceError
 from rtswap.core.protocols import Swapper
 from rtswap.core.types import SourceIdentity

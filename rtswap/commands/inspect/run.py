@@ -19,15 +19,14 @@ from rtswap.commands.inspect.figures import FaceFigures, FaceLog, FaceMeter
 from rtswap.commands.inspect.moments import EvenlySpaced, Worst
 from rtswap.commands.inspect.panels import Panels
 from rtswap.commands.inspect.plots import draw_plots
-from rtswap.commands.inspect.probes import Probe
 from rtswap.commands.inspect.report import summarize, write_report
 from rtswap.commands.inspect.rig import Rig, needs_source
 from rtswap.commands.inspect.sheet import draw_moments
 from rtswap.commands.inspect.tiles import Tiles
 from rtswap.commands.reports.folder import publish_folder
-from rtswap.commands.reports.sheet import mark_sheet, save_sheet, without_swap
+from rtswap.commands.reports.marked_sheet import mark_sheet, save_sheet, without_swap
 from rtswap.core.errors import InputError, UsageError
-from rtswap.core.parts import InputRequest
+from rtswap.core.parts import InputRequest, OutputRequest
 from rtswap.core.protocols import Input
 from rtswap.core.text import duration, plural
 from rtswap.core.types import Frame, Image, Quality
@@ -96,7 +95,7 @@ class _Inspection:
         faces = 1 if self.config.tracking.faces == "one" else 2
         panels = Panels((info.width, info.height), self.name, faces, self.with_swap)
         tiles, meter = Tiles(self.with_swap), FaceMeter()
-        writer = VideoWriter(work / FILES[0], fps=info.fps, on_event=self.console.event)
+        writer = VideoWriter(work / FILES[0], OutputRequest(fps=info.fps, on_event=self.console.event))
         try:
             for frame in self.input.frames():
                 self._one(frame, panels, tiles, meter, disclosure, writer)
@@ -125,7 +124,7 @@ class _Inspection:
         rows = meter.measure(watch, index, time_s, step_s)
         self.log.add(rows)
         self.times.append(time_s)
-        self.states.append(_state(watch, rows, self.states))
+        self.states.append(_state(rows, self.states))
         self.covered += bool(outcome.covered)
 
         def mark(image: Image) -> None:
@@ -163,7 +162,7 @@ class _Inspection:
         return summary
 
 
-def _state(watch: Probe, rows: list[FaceFigures], before: list[str]) -> str:
+def _state(rows: list[FaceFigures], before: list[str]) -> str:
     """Return the state of the frame: that of its worst face."""
     if not rows:
         return "lost" if before and before[-1] != "nobody" else "nobody"

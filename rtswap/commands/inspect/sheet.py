@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from rtswap.commands.inspect.figures import JUMP
 from rtswap.commands.inspect.moments import Moment
-from rtswap.commands.reports.drawing import INK, RED
-from rtswap.commands.reports.sheet import Section, Tile, draw_sheet
 from rtswap.core.text import clock
 from rtswap.core.types import Image
+from rtswap.drawing.sheet import Section, Tile, draw_sheet
+from rtswap.drawing.strokes import INK, RED
 
 COLUMNS = 6
 ALARMING = ("lost", "covered", "unsure")

@@ -9,8 +9,8 @@ import numpy as np
 
 from rtswap.commands.inspect.overlay import draw_masks, draw_mesh, state_of
 from rtswap.commands.inspect.probes import Probe
-from rtswap.commands.reports.drawing import NIGHT, PAPER, STATES, FrameView, rectangle
 from rtswap.core.types import Box, Image
+from rtswap.drawing.strokes import NIGHT, PAPER, STATES, FrameView, rectangle
 
 SIDE = 240
 SMALL = 76

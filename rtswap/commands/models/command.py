@@ -5,7 +5,7 @@ from __future__ import annotations
 from rtswap.commands.command import Command, Flags, console_of_flags
 from rtswap.commands.flags import Parser
 from rtswap.core.errors import UsageError
-from rtswap.core.text import nearest
+from rtswap.core.text import suggestion
 
 ACTIONS = ("list", "add", "pull", "remove", "verify")
 
@@ -41,12 +41,8 @@ def _run(flags: Flags) -> int:
 
     action, *names = flags.get("words") or ["list"]
     if action not in ACTIONS:
-        near = nearest(action, ACTIONS)
-        raise UsageError(
-            f"unknown action {action!r}",
-            expected=", ".join(ACTIONS),
-            do=f"Did you mean {near}?" if near else "See rtswap models --help.",
-        )
+        do = suggestion(action, ACTIONS, "See rtswap models --help.")
+        raise UsageError(f"unknown action {action!r}", expected=", ".join(ACTIONS), do=do)
     if action in ("add", "pull", "remove") and not names:
         what = "file" if action == "add" else "name"
         raise UsageError(f"no {what} given", do=f"Give one: rtswap models {action} {what.upper()}")

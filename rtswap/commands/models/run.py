@@ -11,9 +11,9 @@ from rtswap.commands.reports.table import Cell, table
 from rtswap.core.errors import ModelError, UsageError, reason
 from rtswap.core.files import make_writable
 from rtswap.core.model_rows import models_folder
-from rtswap.core.text import nearest, size
+from rtswap.core.text import size, suggestion
 from rtswap.networks.download import Wanted, fetch
-from rtswap.networks.installed_models import Installed, installed, verify
+from rtswap.networks.installed_models import Installed, list_installed, verify
 from rtswap.networks.model_catalog import Family, KnownModel, Pack, model_catalog
 from rtswap.networks.model_store import add, remove
 from rtswap.source.consent import ConsentRecord, ask
@@ -29,7 +29,7 @@ _YES = ("y", "yes")
 
 def list_models() -> Answer:
     """The known models, then what is installed besides; with licences."""
-    catalog, here = model_catalog(), installed()
+    catalog, here = model_catalog(), list_installed()
     known = {model.known: model for model in here if model.known}
     rows: list[Sequence[Cell]] = []
     for model in catalog.models.values():
@@ -86,7 +86,7 @@ def pull_models(names: Sequence[str], accepted: bool, on_progress: Progress, on_
     """Download known models and packs, each after its licence was accepted. Raises ModelError, UsageError."""
     added: list[Installed] = []
     for name in names:
-        added += _pull(_known(name), accepted, on_progress, on_event)
+        added += _pull(_find_known(name), accepted, on_progress, on_event)
     return {"added": [_as_json(model) for model in added]}, _how_to_use(added), 0
 
 
@@ -99,7 +99,7 @@ def remove_models(names: Sequence[str]) -> Answer:
 
 def verify_models(names: Sequence[str]) -> Answer:
     """Read the models and compare their hashes. The exit code is 1 if one is damaged. Raises ModelError."""
-    here = {model.name: model for model in installed()}
+    here = {model.name: model for model in list_installed()}
     if unknown := [name for name in names if name not in here]:
         raise ModelError(
             f"no imported model {unknown[0]!r}", expected=", ".join(here) or "nothing: none is installed"
@@ -114,13 +114,13 @@ def verify_models(names: Sequence[str]) -> Answer:
     return result, shown, 1 if any(wrong for _, wrong in found) else 0
 
 
-def _known(name: str) -> KnownModel | Pack:
+def _find_known(name: str) -> KnownModel | Pack:
     catalog = model_catalog()
     found = catalog.packs.get(name) or catalog.models.get(name)
     if found is None:
-        near = nearest(name, [*catalog.models, *catalog.packs])
         raise ModelError(
-            f"unknown model {name!r}", do=f"Did you mean {near}?" if near else "`rtswap models` lists the known ones."
+            f"unknown model {name!r}",
+            do=suggestion(name, [*catalog.models, *catalog.packs], "`rtswap models` lists the known ones."),
         )
     if isinstance(found, KnownModel) and not found.urls:
         raise ModelError(f"{name} is published in a pack only", do=f"Run: rtswap models pull {found.pack}")

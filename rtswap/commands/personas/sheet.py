@@ -8,10 +8,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from rtswap.commands.reports.drawing import GREY
-from rtswap.commands.reports.sheet import Section, Tile, draw_sheet, save_sheet, without_swap
+from rtswap.commands.reports.marked_sheet import save_sheet, without_swap
 from rtswap.core.text import plural
 from rtswap.core.types import Image
+from rtswap.drawing.sheet import Section, Tile, draw_sheet
+from rtswap.drawing.strokes import GREY
 from rtswap.source.personas import Persona, persona_photo
 from rtswap.vision.images import read_image
 

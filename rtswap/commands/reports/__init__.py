@@ -1,1 +1,1 @@
-"""Contact sheets, charts, tables and result folders for the commands."""
+"""Tables, result folders and published sheets of the commands."""

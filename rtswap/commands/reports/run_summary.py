@@ -11,7 +11,7 @@ from rtswap.app.console import Shown
 from rtswap.commands.reports.table import table
 from rtswap.core.errors import RtswapError
 from rtswap.core.text import duration, plural, size
-from rtswap.media.output_names import IMAGE_SUFFIXES
+from rtswap.media.output_names import IMAGE_SUFFIXES, manifest_beside
 
 WIDTH = 80
 MORE = "More: --stats."
@@ -51,12 +51,15 @@ def _outputs(result: Mapping[str, Any]) -> str:
 
 
 def _file(path: Path, frames: int) -> str:
-    """Return the path with length and size; empty if it is not a file."""
+    """Return the path with length, size and manifest; empty if it is not a file."""
     if "%" in path.name or path.is_dir():
         return f"{path} ({plural(frames, 'picture')})"
     if not path.is_file():
         return ""
     facts = [_length(path), size(path.stat().st_size)]
+    beside = manifest_beside(path)
+    if beside is not None and beside.is_file():
+        facts.append(f"manifest in {beside.name}")
     return f"{path} ({', '.join(fact for fact in facts if fact)})"
 
 
@@ -69,9 +72,9 @@ def _length(path: Path) -> str:
         video = VideoFile(path)
     except RtswapError:
         return ""
-    info = video.info
+    length_s = video.duration_s if video.info.frame_count != 1 else 0.0
     video.close()
-    return duration((info.frame_count or 0) / info.fps)
+    return duration(length_s) if length_s else ""
 
 
 def _faces(result: Mapping[str, Any]) -> str:

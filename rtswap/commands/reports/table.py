@@ -40,10 +40,10 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], title: str = "
             no_wrap=name.startswith((">", "!")),
         )
     for row in rows:
-        made.add_row(*(Text(*_styled(cell)) for cell in row))
+        made.add_row(*(Text(*_style(cell)) for cell in row))
     return made
 
 
-def _styled(cell: Cell) -> tuple[str, str]:
+def _style(cell: Cell) -> tuple[str, str]:
     words, style = cell if isinstance(cell, tuple) else (cell, "")
     return printable(words), STYLES.get(style, style)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rtswap.app.options import choice, integer, number
 from rtswap.commands.command import Command, Flags, console_of_flags
-from rtswap.commands.flags import Parser, reader
+from rtswap.commands.flags import Parser, Reader
 from rtswap.core.errors import UsageError
-from rtswap.core.text import nearest
+from rtswap.core.text import suggestion
 from rtswap.training.recipes import RECIPES
 from rtswap.training.spec import RecipeSpec, TrainOption
 
@@ -41,7 +42,7 @@ def _parser() -> Parser:
         "source, as a file that is bound to a photo.",
         f"recipes:\n{listed}\n{EXAMPLES}",
     )
-    made.takes("words", "RECIPE", many=True)
+    made.takes("words", "RECIPE", many=True, first=[spec.name for spec in RECIPES])
     group = made.add_argument_group("Training")
     add = group.add_argument
     add(
@@ -50,19 +51,23 @@ def _parser() -> Parser:
         action="append",
         help="a faceset: of two people first the source's, then the target's; of many people one or more",
     )
-    add("--out", "-o", metavar="DIR", help="folder for checkpoint, sheets, curves and the file to play")
+    add("--out", "-o", metavar="DIR", help="folder for the checkpoint, sheets, curves and the trained file")
     for flag, kind, text in (
         ("--minutes", number("MIN", 0, 1e6), "training time, earlier runs included; 0: only write the file"),
         ("--size", choice("small", "full"), "small: for CPUs and small GPUs; full: the original's [small]"),
         ("--device", choice("auto", "cpu", "cuda"), "where to train [auto]"),
-        ("--batch", integer("N", 1, 512), "faces of each person per step"),
+        ("--batch", integer("N", 1, 512), "batch size: faces of each person per step"),
         ("--rate", number("RATE", 1e-8, 1), "learning rate"),
         ("--threads", integer("N", 1, 256), "threads on a CPU [all cores]"),
         ("--workers", integer("N", 0, 64), "processes that prepare faces [1]"),
-        ("--seed", integer("N", 0, 2**31 - 1), "of everything random [0]"),
-        ("--direction", choice("forth", "back"), "of two people; back: the target's face on the source [forth]"),
+        ("--seed", integer("N", 0, 2**31 - 1), "random seed [0]"),
+        (
+            "--direction",
+            choice("forth", "back"),
+            "of two people; back: the target's face on the source [forth]",
+        ),
     ):
-        add(flag, type=reader(kind), metavar=kind.metavar, help=text)
+        add(flag, type=Reader(kind), metavar=kind.metavar, help=text)
     add("--preview", action="store_true", help="show every new sheet in a window")
     add("--half", action="store_true", help="compute in bfloat16 [where it is faster]")
     add("--no-half", dest="half", action="store_false", help="compute in float32")
@@ -74,7 +79,7 @@ def _parser() -> Parser:
             group.add_argument(row.flag, action="store_true", help=row.help)
         else:
             default = "" if row.default is None else f" [{row.default}]"
-            group.add_argument(row.flag, type=reader(row.kind), metavar=row.kind.metavar, help=row.help + default)
+            group.add_argument(row.flag, type=Reader(row.kind), metavar=row.kind.metavar, help=row.help + default)
     return made.with_table(["console"], without=["console.stats"], config=False)
 
 
@@ -122,8 +127,7 @@ def _spec(flags: Flags) -> RecipeSpec:
         raise UsageError(what, expected=f"one of {', '.join(names)}", do="See rtswap train --help.")
     found = next((spec for spec in RECIPES if spec.name == words[0]), None)
     if found is None:
-        near = nearest(words[0], names)
-        do = f"Did you mean {near}?" if near else "See rtswap train --help."
+        do = suggestion(words[0], names, "See rtswap train --help.")
         raise UsageError(f"unknown recipe {words[0]!r}", expected=f"one of {', '.join(names)}", do=do)
     return found
 
@@ -135,7 +139,7 @@ def _data(flags: Flags, spec: RecipeSpec) -> tuple[list[Path], list[int | None]]
         return _data_of_many(given, spec)
     if len(given) != 2:
         raise UsageError(
-            f"{spec.name} learns two people",
+            f"{spec.name} needs two people",
             expected="two facesets: --data SOURCE --data TARGET",
             got="none" if not given else str(len(given)),
             do="Name a folder twice if it holds both: --data DIR:0 --data DIR:1",
@@ -143,7 +147,8 @@ def _data(flags: Flags, spec: RecipeSpec) -> tuple[list[Path], list[int | None]]
     folders, people = [], []
     for word in given:
         folder, colon, number = word.rpartition(":")
-        person = int(number) if colon and number.isdecimal() and not Path(word).is_dir() else None
+        numbered = colon and number.isdecimal() and len(number) < 10 and not os.path.isdir(word)
+        person = int(number) if numbered else None
         folders.append(Path(word if person is None else folder).expanduser())
         people.append(person)
     if folders[0] == folders[1] and people[0] == people[1]:
@@ -154,7 +159,7 @@ def _data(flags: Flags, spec: RecipeSpec) -> tuple[list[Path], list[int | None]]
 def _data_of_many(given: Sequence[str], spec: RecipeSpec) -> tuple[list[Path], list[int | None]]:
     if not given:
         raise UsageError(
-            f"{spec.name} learns from many people",
+            f"{spec.name} needs many people",
             expected="a faceset: --data DIR",
             got="none",
             do="Make one: rtswap extract PHOTOS/ --for-training --embeddings --out DIR",

@@ -26,7 +26,7 @@ def run(
     """Train, and return the result with what is shown of it. Raises UsageError, InputError, OutputError and
     ModelError; NotInstalled without PyTorch."""
     try:
-        from rtswap.commands.train.show import Show, in_words
+        from rtswap.commands.train.display import Show, in_words
         from rtswap.training.run import TrainJob, train
     except ImportError as error:
         if error.name is None or error.name.partition(".")[0] != "torch":
@@ -43,7 +43,7 @@ def run(
     ended = "Stopped" if result["stopped"] else "Trained"
     if held_out.get("source", 1.0) <= held_out.get("target", 0.0):
         console.event(
-            "swaps look more like the target than like the source: whoever plays this file shows their own face. "
+            "the swaps still look more like the target than the source: this file would show the target's own face. "
             "Train longer"
         )
     shown: list[Shown] = [

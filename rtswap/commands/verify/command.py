@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from rtswap.commands.command import Command, Flags, console_of_flags, seconds
-from rtswap.commands.flags import Parser
+from rtswap.app.options import number
+from rtswap.commands.command import Command, Flags, console_of_flags
+from rtswap.commands.flags import Parser, Reader
 from rtswap.core.errors import UsageError
 
 
@@ -16,6 +17,7 @@ def _parser() -> Parser:
     )
     made.takes("file", "FILE|URL")
     group = made.add_argument_group("Search")
+    seconds = Reader(number("N", 0.1, 60))
     group.add_argument("--window", type=seconds, metavar="N", help="seconds of video to average, 0.1 to 60 [2]")
     return made.with_table(["console"], without=["console.stats"], config=False)
 
@@ -23,7 +25,7 @@ def _parser() -> Parser:
 def _run(flags: Flags) -> int:
     if "file" not in flags:
         raise UsageError("no file given", do="Give a video, a picture or an address: rtswap verify clip.mp4")
-    from rtswap.commands.verify.report import as_json, exit_code, shown
+    from rtswap.commands.verify.report import as_json, exit_code, format_verdict
     from rtswap.commands.verify.run import verify as look
 
     with console_of_flags(flags) as console:
@@ -33,7 +35,7 @@ def _run(flags: Flags) -> int:
             on_progress=console.progress,
             on_event=console.event,
         )
-        console.answer(as_json(verdict), *shown(verdict))
+        console.answer(as_json(verdict), *format_verdict(verdict))
     return exit_code(verdict)
 
 

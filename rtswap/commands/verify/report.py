@@ -44,7 +44,7 @@ def as_json(verdict: Verdict) -> dict[str, Any]:
     return derived | found | {"spans": spans, "manifest": manifest}
 
 
-def shown(verdict: Verdict) -> list[Shown]:
+def format_verdict(verdict: Verdict) -> list[Shown]:
     """Format the verdict as a table with a conclusion below."""
     rows = [
         *_mark_rows(verdict),
@@ -71,7 +71,7 @@ def _mark_rows(verdict: Verdict) -> list[tuple[str, str]]:
         rows = [f"found in {verdict.marked_windows} of {verdict.windows} windows:"]
         rows += [f"  {place}" for place in places] + ([f"  and {more} more"] if more else [])
     rows.append(f"an unmarked file of this length scores as high {odds(verdict.false_positive)}")
-    rows.append(f"content: {said(verdict.payload)}" if verdict.payload else "content: too weak to read")
+    rows.append(f"content: {format_payload(verdict.payload)}" if verdict.payload else "content: too weak to read")
     return [(title, row) for row in rows]
 
 
@@ -112,7 +112,7 @@ def _conclusion(verdict: Verdict) -> list[str]:
     return ["No rtswap mark found.", NO_PROOF]
 
 
-def said(payload: Payload) -> str:
+def format_payload(payload: Payload) -> str:
     """``rtswap 0.1, an AI-generated face, 2026-11``"""
     kind = _KINDS.get(payload.kind, payload.kind.name.lower())
     return f"rtswap {payload.version[0]}.{payload.version[1]}, {kind}, {_month(payload)}"

@@ -39,7 +39,7 @@ class HostCanvas:
         height, width = mask.shape
         box = upright_box(matrix, (width, height))
         if box is None:
-            crop, mask, box = _enlarged(crop, mask, matrix, self._image.shape)
+            crop, mask, box = _enlarge(crop, mask, matrix, self._image.shape)
         elif (size := (box[2] - box[0], box[3] - box[1])) != (width, height):
             crop, mask = resized(crop, size), resized(mask, size)
         left, top, wide, high = cv2.boundingRect(mask)
@@ -73,7 +73,7 @@ class HostCanvas:
 
 
 def _blend(region: Image, crop: Image, mask: Mask) -> None:
-    """In place: crop where the mask is 255, region where it is 0; otherwise within 1 of their weighted mean."""
+    """Blend in place: crop where the mask is 255, region where it is 0; otherwise within 1 of their weighted mean."""
     share = cv2.merge([mask, mask, mask])
     own = cv2.multiply(region, cv2.bitwise_not(share), scale=1 / 255)
     cv2.add(own, cv2.multiply(crop, share, scale=1 / 255), dst=region)
@@ -84,7 +84,7 @@ def _shrinking(size: tuple[int, int], region: Image) -> int:
     return cv2.INTER_AREA if region.shape[1] > AVERAGED * size[0] else cv2.INTER_LINEAR
 
 
-def _enlarged(
+def _enlarge(
     crop: Image, mask: Mask, matrix: Matrix, frame: tuple[int, ...]
 ) -> tuple[Image, Mask, tuple[int, int, int, int]]:
     """Crop and mask resampled to the frame's pixels, and the box of these pixels: as far as the mask reaches."""

@@ -27,7 +27,7 @@ def crop_faces(frame: Tensor, table: Table, on_device: Tensor, side: int) -> Ten
     crops = rounded(_linear(frame, across, down))
     for index, row in enumerate(table):
         if row[8]:
-            crops[index] = _averaged(frame, row, side)
+            crops[index] = _average(frame, row, side)
     return crops
 
 
@@ -145,7 +145,7 @@ def cubic_weights(t: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return first, second, third, 1 - first - second - third
 
 
-def _averaged(frame: Tensor, row: np.ndarray, side: int) -> Tensor:
+def _average(frame: Tensor, row: np.ndarray, side: int) -> Tensor:
     """An averaged crop (side, side, 3), smaller than its region; last pixels repeated."""
     width, height = int(row[6]), int(row[7])
     x1, y1 = int(row[9]), int(row[10])

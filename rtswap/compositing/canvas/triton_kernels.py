@@ -99,9 +99,9 @@ def paste(
                 crop = crops + face * side * side * 3
                 b, g, r = _color(crop, u, v, tl.load(t + 6), tl.load(t + 7), side, tl.load(t + 12), shown)
                 touched = touched | shown
-                own_b = tl.where(shown, _mixed(own_b, b, share), own_b)
-                own_g = tl.where(shown, _mixed(own_g, g, share), own_g)
-                own_r = tl.where(shown, _mixed(own_r, r, share), own_r)
+                own_b = tl.where(shown, _mix(own_b, b, share), own_b)
+                own_g = tl.where(shown, _mix(own_g, g, share), own_g)
+                own_r = tl.where(shown, _mix(own_r, r, share), own_r)
     to = frame + (row * width + column) * 3
     tl.store(to, own_b.to(tl.uint8), mask=touched)
     tl.store(to + 1, own_g.to(tl.uint8), mask=touched)
@@ -109,7 +109,7 @@ def paste(
 
 
 @triton.jit
-def _mixed(own, color, share):
+def _mix(own, color, share):
     """Blend with both products rounded, as in OpenCV: a share of 255 is the colour, 0 the original."""
     return tl.minimum(rounded(own * (255 - share) / 255) + rounded(color * share / 255), 255.0)
 

@@ -19,7 +19,7 @@ def built_in_finishes() -> tuple[FinishSpec, ...]:
     return tuple(built_in("rtswap.compositing.finishes", FinishSpec))
 
 
-def named_finishes(named: Sequence[str | FinishSpec]) -> tuple[FinishSpec, ...]:
+def find_finishes(named: Sequence[str | FinishSpec]) -> tuple[FinishSpec, ...]:
     """Finishes of other packages by name; specs are returned unchanged. Raises UsageError for an unknown name."""
     return tuple(spec if isinstance(spec, FinishSpec) else plugin(GROUP, spec, FinishSpec) for spec in named)
 

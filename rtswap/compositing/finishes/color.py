@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.compositing.finishes.color_transfers import Affine, Colors, idt, lct, matched_curves, mkl, rct, sot
+from rtswap.compositing.finishes.color_transfers import Affine, Colors, idt, lct, match_curves, mkl, rct, sot
 from rtswap.compositing.finishes.openings import openings_of, skin_weights
 from rtswap.compositing.finishes.temporal import TemporalAverage
 from rtswap.core.parts import BuildContext, FinishSpec
@@ -53,7 +53,7 @@ class ColorMatch:
             return swapped
         openings = openings_of(swapped.crop, target.landmarks)
         if self._method in ITERATIVE:
-            done = self._moved(swapped, target)
+            done = self._move(swapped, target)
         else:
             values = self.learnt(swapped, target)
             done = None if values is None else _through(values, swapped.crop)
@@ -70,11 +70,11 @@ class ColorMatch:
     def learnt(self, swapped: SwappedFace, target: Target) -> Values | None:
         """Measure once more and return the smoothed map, affine (3, 4) or curves (256, 3); None if there never was
         one."""
-        colors = _learnt_from(swapped, target)
+        colors = _sample(swapped, target)
         old = self.last(target.track_id)
         if colors is None:
             return old
-        fresh = matched_curves(*colors) if self._method == "hist" else LINEAR[self._method](*colors)
+        fresh = match_curves(*colors) if self._method == "hist" else LINEAR[self._method](*colors)
         middle = colors[0].mean()
         if old is not None and np.abs(_at(old, middle) - _at(fresh, middle)).max() > JUMP:
             self._maps.forget(target.track_id)
@@ -84,7 +84,7 @@ class ColorMatch:
         """The last result of ``learnt``."""
         return self._maps.last(track_id)
 
-    def _moved(self, swapped: SwappedFace, target: Target) -> Image | None:
+    def _move(self, swapped: SwappedFace, target: Target) -> Image | None:
         """Compute smooth moves on a coarse grid, so that the swapped face keeps its own grain."""
         height, width = swapped.mask.shape
         shrink = min(1.0, math.sqrt(MOVED / (height * width)))
@@ -104,14 +104,14 @@ class ColorMatch:
         )
         moves = np.zeros((*size[::-1], 3), np.float32)
         moves[inside] = ITERATIVE[self._method](ours, theirs) - ours.bgr
-        moves = normalized(moves, inside.astype(np.float32), MOVES_SIGMA)
+        moves = normalize(moves, inside.astype(np.float32), MOVES_SIGMA)
         more, less = (
             resized(np.round((sign * moves).clip(0, 255)).astype(np.uint8), (width, height)) for sign in (1, -1)
         )
         return np.asarray(cv2.subtract(cv2.add(swapped.crop, more), less), np.uint8)
 
 
-def _learnt_from(swapped: SwappedFace, target: Target) -> tuple[Colors, Colors] | None:
+def _sample(swapped: SwappedFace, target: Target) -> tuple[Colors, Colors] | None:
     """Subsampled pixels of the swapped face and of the target where the mask replaces skin; None if too few."""
     step = sample_step(swapped.mask.size)
     weights = skin_weights(swapped.mask, target.landmarks, step)
@@ -128,7 +128,7 @@ def sample_step(pixels: int) -> int:
     return max(1, math.isqrt(pixels // SAMPLES))
 
 
-def normalized(field: Values, inside: Values, sigma: float) -> Values:
+def normalize(field: Values, inside: Values, sigma: float) -> Values:
     """Gaussian of ``field`` (h, w, 3) normalised over ``inside`` (h, w) 0 or 1; 0 far away from it."""
     weight = blurred(inside, sigma)[..., None]
     return np.asarray(blurred(field * inside[..., None], sigma) / (weight + np.float32(1e-4)), np.float32)

@@ -1,7 +1,7 @@
 """Colour transfers: move the colours of one set of pixels to those of another. No images, no time.
 
 A set is (N, 3) float32 BGR 0..255 with (N,) weights. Linear transfers return an affine map (3, 4), ``out = M x + b``;
-``matched_curves`` a curve per channel; iterative transfers the moved colours.
+``match_curves`` a curve per channel; iterative transfers the moved colours.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def rct(source: Colors, target: Colors) -> Affine:
     ours, theirs = (Colors(_lab(colors.bgr), colors.weights) for colors in (source, target))
     gain = np.sqrt(np.diag(theirs.covariance(LAB_FLOOR)) / np.diag(ours.covariance(LAB_FLOOR))).clip(*GAIN_LIMITS)
     goal = (ours.bgr - ours.mean()) * gain + theirs.mean()
-    return _fitted(source, _bgr(goal.astype(np.float32)))
+    return _fit(source, _bgr(goal.astype(np.float32)))
 
 
 def lct(source: Colors, target: Colors) -> Affine:
@@ -77,7 +77,7 @@ def mkl(source: Colors, target: Colors) -> Affine:
     return _around_means(linear, source, target)
 
 
-def matched_curves(source: Colors, target: Colors) -> Curves:
+def match_curves(source: Colors, target: Colors) -> Curves:
     """Histogram matching: map each level to the target's level of the same rank, channel by channel."""
     curves = np.empty((256, 3), np.float32)
     for channel in range(3):
@@ -92,7 +92,7 @@ def matched_curves(source: Colors, target: Colors) -> Curves:
 def idt(source: Colors, target: Colors) -> NDArray[np.float32]:
     """Iterative distribution transfer (Pitie et al. 2005), (N, 3): 1-D transfers along three axes, randomly rotated
     20 times. Deterministic."""
-    return _transported(source, target, _rotations(), share=1.0)
+    return _transport(source, target, _rotations(), share=1.0)
 
 
 def sot(source: Colors, target: Colors) -> NDArray[np.float32]:
@@ -101,10 +101,10 @@ def sot(source: Colors, target: Colors) -> NDArray[np.float32]:
     rng = np.random.default_rng(2011)
     steps = rng.standard_normal((ITERATIONS, DIRECTIONS, 3))
     steps /= np.linalg.norm(steps, axis=2, keepdims=True)
-    return _transported(source, target, steps, share=1 / DIRECTIONS)
+    return _transport(source, target, steps, share=1 / DIRECTIONS)
 
 
-def _transported(source: Colors, target: Colors, steps: Iterable[Floats], *, share: float) -> NDArray[np.float32]:
+def _transport(source: Colors, target: Colors, steps: Iterable[Floats], *, share: float) -> NDArray[np.float32]:
     """Run the ``steps``, (K, 3) unit directions each; ``share``: share of their summed moves to apply."""
     moved = source.bgr.astype(np.float32)
     for directions in steps:
@@ -168,7 +168,7 @@ def _around_means(linear: Floats, source: Colors, target: Colors) -> Affine:
     return np.hstack([linear, offset[:, None]]).astype(np.float32)
 
 
-def _fitted(source: Colors, goal: NDArray[np.float32]) -> Affine:
+def _fit(source: Colors, goal: NDArray[np.float32]) -> Affine:
     """The affine map that brings the source's colours closest to ``goal`` (N, 3); a shift if they are all equal."""
     weights = (source.weights / source.weights.sum())[:, None]
     middle, goal_middle = source.mean(), np.asarray((weights * goal).sum(0), np.float64)

@@ -11,7 +11,7 @@ import numpy as np
 
 from rtswap.compositing.finishes.grain import Overlay, lay_over, overlay_for
 from rtswap.compositing.finishes.openings import bounding_box, openings_of
-from rtswap.compositing.finishes.sharpness import Grain, edge_sigma, fine_detail, grain_of, softened
+from rtswap.compositing.finishes.sharpness import Grain, edge_sigma, fine_detail, grain_of, soften
 from rtswap.compositing.finishes.skin_texture import Tables, smoothed, tables_for, texture_of
 from rtswap.compositing.finishes.temporal import TemporalAverage
 from rtswap.compositing.finishes.windows import Places, in_blocks, places_for
@@ -38,7 +38,7 @@ FAINTEST_GRAIN = 0.5
 
 
 class Focus(NamedTuple):
-    """How to bring the swapped face to the target's sharpness: one of the two is 0."""
+    """The change that brings the swapped face to the target's sharpness: one of the two is 0."""
 
     softening: float
     """Variance of the blur, pixels squared."""
@@ -103,7 +103,7 @@ class MatchDetail:
             return swapped
         openings = openings_of(swapped.crop, target.landmarks)
         if any(look.focus):
-            region[:] = focused(region, look.focus)
+            region[:] = apply_focus(region, look.focus)
         blocks = swapped.crop[in_blocks(shown, swapped.mask.shape)]
         if look.texture is not None and blocks.size:
             blocks[:] = smoothed(blocks, look.texture)
@@ -131,7 +131,7 @@ class MatchDetail:
                 green = np.ascontiguousarray(picture[places.face][..., 1])
                 self._look_at(who, green, places, target.track_id, target.time_s)
         track.turn = 1 - track.turn
-        track.look = self._decided(target.track_id)
+        track.look = self._decide(target.track_id)
 
     def _look_at(self, who: int, green: Image, places: Places, key: int, time_s: float) -> None:
         """Measure the face in ``green`` (H, W)."""
@@ -142,13 +142,13 @@ class MatchDetail:
         sigma = edge_sigma(plane, shown, grain.fine)
         if sigma is not None:
             self._edges[who].follow(key, np.array([sigma**2], np.float32), time_s)
-        pictures = (plane,) if who == 0 else (plane, softened(plane, 1.0))
+        pictures = (plane,) if who == 0 else (plane, soften(plane, 1.0))
         details = [fine_detail(one, shown, grain) for one in pictures]
         known = [math.log(max(one, FAINTEST_DETAIL)) for one in details if one is not None]
         if len(known) == len(pictures):
             self._detail[who].follow(key, np.array(known, np.float32), time_s)
         if who == 1:
-            green = focused(green, self._focus(key))
+            green = apply_focus(green, self._focus(key))
         texture = texture_of(green.astype(np.float32), places.skin)
         if texture is not None:
             self._texture[who].follow(key, texture, time_s)
@@ -193,7 +193,7 @@ class MatchDetail:
         theirs, ours = (average.last(key) for average in self._texture)
         return None if theirs is None or ours is None else tables_for(theirs, ours)
 
-    def _decided(self, key: int) -> Correction:
+    def _decide(self, key: int) -> Correction:
         theirs, ours = (average.last(key) for average in self._grain)
         overlay: Overlay | None = None
         if theirs is not None and ours is not None:
@@ -203,13 +203,13 @@ class MatchDetail:
         return Correction(self._focus(key), self._tables(key), overlay)
 
 
-def focused(picture: Picture, focus: Focus) -> Picture:
+def apply_focus(picture: Picture, focus: Focus) -> Picture:
     """Soften or sharpen ``picture`` (H, W) or (H, W, 3)."""
     if focus.softening > 0:
-        return softened(picture, focus.softening)
+        return soften(picture, focus.softening)
     if focus.sharpening > 0:
         share = focus.sharpening
-        return cast(Picture, cv2.addWeighted(picture, 1 + share, softened(picture, 1.0), -share, 0))
+        return cast(Picture, cv2.addWeighted(picture, 1 + share, soften(picture, 1.0), -share, 0))
     return picture
 
 

@@ -86,11 +86,11 @@ class GpuMatchDetail(MatchDetail):
     def _give(self, square: Tensor, face: BatchedTarget, look: Correction, where: tuple[int, int]) -> None:
         """Apply the correction to the face in ``square`` (S, S, 3), in place."""
         device = square.device
-        self._work = self._work or Captured(given, 2, on_gpu=device.type == "cuda")
+        self._work = self._work or Captured(apply_correction, 2, on_gpu=device.type == "cuda")
         variance = look.focus.softening or (1.0 if look.focus.sharpening > 0 else 0.0)
         halved = variance >= 1.2
         taps = taps_of((variance - 1) / 4 if halved else variance)
-        drawn = uploaded(_drawn(face, square.shape[0], look, taps, where), device)
+        drawn = uploaded(_pack(face, square.shape[0], look, taps, where), device)
         size = 0 if look.overlay is None else look.overlay.size
         smoothed = look.texture is not None
         square.copy_(self._work(square, drawn, self._pattern(size, device), size, halved, smoothed))
@@ -103,7 +103,7 @@ class GpuMatchDetail(MatchDetail):
         return noise
 
 
-def _drawn(
+def _pack(
     face: BatchedTarget, side: int, look: Correction, taps: NDArray[np.float64], where: tuple[int, int]
 ) -> NDArray[np.uint8]:
     """Pack the inputs of one face: NUMBERS floats, TABLES bytes, then (S, S) 255 where eyes and the inside of the
@@ -126,7 +126,7 @@ def _drawn(
     return row
 
 
-def given(square: Tensor, drawn: Tensor, noise: Tensor, size: int, halved: bool, smoothed: bool) -> Tensor:
+def apply_correction(square: Tensor, drawn: Tensor, noise: Tensor, size: int, halved: bool, smoothed: bool) -> Tensor:
     """Soften or sharpen ``square`` (S, S, 3) and add grain, as ``drawn`` specifies; ``noise`` is the pattern of
     ``size``. ``halved``: blur at half the size; ``smoothed``: reduce the texture. Pixels outside the crop do not
     change."""
@@ -137,7 +137,7 @@ def given(square: Tensor, drawn: Tensor, noise: Tensor, size: int, halved: bool,
     across, down = (torch.minimum(place, length - 1).clamp(min=0) for length in (width, height))
     crop = square.index_select(0, down.long()).index_select(1, across.long())  # repeats its last pixels
     planes = crop.permute(2, 0, 1)[None].float()
-    blurred = _softened(planes, numbers[2:7], halved)
+    blurred = _soften(planes, numbers[2:7], halved)
     planes = (planes * numbers[7] + blurred * numbers[8]).round().clamp(0, 255)
     if smoothed:
         tables = drawn[4 * NUMBERS : PLANE].view(len(FOLLOWED), 256).float() - ZERO
@@ -153,29 +153,29 @@ def given(square: Tensor, drawn: Tensor, noise: Tensor, size: int, halved: bool,
     return torch.where(within, made, square)
 
 
-def _softened(planes: Tensor, taps: Tensor, halved: bool) -> Tensor:
-    """``sharpness.softened`` of (1, C, H, W) float integers."""
+def _soften(planes: Tensor, taps: Tensor, halved: bool) -> Tensor:
+    """``sharpness.soften`` of (1, C, H, W) float integers."""
     if not halved:
-        return _blurred(planes, taps)
-    half = _blurred(torch.nn.functional.avg_pool2d(planes, 2).round(), taps)
+        return _blur(planes, taps)
+    half = _blur(torch.nn.functional.avg_pool2d(planes, 2).round(), taps)
     return torch.nn.functional.interpolate(half, planes.shape[2:], mode="bilinear").round()
 
 
 def _change(planes: Tensor, tables: Tensor) -> Tensor:
     """``skin_texture._change`` of (1, C, H, W) float integers, around 0; ``tables`` around 0."""
     low = torch.nn.functional.avg_pool2d(planes, 2).round()
-    details = PER_LEVEL * (planes - _doubled(low).round()) + ZERO
+    details = PER_LEVEL * (planes - _double(low).round()) + ZERO
     change = tables[0][details.clamp(0, 255).long()]
     if len(tables) > 1:
-        change = (change + _doubled(_change(low, tables[1:])).round()).clamp(-ZERO, 255 - ZERO)
+        change = (change + _double(_change(low, tables[1:])).round()).clamp(-ZERO, 255 - ZERO)
     return change
 
 
-def _doubled(planes: Tensor) -> Tensor:
+def _double(planes: Tensor) -> Tensor:
     return torch.nn.functional.interpolate(planes, scale_factor=2.0, mode="bilinear")
 
 
-def _blurred(planes: Tensor, taps: Tensor) -> Tensor:
+def _blur(planes: Tensor, taps: Tensor) -> Tensor:
     padded = torch.nn.functional.pad(planes, (REACH, REACH, REACH, REACH), mode="reflect")
     height, width = planes.shape[2:]
     across = sum(taps[place] * padded[..., place : place + width] for place in range(2 * REACH + 1))
@@ -184,7 +184,7 @@ def _blurred(planes: Tensor, taps: Tensor) -> Tensor:
 
 
 def taps_of(variance: float) -> NDArray[np.float64]:
-    """Taps (5,) of a Gaussian of ``variance`` pixels squared, as in ``sharpness.softened``; 0: identity."""
+    """Taps (5,) of a Gaussian of ``variance`` pixels squared, as in ``sharpness.soften``; 0: identity."""
     places = np.arange(-REACH, REACH + 1)
     if variance < 0.02:
         taps = (places == 0).astype(np.float64)

@@ -17,6 +17,7 @@ from rtswap.core.parts import BuildContext, FinishSpec
 from rtswap.core.protocols import GpuFinish
 from rtswap.core.types import Mask, Matrix, Points, Quality, SwappedFace, Target
 from rtswap.networks.occlusion import ANSWER, SIZE, OcclusionModel, place
+from rtswap.vision.geometry import transform
 from rtswap.vision.resample import blurred, resized, warped
 from rtswap.vision.topology import BRIDGE, GLASSES, LEFT_BROW, OVAL, RIGHT_BROW
 
@@ -106,15 +107,15 @@ class OcclusionMask:
         matrix = place(target.landmarks)
         if matrix is None:
             return swapped
-        points = target.landmarks[:, :2] @ matrix[:, :2].T + matrix[:, 2]
+        points = transform(matrix, target.landmarks[:, :2])
         past = self._past.get(target.track_id)
         if past is not None and self._turns.may_rest(target.track_id, target.time_s, quality):
             opened = past.opened  # reuse the last answer
         else:
             self._turns.looked(target.track_id, target.time_s)
-            hidden = self._followed(target, self._occluders.hidden(target.crop, matrix, points))
-            weighty = weighed(hidden, points, target.visibility)
-            opened = _opened(weighty, points) if float(weighty.max()) > OPEN else None
+            hidden = self._follow(target, self._occluders.hidden(target.crop, matrix, points))
+            weighty = weigh(hidden, points, target.visibility)
+            opened = _open(weighty, points) if float(weighty.max()) > OPEN else None
             self._past[target.track_id] = _Past(hidden, opened, target.time_s)
         if opened is None:
             return swapped
@@ -127,7 +128,7 @@ class OcclusionMask:
         self._past.pop(track_id, None)
         self._turns.forget(track_id)
 
-    def _followed(self, target: Target, hidden: Plane) -> Plane:
+    def _follow(self, target: Target, hidden: Plane) -> Plane:
         """Average over time: fast rise, slower fall."""
         past = self._past.get(target.track_id)
         if past is not None and 0 < (passed := target.time_s - past.time_s) <= GAP_S:
@@ -143,7 +144,7 @@ def shares(passed_s: float) -> tuple[np.float32, np.float32]:
     return rise, fall
 
 
-def weighed(hidden: Plane, points: Points, visibility: NDArray[np.float32]) -> Plane:
+def weigh(hidden: Plane, points: Points, visibility: NDArray[np.float32]) -> Plane:
     """Weigh ``hidden`` against the landmarks, (64, 64): in doubt the face is replaced.
 
     ``points`` (468, 2) network crop pixels. NaN visibility counts as seen.
@@ -164,11 +165,11 @@ def places(points: Points, visibility: NDArray[np.float32]) -> tuple[NDArray[np.
 def benefit_of(points: Points, at: NDArray[np.int32], seen: NDArray[np.bool_]) -> Plane:
     """How much the landmarks speak against occluders, 0..1 (64, 64): not around the eyes, where glasses hide none of
     them. Brows are no glasses."""
-    brows = cv2.dilate(_drawn(points, LEFT_BROW) | _drawn(points, RIGHT_BROW), np.ones((3, 3), np.uint8))
-    return np.asarray(seen_around(at, seen) * (1 - cv2.subtract(_drawn(points, GLASSES), brows)), np.float32)
+    brows = cv2.dilate(_draw(points, LEFT_BROW) | _draw(points, RIGHT_BROW), np.ones((3, 3), np.uint8))
+    return np.asarray(share_seen_around(at, seen) * (1 - cv2.subtract(_draw(points, GLASSES), brows)), np.float32)
 
 
-def seen_around(at: NDArray[np.int32], seen: NDArray[np.bool_]) -> Plane:
+def share_seen_around(at: NDArray[np.int32], seen: NDArray[np.bool_]) -> Plane:
     """Share of seen landmarks nearby, 0..1 (64, 64); 0 where there are none."""
     coarse = ANSWER // 4
     cells = (at[:, 1] // 4) * coarse + at[:, 0] // 4
@@ -178,7 +179,7 @@ def seen_around(at: NDArray[np.int32], seen: NDArray[np.bool_]) -> Plane:
     return np.asarray(cv2.resize(share, (ANSWER, ANSWER), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def _opened(hidden: Plane, points: Points) -> Mask:
+def _open(hidden: Plane, points: Points) -> Mask:
     """Mask (64, 64), 255 = replace, 0 = keep: without specks of either kind, with a soft edge."""
     gain = 255 / (SHUT - OPEN)
     closed = cv2.threshold(hidden, HALF, 255, cv2.THRESH_BINARY)[1].astype(np.uint8)
@@ -203,11 +204,11 @@ def _from_outside(closed: Mask, points: Points) -> Mask:
 
 def midst_of(points: Points) -> Mask:
     """1 in the centre of the face but for the bridge of the nose, (64, 64)."""
-    midst = cv2.erode(_drawn(points, OVAL), np.ones((5, 5), np.uint8))
-    return np.asarray(cv2.subtract(midst, _drawn(points, BRIDGE)), np.uint8)
+    midst = cv2.erode(_draw(points, OVAL), np.ones((5, 5), np.uint8))
+    return np.asarray(cv2.subtract(midst, _draw(points, BRIDGE)), np.uint8)
 
 
-def _drawn(points: Points, outline: list[int]) -> Mask:
+def _draw(points: Points, outline: list[int]) -> Mask:
     """1 within the outline, (64, 64)."""
     mask = np.zeros((ANSWER, ANSWER), np.uint8)
     ring = np.clip(points[outline, :2] * (16 * ANSWER / SIZE), -30000, 30000).astype(np.int32)

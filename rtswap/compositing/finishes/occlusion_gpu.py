@@ -33,12 +33,13 @@ from rtswap.compositing.finishes.regions_gpu import Islands
 from rtswap.core.protocols import Engine, OnDownload
 from rtswap.core.types import BatchedTarget, Matrix, Points, Quality, SwappedBatch, TargetBatch
 from rtswap.gpu.batched_run import Run, run_batched, run_of
-from rtswap.gpu.crops import CUT, halved, seen
+from rtswap.gpu.crops import CUT, halve, pixels_seen
 from rtswap.gpu.graphs import Captured
 from rtswap.gpu.resample import Device, Tensor, bilinear, rounded, uploaded
 from rtswap.gpu.torch_import import load_torch
 from rtswap.networks.occlusion import ANSWER, SHRINK, SIZE, guide, place
 from rtswap.vision.crops import sampling
+from rtswap.vision.geometry import transform
 
 torch = load_torch()
 
@@ -68,7 +69,7 @@ class GpuOcclusionMask:
     ) -> SwappedBatch:
         """``OcclusionMask.apply``. Raises EngineError, and ModelError if the network's outputs violate its
         contract."""
-        placed = [one for row, face in enumerate(targets.faces) if (one := _placed(row, face)) is not None]
+        placed = [one for row, face in enumerate(targets.faces) if (one := _place(row, face)) is not None]
         if not placed:
             return swapped
         due = [one for one in placed if not self._turns.may_rest(one.face.track_id, one.face.time_s, quality)]
@@ -92,19 +93,19 @@ class GpuOcclusionMask:
     def _look(self, works: _Works, due: list[_Placed], targets: TargetBatch) -> None:
         """Run the network on these faces and process its answers."""
         device = targets.crops.device
-        drawn = uploaded(np.stack([self._drawn(one) for one in due]), device)
+        drawn = uploaded(np.stack([self._pack(one) for one in due]), device)
         guides = uploaded(np.stack([guide(one.points) for one in due]), device)
         crops = torch.empty((len(due), SIZE, SIZE, 3), dtype=torch.uint8, device=device)
         for crop, one, numbers in zip(crops, due, drawn, strict=True):
             crop.copy_(works.cut(targets.crops[one.row], numbers[:CUT], _sampling(one)[1]))
         none = torch.zeros_like(works.all_open)
         last = torch.stack([self._hidden.get(one.face.track_id, none) for one in due])
-        visible = _asked(self._run, crops, guides)
+        visible = _ask(self._run, crops, guides)
         found = works.answered(visible, last, drawn[:, CUT:])
         for one, hidden, opened in zip(due, *(part.clone() for part in found), strict=True):
             self._hidden[one.face.track_id], self._opened[one.face.track_id] = hidden, opened
 
-    def _drawn(self, one: _Placed) -> NDArray[np.float32]:
+    def _pack(self, one: _Placed) -> NDArray[np.float32]:
         """Pack the inputs of one face: how to cut it (8 numbers); then, in cells of an answer, the benefit of the
         doubt (64 x 64), 1 in the centre of the face (64 x 64), the cells of the seen landmarks, -1 for the others
         (468); and the shares with which the average rises and falls."""
@@ -127,17 +128,17 @@ class _Works:
     def __init__(self, device: Device) -> None:
         on_gpu = device.type == "cuda"
         self.cut = Captured(cut, 2, on_gpu=on_gpu)
-        self.answered = Captured(answered, 3, on_gpu=on_gpu)
-        self.laid_over = Captured(laid_over, 3, on_gpu=on_gpu)
+        self.answered = Captured(read_answers, 3, on_gpu=on_gpu)
+        self.laid_over = Captured(limit_masks, 3, on_gpu=on_gpu)
         self.all_open = torch.full((ANSWER, ANSWER), 255.0, device=device)
 
 
-def _asked(run: Run, crops: Tensor, guides: Tensor) -> Tensor:
+def _ask(run: Run, crops: Tensor, guides: Tensor) -> Tensor:
     """The network's output (N, 64, 64), valid until its next run. Raises ModelError."""
     return run_batched("occlusion", run, {"crops": crops, "guides": guides}, "visible", (ANSWER, ANSWER))
 
 
-def answered(visible: Tensor, last: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
+def read_answers(visible: Tensor, last: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
     """Return the smoothed occlusion (N, 64, 64), and 0..255 where the swap may show. ``visible`` is the network's
     output, ``last`` the previous occlusion, ``drawn`` (N, B) without the cut's numbers."""
     count, area = len(visible), ANSWER * ANSWER
@@ -146,10 +147,10 @@ def answered(visible: Tensor, last: Tensor, drawn: Tensor) -> tuple[Tensor, Tens
     hidden = 1 - visible.float().nan_to_num(1.0).clamp(0, 1)  # NaN: nothing is in front
     step = hidden - last
     followed = last + (step * rise).clamp(min=0) + (step * fall).clamp(max=0)
-    return followed, opened_of(followed, benefit, drawn[:, 2 * area : -2].long(), midst)
+    return followed, open_mask(followed, benefit, drawn[:, 2 * area : -2].long(), midst)
 
 
-def laid_over(masks: Tensor, opened: Tensor, numbers: Tensor) -> Tensor:
+def limit_masks(masks: Tensor, opened: Tensor, numbers: Tensor) -> Tensor:
     """Limit ``masks`` (N, S, S) by the answers (N, 64, 64), mapped to the crops by way of coarse grids. ``numbers``
     (N, 10): grid -> answer (6), the grid's width and height, the crop's."""
     a, b, c, d, e, f = numbers[:, :6].T[:, :, None, None]
@@ -160,7 +161,7 @@ def laid_over(masks: Tensor, opened: Tensor, numbers: Tensor) -> Tensor:
 
 
 def _lying(placed: list[_Placed], targets: TargetBatch) -> NDArray[np.float32]:
-    """The ``numbers`` of ``laid_over``; a face without a place is open everywhere."""
+    """The ``numbers`` of ``limit_masks``; a face without a place is open everywhere."""
     numbers = np.zeros((len(targets.faces), 10), np.float32)
     numbers[:, 6:8] = 1
     numbers[:, 8:] = [face.size for face in targets.faces]
@@ -170,10 +171,10 @@ def _lying(placed: list[_Placed], targets: TargetBatch) -> NDArray[np.float32]:
     return numbers
 
 
-def opened_of(hidden: Tensor, benefit: Tensor, asked: Tensor, midst: Tensor) -> Tensor:
-    """Mask (N, 64, 64) float 0..255 from ``hidden`` 0..1: 255 = replace. ``occlusion.weighed`` and the steps after
-    it; the other arguments come from ``_drawn``."""
-    hidden = _weighed(hidden, benefit, asked)
+def open_mask(hidden: Tensor, benefit: Tensor, asked: Tensor, midst: Tensor) -> Tensor:
+    """Mask (N, 64, 64) float 0..255 from ``hidden`` 0..1: 255 = replace. ``occlusion.weigh`` and the steps after
+    it; the other arguments come from ``GpuOcclusionMask._pack``."""
+    hidden = _weigh(hidden, benefit, asked)
     closed = hidden > HALF
     islands = Islands(closed)
     without = islands.touching(midst == 0) & (islands.sizes() >= SPECK)
@@ -182,10 +183,10 @@ def opened_of(hidden: Tensor, benefit: Tensor, asked: Tensor, midst: Tensor) -> 
     edge = filled.float()[:, None] * 255
     share = torch.minimum(share, torch.nn.functional.max_pool2d(edge, 3, 1, 1)[:, 0])
     share = torch.maximum(share, -torch.nn.functional.max_pool2d(-edge, 3, 1, 1)[:, 0])
-    return 255 - _feathered(share)
+    return 255 - _feather(share)
 
 
-def _weighed(hidden: Tensor, benefit: Tensor, asked: Tensor) -> Tensor:
+def _weigh(hidden: Tensor, benefit: Tensor, asked: Tensor) -> Tensor:
     hidden = hidden - BENEFIT * benefit
     counted = asked >= 0
     found = hidden.flatten(1).gather(1, asked.clamp(min=0))
@@ -196,7 +197,7 @@ def _weighed(hidden: Tensor, benefit: Tensor, asked: Tensor) -> Tensor:
     return hidden * trust[:, None, None]
 
 
-def _feathered(share: Tensor) -> Tensor:
+def _feather(share: Tensor) -> Tensor:
     """A Gaussian of five taps with replicated border."""
     taps = np.exp(-0.5 * (np.arange(-2, 3) / FEATHER) ** 2)
     weights = (taps / taps.sum()).tolist()
@@ -206,11 +207,11 @@ def _feathered(share: Tensor) -> Tensor:
     return sum(weight * across[:, k : k + height] for k, weight in enumerate(weights)).round()
 
 
-def _placed(row: int, face: BatchedTarget) -> _Placed | None:
+def _place(row: int, face: BatchedTarget) -> _Placed | None:
     matrix = place(face.landmarks)
     if matrix is None:
         return None
-    return _Placed(row, face, matrix, face.landmarks[:, :2] @ matrix[:, :2].T + matrix[:, 2])
+    return _Placed(row, face, matrix, transform(matrix, face.landmarks[:, :2]))
 
 
 def _sampling(one: _Placed) -> tuple[list[float], int]:
@@ -221,5 +222,5 @@ def cut(square: Tensor, numbers: Tensor, halvings: int) -> Tensor:
     """The network's view (128, 128, 3) of a crop (S, S, 3), as ``vision.crops.cut``."""
     planes = square.permute(2, 0, 1)[None].float()
     for _ in range(halvings):
-        planes = halved(planes)
-    return rounded(seen(planes, numbers[None], SIZE))[0].permute(1, 2, 0)
+        planes = halve(planes)
+    return rounded(pixels_seen(planes, numbers[None], SIZE))[0].permute(1, 2, 0)

@@ -54,7 +54,7 @@ def shares_of(landmarks: Points, size: tuple[int, int]) -> list[tuple[tuple[int,
     feather = max(0.6, FEATHER * face_width(landmarks))
     found = []
     for ring in RINGS:
-        points = bounded(landmarks[ring])
+        points = clamp_points(landmarks[ring])
         low = np.maximum(np.floor(points.min(0) - 3 * feather), 0).astype(int)
         high = np.minimum(np.ceil(points.max(0) + 3 * feather) + 1, size).astype(int)
         if (high - low < 2).any():
@@ -70,7 +70,7 @@ def skin_weights(mask: Mask, landmarks: Points, step: int) -> Mask:
     """Every ``step``-th pixel of the mask, (h, w), 0 in and around the openings."""
     weights = np.ascontiguousarray(mask[::step, ::step])
     for ring in RINGS:
-        points = bounded(landmarks[ring]) / step
+        points = clamp_points(landmarks[ring]) / step
         middle = points.mean(0)
         fill(weights, [middle + 1.25 * (points - middle)], 0, smooth=False)
     return weights
@@ -78,11 +78,11 @@ def skin_weights(mask: Mask, landmarks: Points, step: int) -> Mask:
 
 def face_width(landmarks: Points) -> float:
     """Width in pixels, at least 1."""
-    across = bounded(landmarks)[:, 0]
+    across = clamp_points(landmarks)[:, 0]
     return max(1.0, float(across.max() - across.min()))
 
 
-def bounded(points: Points) -> Points:
+def clamp_points(points: Points) -> Points:
     """Clamp points to OpenCV's drawing range, (N, 2); NaN becomes 0."""
     near = np.minimum(np.maximum(points[:, :2], np.float32(-FARTHEST)), np.float32(FARTHEST))
     near[np.isnan(near)] = 0

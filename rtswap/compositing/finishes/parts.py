@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.compositing.finishes.openings import bounded, face_width, hull_of, union_of
+from rtswap.compositing.finishes.openings import clamp_points, face_width, hull_of, union_of
 from rtswap.compositing.finishes.temporal import TemporalAverage
 from rtswap.core.parts import BuildContext, FinishSpec
 from rtswap.core.protocols import GpuFinish
@@ -82,7 +82,7 @@ class PartsMask:
         """Mask on a grid over a crop of size ``of``, a node about every ``STEP`` pixels: 255 = the swap shows."""
         width, height = of
         size = max(2, math.ceil(width / STEP)), max(2, math.ceil(height / STEP))
-        landmarks = bounded(target.landmarks) * np.array([size[0] / width, size[1] / height], np.float32)
+        landmarks = clamp_points(target.landmarks) * np.array([size[0] / width, size[1] / height], np.float32)
         share = np.full(size[::-1], 255, np.uint8)
         if self._parts:
             shown = [draw_part(part, landmarks, size) for part in self._parts]
@@ -115,11 +115,11 @@ def draw_part(part: Part, landmarks: NDArray[np.float32], size: tuple[int, int])
     ``size``: w, h."""
     width = face_width(landmarks)
     room, sigma = part.room * width, max(0.7, part.feather * width)
-    shapes = [_grown(hull_of(landmarks[list(group)]), room + sigma) for group in part.groups]
+    shapes = [_grow(hull_of(landmarks[list(group)]), room + sigma) for group in part.groups]
     return blurred(union_of(shapes, size), sigma)
 
 
-def _grown(hull: NDArray[np.float32], by: float) -> NDArray[np.float32]:
+def _grow(hull: NDArray[np.float32], by: float) -> NDArray[np.float32]:
     """Convex hull of circles of radius ``by`` around the hull's points."""
     turns = np.arange(12) * (math.pi / 6)
     circle = by * np.stack([np.cos(turns), np.sin(turns)], 1)

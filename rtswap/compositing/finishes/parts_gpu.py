@@ -25,8 +25,9 @@ class GpuPartsMask:
         self, swapped: SwappedBatch, targets: TargetBatch, quality: Quality, on_download: OnDownload
     ) -> SwappedBatch:
         """``PartsMask.apply``."""
-        grids, sizes = stacked([self._host.shown(face, face.size) for face in targets.faces], swapped.masks.device)
-        crops = uploaded(np.array([face.size for face in targets.faces], np.float32), swapped.masks.device)
+        device, faces = swapped.masks.device, targets.faces
+        grids, sizes = stack_grids([self._host.shown(face, face.size) for face in faces], device)
+        crops = uploaded(np.array([face.size for face in faces], np.float32), device)
         return SwappedBatch(swapped.crops, limited(swapped.masks, grids.float(), sizes, crops))
 
     def forget(self, track_id: int) -> None:
@@ -34,7 +35,7 @@ class GpuPartsMask:
         self._host.forget(track_id)
 
 
-def stacked(grids: Sequence[Mask], device: Device) -> tuple[Tensor, Tensor]:
+def stack_grids(grids: Sequence[Mask], device: Device) -> tuple[Tensor, Tensor]:
     """Upload grids as (N, G, G), each in the upper left, and their widths and heights (N, 2)."""
     side = max(max(grid.shape) for grid in grids)
     square = np.zeros((len(grids), side, side), np.uint8)

@@ -83,10 +83,10 @@ def _surroundings(crop: Image, target: Image, region: Mask) -> Image:
     odd = np.linalg.norm(difference - usual, axis=2) / (STRANGE * np.sqrt(3.0))
     strange = np.asarray(cv2.dilate((1 - np.exp(-(odd**4))).astype(np.float32), around), np.float32)
     doubt = resized(strange, (width, height))[..., None]
-    return _mixed(target, crop, np.asarray(usual, np.float32), doubt)
+    return _mix(target, crop, np.asarray(usual, np.float32), doubt)
 
 
-def _mixed(target: Image, crop: Image, usual: NDArray[np.float32], doubt: NDArray[np.float32]) -> Image:
+def _mix(target: Image, crop: Image, usual: NDArray[np.float32], doubt: NDArray[np.float32]) -> Image:
     shifted = crop.astype(np.float32) + usual
     mixed = target + (shifted - target) * doubt
     return np.asarray(np.round(mixed).clip(0, 255), np.uint8)

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from rtswap.compositing.finishes.detail import CONSTANT_S, EVERY_S
-from rtswap.compositing.finishes.openings import bounded, skin_weights
+from rtswap.compositing.finishes.openings import clamp_points, skin_weights
 from rtswap.compositing.finishes.sharpness import Plane, fine_detail, grain_of
 from rtswap.compositing.finishes.temporal import TemporalAverage
 from rtswap.compositing.finishes.windows import window_for
@@ -31,7 +31,7 @@ GAIN = 1.05
 
 
 class Shares:
-    """How much of what the network finds is added to each track."""
+    """The share of the network's detail that is added to each track."""
 
     def __init__(self) -> None:
         self._shares = TemporalAverage(CONSTANT_S)
@@ -64,7 +64,7 @@ class Shares:
         self._shares.follow(track_id, np.array([min(max(share, 0.0), 1.0)], np.float32), time_s)
 
     def forget(self, track_id: int) -> None:
-        """Drop what is known of a track."""
+        """Drop the state of a track."""
         self._shares.forget(track_id)
         self._measured_s.pop(track_id, None)
 
@@ -86,9 +86,9 @@ class RestoreDetail:
             return swapped
         height, width = swapped.mask.shape
         change = warped(self._model.lacking(swapped.crop, matrix), inverse(matrix), (width, height), zero=True)
-        window = window_for(bounded(target.landmarks), swapped.mask.shape) if due else None
+        window = window_for(clamp_points(target.landmarks), swapped.mask.shape) if due else None
         if window is not None:
-            shown = shown_in(swapped.mask[window], window, target.landmarks)
+            shown = mask_in(swapped.mask[window], window, target.landmarks)
             theirs, ours = (crop[window][..., 1].astype(np.float32) for crop in (target.crop, swapped.crop))
             self._shares.measure(key, target.time_s, (theirs, ours, ours + change[window]), shown)
         if share := self._shares.of(key):
@@ -101,10 +101,10 @@ class RestoreDetail:
         self._shares.forget(track_id)
 
 
-def shown_in(mask: Mask, window: tuple[slice, slice], landmarks: Points) -> Mask:
+def mask_in(mask: Mask, window: tuple[slice, slice], landmarks: Points) -> Mask:
     """What counts in a window of the crop, as in ``detail``. ``mask``: the window's part of it."""
     rows, columns = window
-    return skin_weights(mask, bounded(landmarks) - (columns.start, rows.start), 1)
+    return skin_weights(mask, clamp_points(landmarks) - (columns.start, rows.start), 1)
 
 
 def _networks(context: BuildContext) -> tuple[str, ...]:

@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rtswap.compositing.finishes.openings import bounded
-from rtswap.compositing.finishes.restore import Shares, shown_in
+from rtswap.compositing.finishes.openings import clamp_points
+from rtswap.compositing.finishes.restore import Shares, mask_in
 from rtswap.compositing.finishes.windows import window_for
 from rtswap.core.protocols import Engine, OnDownload
 from rtswap.core.types import BatchedTarget, Image, Matrix, Quality, SwappedBatch, TargetBatch
 from rtswap.gpu.batched_run import run_batched, run_of
-from rtswap.gpu.crops import CUT, halved, seen
+from rtswap.gpu.crops import CUT, halve, pixels_seen
 from rtswap.gpu.graphs import Captured
 from rtswap.gpu.resample import Tensor, bilinear, rounded, uploaded
 from rtswap.gpu.torch_import import load_torch
@@ -69,7 +69,7 @@ class GpuRestoreDetail:
     ) -> None:
         device = swapped.crops.device
         cut = self._cut = self._cut or Captured(view, 2, on_gpu=device.type == "cuda")
-        lay = self._laid = self._laid or Captured(laid, 3, on_gpu=device.type == "cuda")
+        lay = self._laid = self._laid or Captured(lay_detail, 3, on_gpu=device.type == "cuda")
         crops = torch.empty((len(placed), SIZE, SIZE, 3), dtype=torch.uint8, device=device)
         for crop, one in zip(crops, placed, strict=True):
             numbers, halvings = sampling(one.matrix, one.face.size, SHRINK)
@@ -89,14 +89,14 @@ class GpuRestoreDetail:
         """Request the download of a patch: the green of the target, of the face, and of the restored face; the
         mask."""
         face = one.face
-        window = window_for(bounded(face.landmarks), face.size[::-1])
+        window = window_for(clamp_points(face.landmarks), face.size[::-1])
         if window is None:
             return
 
         def measure(patch: Image) -> None:
             *greens, mask = (np.ascontiguousarray(patch[..., k]) for k in range(4))
             planes = [green.astype(np.float32) for green in greens]
-            self._shares.measure(face.track_id, face.time_s, planes, shown_in(mask, window, face.landmarks))
+            self._shares.measure(face.track_id, face.time_s, planes, mask_in(mask, window, face.landmarks))
 
         greens = (crop[window][..., 1] for crop in (targets.crops[one.row], swapped.crops[one.row], restored))
         on_download(torch.stack([*greens, swapped.masks[one.row][window]], 2), measure)
@@ -112,11 +112,11 @@ def view(square: Tensor, numbers: Tensor, halvings: int) -> Tensor:
     """The network's crop (256, 256, 3) of a crop (S, S, 3), as ``vision.crops.cut``."""
     planes = square.permute(2, 0, 1)[None].float()
     for _ in range(halvings):
-        planes = halved(planes)
-    return rounded(seen(planes, numbers[None, :CUT], SIZE))[0].permute(1, 2, 0)
+        planes = halve(planes)
+    return rounded(pixels_seen(planes, numbers[None, :CUT], SIZE))[0].permute(1, 2, 0)
 
 
-def laid(square: Tensor, detail: Tensor, numbers: Tensor) -> Tensor:
+def lay_detail(square: Tensor, detail: Tensor, numbers: Tensor) -> Tensor:
     """``square`` (S, S, 3) with a share of ``detail`` (256, 256), as ``_numbers`` says."""
     place_px = torch.arange(square.shape[0], device=square.device, dtype=torch.float32)
     scale, x, y, width, height, share = numbers

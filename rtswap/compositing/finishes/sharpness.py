@@ -127,13 +127,13 @@ def _spread(sizes: Plane) -> float:
     return float(np.partition(sizes, count)[:count].mean()) / 0.4734
 
 
-def softened(picture: Picture, variance: float) -> Picture:
+def soften(picture: Picture, variance: float) -> Picture:
     """Blur by a Gaussian of ``variance`` pixels squared. Three taps where they suffice; strong blurs at half size,
     which alone has a variance of 1."""
     height, width = picture.shape[:2]
     if variance >= 1.2 and min(height, width) >= 4:
         half = resized(picture, ((width + 1) // 2, (height + 1) // 2), cv2.INTER_AREA)
-        return resized(softened(half, (variance - 1) / 4), (width, height))
+        return resized(soften(half, (variance - 1) / 4), (width, height))
     if variance < 0.02:
         return picture
     if variance >= 0.6:

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.compositing.finishes.openings import bounded, hull_of
+from rtswap.compositing.finishes.openings import clamp_points, hull_of
 from rtswap.compositing.finishes.sharpness import Plane
 from rtswap.core.types import Mask, Points
 from rtswap.vision.raster import fill
@@ -58,7 +58,7 @@ def skin_only(mask: Mask, landmarks: Points) -> Mask:
     """A copy of ``mask`` (H, W), 0 on and around eyes, brows, lips and nostrils."""
     skin = mask.copy()
     for feature, reach in FEATURES:
-        ring = hull_of(bounded(landmarks[feature]))
+        ring = hull_of(clamp_points(landmarks[feature]))
         middle = ring.mean(0)
         fill(skin, [middle + reach * (ring - middle)], 0, smooth=False)
     return skin
@@ -116,7 +116,7 @@ def smoothed(picture: Picture, tables: Tables) -> Picture:
 
 
 def _change(picture: NDArray[np.uint8], tables: Tables) -> NDArray[np.uint8]:
-    """What to add to ``picture``, in 8 bits as in ``Tables``."""
+    """Return what to add to ``picture``, in 8 bits as in ``Tables``."""
     height, width = picture.shape[:2]
     low = resized(picture, (width // 2, height // 2), cv2.INTER_AREA)
     details = cv2.addWeighted(picture, PER_LEVEL, resized(low, (width, height)), -PER_LEVEL, ZERO)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rtswap.compositing.finishes.openings import bounded, skin_weights
+from rtswap.compositing.finishes.openings import clamp_points, skin_weights
 from rtswap.compositing.finishes.skin_texture import BLOCK, skin_only
 from rtswap.core.types import Mask, Points, Target
 from rtswap.vision.topology import CHIN, LIPS_OUTER
@@ -34,7 +34,7 @@ def places_for(target: Target, mask: Mask) -> Places | None:
     """Where to measure, if the swapped face shows where ``mask`` (H, W) is 255; None if there is hardly anything."""
     face = face_window(target.landmarks, mask.shape)
     shown, corner = mask[face], (face[1].start, face[0].start)
-    landmarks = bounded(target.landmarks) - np.array(corner, np.float32)
+    landmarks = clamp_points(target.landmarks) - np.array(corner, np.float32)
     window = window_for(landmarks, shown.shape)
     if window is None:
         return None
@@ -44,7 +44,7 @@ def places_for(target: Target, mask: Mask) -> Places | None:
 
 def face_window(landmarks: Points, size: tuple[int, ...]) -> Window:
     """The whole blocks of a crop of ``size`` (H, W) that the face reaches; may be empty."""
-    points = bounded(landmarks)
+    points = clamp_points(landmarks)
     left, top = np.clip(np.floor(points.min(0)), 0, size[1::-1]).astype(int).tolist()
     right, bottom = np.clip(np.ceil(points.max(0)), 0, size[1::-1]).astype(int).tolist()
     return in_blocks((slice(top, bottom), slice(left, right)), size)

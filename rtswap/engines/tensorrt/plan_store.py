@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rtswap.core.errors import EngineError, reason
-from rtswap.core.files import write_cached
+from rtswap.core.files import read_regular, write_cached
 from rtswap.engines.tensorrt.plan import Manifest, manifest_from_json, manifest_to_json
 
 
@@ -57,7 +57,7 @@ class PlanCache:
         for path in sorted(self.folder.glob("*.plan")):
             try:
                 size = path.stat().st_size
-                manifest: Manifest | None = manifest_from_json(path.with_suffix(".json").read_text("utf-8"))
+                manifest: Manifest | None = _manifest_of(path)
             except (OSError, ValueError):
                 size, manifest = path.stat().st_size if path.exists() else 0, None
             yield StoredPlan(path, size, manifest)
@@ -85,12 +85,17 @@ def plan_folder(cache_folder: Path) -> Path:
     return cache_folder / "plans"
 
 
+def _manifest_of(plan: Path) -> Manifest:
+    """What is written beside a plan. Raises OSError, ValueError."""
+    return manifest_from_json(read_regular(plan.with_suffix(".json")).decode())
+
+
 def read_plan(path: Path, key: str) -> tuple[bytes, Manifest]:
     """Read a plan and verify it against its manifest and ``key``. Raises EngineError with the reason if it is
     invalid."""
     what = f"the plan {path}"
     try:
-        manifest = manifest_from_json(path.with_suffix(".json").read_text("utf-8"))
+        manifest = _manifest_of(path)
     except OSError as error:
         raise EngineError(f"{what} has no manifest") from error
     except ValueError as error:
@@ -101,7 +106,7 @@ def read_plan(path: Path, key: str) -> tuple[bytes, Manifest]:
             got=f"{manifest.network} in {manifest.recipe.precision} by {manifest.module} {manifest.version}",
         )
     try:
-        plan = path.read_bytes()
+        plan = read_regular(path)
     except OSError as error:
         raise EngineError(f"{what} cannot be read", got=reason(error)) from error
     if len(plan) != manifest.plan_bytes:

@@ -28,7 +28,7 @@ class ReadyPlan:
         self._config: Any = None
         self._kernels: Any = None
         if tensorrt.portable:
-            self._config, self._kernels = self._configured()
+            self._config, self._kernels = self._configure()
 
     @property
     def captures_graphs(self) -> bool:
@@ -59,7 +59,7 @@ class ReadyPlan:
         except (OSError, RuntimeError, TypeError):
             return
 
-    def _configured(self) -> tuple[Any, Any]:
+    def _configure(self) -> tuple[Any, Any]:
         """Return (runtime configuration, kernel cache). CUDA graphs are captured whole; a new shape runs on generic
         kernels until its specialised ones are compiled, so that a stream never waits for the compiler."""
         api = self._tensorrt.api

@@ -43,6 +43,9 @@ def input_specs(address: str = ":") -> Iterator[InputSpec]:
 
 def _no_such(path: Path) -> InputError:
     expected = "a camera number, video, image, folder or URL"
+    if str(path) == "-":
+        do = "Write the video to a file, or send it to a URL: ffmpeg ... -f mpegts udp://127.0.0.1:5000"
+        return InputError("rtswap cannot read from a pipe", expected=expected, got="-", do=do)
     try:
         near = nearest(path.name, [p.name for p in path.parent.iterdir()])
     except (OSError, ValueError):

@@ -16,13 +16,16 @@ from rtswap.core.parts import InputSpec
 from rtswap.core.text import plural
 from rtswap.core.types import Frame, Image, StreamInfo
 from rtswap.core.urls import local_path, scheme
-from rtswap.vision.images import DAMAGED, looks_like_picture, opened, read_checked
+from rtswap.vision.images import DAMAGED, looks_like_picture, open_with_pillow, read_checked
 
 if TYPE_CHECKING:
     from PIL import Image as Pillow
 
+MOST_PIXELS = 40_000_000
+"""In a frame: several are kept with their transparency, 2.7 GB for 100 megapixels, in a GIF of 150 kB."""
 _OPAQUE = 255
 _FORMATS = ("GIF", "PNG", "WEBP", "AVIF")
+ANIMATED_SUFFIXES = frozenset({".gif", ".png", ".apng", ".webp", ".avif"})
 _LEAST_S, _USUAL_S = 0.02, 0.1
 """Browsers show a frame with a shorter duration, or none, for 0.1 s."""
 _MEASURED = 20
@@ -37,9 +40,15 @@ class AnimationInput:
         self._closed = threading.Event()
         self._data, _ = read_checked(path)
         try:
-            with opened(self._data) as picture:
+            with open_with_pillow(self._data) as picture:
                 if picture is None:
                     raise ValueError("another format")
+                if picture.width * picture.height > MOST_PIXELS:
+                    raise InputError(
+                        f"{path} is too large",
+                        expected=f"an animation of at most {MOST_PIXELS // 1_000_000} megapixels",
+                        got=f"{picture.width}x{picture.height}",
+                    )
                 self._info = _describe(picture)
         except DAMAGED as error:
             raise InputError(f"cannot read {path}", expected="an animated picture", got=reason(error)) from None
@@ -51,7 +60,7 @@ class AnimationInput:
     def frames(self) -> Iterator[Frame]:
         """Yield every frame. A damaged one ends the animation, with an event."""
         time_s, told = 0.0, False
-        with opened(self._data) as picture:
+        with open_with_pillow(self._data) as picture:
             for index in count():
                 if self._closed.is_set() or picture is None:
                     return
@@ -105,22 +114,23 @@ def _on_white(picture: Pillow.Image) -> Image:
     return np.ascontiguousarray(np.asarray(white)[..., 2::-1])
 
 
-def _takes(address: str) -> bool:
-    """Whether an address is a picture with more than one frame."""
-    if not address or scheme(address) not in ("", "file"):
-        return False
-    path = local_path(address)
+def is_animated(path: Path) -> bool:
+    """Whether a file is a picture with more than one frame."""
     try:
         if not path.is_file():
             return False
         with path.open("rb") as file:
             if not looks_like_picture(file.read(32)):
                 return False
-        with opened(read_checked(path)[0]) as picture:
+        with open_with_pillow(read_checked(path)[0]) as picture:
             animated = getattr(picture, "is_animated", False)
             return picture is not None and picture.format in _FORMATS and bool(animated)
     except (*DAMAGED, InputError):
         return False
+
+
+def _takes(address: str) -> bool:
+    return bool(address) and scheme(address) in ("", "file") and is_animated(local_path(address))
 
 
 SPEC = InputSpec(

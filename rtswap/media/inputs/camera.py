@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 
 from rtswap.core.errors import InputError
+from rtswap.core.interrupts import hold_interrupts
 from rtswap.core.native_logs import quiet_opencv
 from rtswap.core.parts import InputRequest, InputSpec
 from rtswap.core.types import Frame, Image, StreamInfo
@@ -45,7 +46,7 @@ def open_device(index_or_path: int | str) -> Device:
     """Open ``cv2.VideoCapture`` with a backend that supports choosing the mode: V4L2, DirectShow, else OpenCV's
     default."""
     backend = {"linux": cv2.CAP_V4L2, "win32": cv2.CAP_DSHOW}.get(sys.platform, cv2.CAP_ANY)
-    with quiet_opencv():
+    with quiet_opencv(), hold_interrupts():
         return cv2.VideoCapture(index_or_path, backend)  # type: ignore[return-value]
 
 
@@ -206,11 +207,15 @@ def users_of(path: Path) -> list[str]:
 _DEVICE = re.compile(r"/dev/video\d+|/dev/v4l/.+")
 
 
+def _is_number(address: str) -> bool:
+    return address.isdecimal() and len(address) < 10
+
+
 def _open(address: str, request: InputRequest) -> Camera:
-    which = int(address) if address.isdecimal() else address
+    which = int(address) if _is_number(address) else address
     return Camera(which, size=request.size, fps=request.fps, on_event=request.on_event)
 
 
 SPEC = InputSpec(
-    "camera", "camera number", lambda address: address.isdecimal() or bool(_DEVICE.fullmatch(address)), _open
+    "camera", "camera number", lambda address: _is_number(address) or bool(_DEVICE.fullmatch(address)), _open
 )

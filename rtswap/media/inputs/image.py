@@ -13,6 +13,7 @@ from rtswap.core.parts import InputSpec
 from rtswap.core.text import plural
 from rtswap.core.types import Frame, Image, StreamInfo
 from rtswap.core.urls import local_path, scheme
+from rtswap.media.inputs.animation import ANIMATED_SUFFIXES, is_animated
 from rtswap.vision.images import PICTURE_SUFFIXES, is_transparent, looks_like_picture, read_image
 
 FPS = 25.0
@@ -62,6 +63,8 @@ class ImageInput:
             image = read_image(path)
             if is_transparent(path):
                 self._on_event(f"{path}: transparency is not kept")
+            if path.suffix.lower() in ANIMATED_SUFFIXES and is_animated(path):
+                self._on_event(f"{path}: only the first frame of this animation is read")
             return image
         except InputError as error:
             if not self._path.is_dir():

@@ -13,17 +13,27 @@ import av.video.stream
 from rtswap.core.errors import InputError, reason
 from rtswap.core.native_logs import quiet_ffmpeg
 from rtswap.core.parts import InputSpec
-from rtswap.core.text import plural
+from rtswap.core.text import duration, plural
 from rtswap.core.types import Frame, StreamInfo
 from rtswap.core.urls import local_path
 from rtswap.media.containers import NAMES_OTHERS, open_media
-from rtswap.media.decoding import Decoder, PictureMaker, limit_pixels, nominal_fps, start_s, video_stream
+from rtswap.media.decoding import (
+    Decoder,
+    PictureMaker,
+    limit_pixels,
+    nominal_fps,
+    start_s,
+    stated_length_s,
+    video_stream,
+)
 from rtswap.media.hardware_decoding import open_on_gpu
 from rtswap.media.lifetime import ClosingInput
 
 _EXPECTED = "a video (MP4, MOV, MKV, WebM, AVI, ...)"
 _TEXT_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf"})
 """FFmpeg decodes text files as video with these formats; rtswap rejects them."""
+_CUT_OFF_S = 0.25
+"""How much shorter than stated a video must be to be reported as cut off."""
 _LEAST_STEP_S = 1e-4
 
 
@@ -52,6 +62,13 @@ class VideoFile(ClosingInput):
         return self._info
 
     @property
+    def duration_s(self) -> float:
+        """Length of the video, or of the file where the video's is not stated."""
+        if self._stream.duration is not None and self._stream.time_base is not None:
+            return float(self._stream.duration * self._stream.time_base)
+        return (self._container.duration or 0) / av.time_base
+
+    @property
     def skipped(self) -> int:
         """Number of damaged packets so far."""
         return self._decoder.skipped
@@ -69,21 +86,27 @@ class VideoFile(ClosingInput):
 
     def frames(self) -> Iterator[Frame]:
         last_s, step_s = -1.0, 1 / self._info.fps
-        index = 0
+        index, ends_s = 0, 0.0
         try:
             batch: list[av.VideoFrame] | None = self._first
             while batch is not None and not self.closed.is_set():
                 for frame in batch:
                     time_s = self._time_of(frame, last_s + step_s if index else 0.0)
                     last_s = time_s if not index else max(time_s, last_s + _LEAST_STEP_S)
+                    ends_s = last_s + float((frame.duration or 0) * (frame.time_base or 0))
                     yield Frame(self._pictures.to_image(frame), index, time.perf_counter(), last_s)
                     index += 1
                     if self.closed.is_set():
                         return
                 batch = self._next()
+            if self.closed.is_set():
+                return
             if self._decoder.skipped:
                 skipped = plural(self._decoder.skipped, "damaged packet")
                 self.on_event(f"{self._path}: {skipped} skipped, {plural(index, 'frame')} read")
+            stated_s = stated_length_s(self._container, self._stream)
+            if stated_s - ends_s > _CUT_OFF_S:
+                self.on_event(f"{self._path} is cut off: {duration(ends_s)} of {duration(stated_s)} read")
         finally:
             self.close()
 

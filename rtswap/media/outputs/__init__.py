@@ -38,6 +38,10 @@ def _spec_of(address: str) -> OutputSpec:
     expected = ", ".join(spec.help for spec in output_specs())
     is_name = address and not scheme(address) and not Path(address).suffix and ":" not in address
     do = f"For a folder write {address}/." if is_name else "See `rtswap --help`."
+    if address == "-" or address.startswith("/dev/"):
+        do = (
+            "rtswap cannot write to a pipe. Write a file, send to a URL such as udp://, or use null to write nothing."
+        )
     raise UsageError(f"unknown output {address!r}", expected=expected, do=do)
 
 

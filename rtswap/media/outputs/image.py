@@ -10,17 +10,19 @@ from pathlib import Path
 import cv2
 
 from rtswap.core.errors import OutputError, UsageError, reason
-from rtswap.core.files import refuse_existing, write_atomic
+from rtswap.core.files import write_atomic
 from rtswap.core.parts import OutputRequest, OutputSpec
+from rtswap.core.text import as_argument
 from rtswap.core.types import Image, MarkedImage
 from rtswap.core.urls import scheme
-from rtswap.media.output_names import IMAGE_SUFFIXES, OutputNames
+from rtswap.media.output_names import IMAGE_SUFFIXES, OutputNames, refuse_taken
 
-_NUMBER = re.compile(r"%0?(\d*)d")
+_NUMBER = re.compile(r"%0?(\d{0,2})d")
 _QUALITY = {
     ".jpg": [cv2.IMWRITE_JPEG_QUALITY, 95],
     ".jpeg": [cv2.IMWRITE_JPEG_QUALITY, 95],
     ".webp": [cv2.IMWRITE_WEBP_QUALITY, 95],
+    ".avif": [cv2.IMWRITE_AVIF_QUALITY, 95],
     ".png": [cv2.IMWRITE_PNG_COMPRESSION, 3],
 }
 
@@ -37,7 +39,7 @@ class ImageOutput:
         self, path: str | Path, *, overwrite: bool = False, sign: Callable[[Path], None] | None = None
     ) -> None:
         self._path, self._overwrite, self._sign = Path(path), overwrite, sign
-        folder = self._path.is_dir() or not self._path.suffix
+        folder = os.path.isdir(self._path) or not self._path.suffix
         self._names = OutputNames() if folder else None
         self._pattern = self._path / "%05d.png" if folder else self._path
         if self._pattern.suffix.lower() not in IMAGE_SUFFIXES:
@@ -52,7 +54,7 @@ class ImageOutput:
             _make_folder(self._path)
         self._check_folder()
         if not self._many:
-            refuse_existing(self._path, overwrite)
+            refuse_taken(self._path, overwrite)
 
     @property
     def name(self) -> str:
@@ -63,7 +65,7 @@ class ImageOutput:
             do = f"Use {self._path.stem}_%05d{self._path.suffix} or a folder for several frames."
             raise OutputError(f"{self.name} can hold only one frame", got="a second frame", do=do)
         path = self._path_for(image)
-        refuse_existing(path, self._overwrite)
+        refuse_taken(path, self._overwrite)
         self._write(path, image.image)
         self._sent = True
         if self._sign is not None:
@@ -88,7 +90,7 @@ class ImageOutput:
         if not parent.is_dir():
             raise OutputError(
                 f"the folder {parent} for {self._pattern.name} does not exist",
-                do=f"Create it first: mkdir -p {parent}",
+                do=f"Create it first: mkdir -p {as_argument(parent)}",
             )
         if not os.access(parent, os.W_OK):
             raise OutputError(f"cannot write to {parent}", got="permission denied", do="Choose another folder.")
@@ -111,7 +113,9 @@ def _make_folder(path: Path) -> None:
     try:
         path.mkdir(exist_ok=True)
     except OSError as error:
-        do = f"Create its parent folder first: mkdir -p {path.parent}"
+        missing = isinstance(error, FileNotFoundError)
+        create = f"Create its parent folder first: mkdir -p {as_argument(path.parent)}"
+        do = create if missing else "Choose another folder."
         raise OutputError(f"cannot create the folder {path}", got=reason(error), do=do) from None
 
 
@@ -128,8 +132,8 @@ def _open(address: str, request: OutputRequest) -> ImageOutput:
 
 def _check(address: str, request: OutputRequest) -> None:
     path = Path(address).expanduser()
-    if path.suffix and not path.is_dir() and not _NUMBER.search(path.name):
-        refuse_existing(path, request.overwrite)
+    if path.suffix and not os.path.isdir(path) and not _NUMBER.search(path.name):
+        refuse_taken(path, request.overwrite)
 
 
-SPEC = OutputSpec("image", "image (.png .jpg ...), folder/", _takes, _open, _check)
+SPEC = OutputSpec("image", "image (.png .jpg .webp .avif .bmp .tif), folder/", _takes, _open, _check)

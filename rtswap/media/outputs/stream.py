@@ -19,7 +19,7 @@ from rtswap.core.parts import OutputRequest, OutputSpec
 from rtswap.core.types import MarkedImage
 from rtswap.core.urls import redact, scheme
 from rtswap.media.encoding import VideoEncoder, encoder_name
-from rtswap.media.tls import hint, verified
+from rtswap.media.tls import hint, with_verification
 
 FORMATS = {
     "rtmp": "flv",
@@ -52,24 +52,15 @@ class NetworkOutput:
     ``captured_at``. Messages show the URL without secrets.
     """
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        fps: float,
-        codec: str = "h264",
-        crf: int | None = None,
-        bitrate: int | None = None,
-        tls_ca: str | None = None,
-    ) -> None:
+    def __init__(self, url: str, request: OutputRequest) -> None:
         quiet_ffmpeg()
-        self._url, self._fps, self._crf, self._bitrate = url, fps, crf, bitrate
+        self._url, self._request = url, request
         self._format = FORMATS.get(scheme(url), "")
         if not self._format:
             known = ", ".join(f"{name}://" for name in FORMATS if name != "srt")  # PyAV's wheels lack it
             raise UsageError(f"cannot stream to {redact(url)}", expected=known, got=f"{scheme(url)}://")
-        self._tls = verified(url, tls_ca)
-        self._encoder_name = encoder_name(codec)
+        self._tls = with_verification(url, request.tls_ca)
+        self._encoder_name = encoder_name(request.codec)
         self._relay: Relay | None = None
         self._container: av.container.OutputContainer | None = None
         self._encoder: VideoEncoder | None = None
@@ -122,10 +113,10 @@ class NetworkOutput:
                 self._container,
                 image.image,
                 encoder=self._encoder_name,
-                fps=self._fps,
+                fps=self._request.fps,
                 live=True,
-                crf=self._crf,
-                bitrate=self._bitrate,
+                crf=self._request.crf,
+                bitrate=self._request.bitrate,
             )
         self._container.mux(self._encoder.encode(image.image, image.captured_at - self._zero_s))
         if first and self._relay is not None:
@@ -153,7 +144,7 @@ class Relay:
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0)
         self._in, self._out, self._err = (
-            _opened(p) for p in (self._process.stdin, self._process.stdout, self._process.stderr)
+            _open(p) for p in (self._process.stdin, self._process.stdout, self._process.stderr)
         )
         self._polls = _unblock(self._in.fileno()) and _unblock(self._out.fileno())
         self.write(job.encode() + b"\n")
@@ -201,7 +192,7 @@ class Relay:
         return next((line.strip() for line in reversed(said) if line.strip()), "")
 
 
-def _opened(pipe: IO[bytes] | None) -> IO[bytes]:
+def _open(pipe: IO[bytes] | None) -> IO[bytes]:
     if pipe is None:
         raise OSError("no pipe")
     return pipe
@@ -215,15 +206,4 @@ def _unblock(handle: int) -> bool:
     return True
 
 
-def _open(address: str, request: OutputRequest) -> NetworkOutput:
-    return NetworkOutput(
-        address,
-        fps=request.fps,
-        codec=request.codec,
-        crf=request.crf,
-        bitrate=request.bitrate,
-        tls_ca=request.tls_ca,
-    )
-
-
-SPEC = OutputSpec("stream", "URL", lambda address: bool(scheme(address)), _open, _open)
+SPEC = OutputSpec("stream", "URL", lambda address: bool(scheme(address)), NetworkOutput, NetworkOutput)

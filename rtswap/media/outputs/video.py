@@ -7,24 +7,23 @@ fails leave the partial file.
 
 from __future__ import annotations
 
-import math
 import secrets
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import av
 import av.container
 
 from rtswap.core.errors import OutputError, UsageError, reason
-from rtswap.core.files import make_partial, refuse_existing
+from rtswap.core.files import make_partial
 from rtswap.core.native_logs import quiet_ffmpeg
 from rtswap.core.parts import OutputRequest, OutputSpec
 from rtswap.core.types import MarkedImage
 from rtswap.media.encoding import VideoEncoder, encoder_name
 from rtswap.media.faststart import move_index
 from rtswap.media.file_kinds import KINDS, codec_for
-from rtswap.media.live_sound import LiveSound, LiveTrack
+from rtswap.media.live_sound import LiveTrack
+from rtswap.media.output_names import refuse_taken
 from rtswap.media.tracks import Tracks
 
 _COMMON = {"flush_packets": "1", "max_interleave_delta": "500000"}
@@ -34,43 +33,18 @@ class VideoWriter:
     """Output to one file. Raises OutputError if it cannot be created or written, UsageError for an unsupported
     suffix.
 
-    Timestamps are the frames' ``time_s``; with ``live`` they count from the first frame's ``captured_at``.
-    ``audio_from``: a file whose other tracks are copied in sync, from ``audio_start_s`` on, up to the last frame, and
-    whose chapters between ``audio_start_s`` and ``audio_end_s`` are copied.
-    ``crf``: quality, lower is better; ``bitrate``: bits per second instead. ``live_sound``: recorded with ``live``.
-    ``sign`` is called with the finished file.
+    Timestamps are the frames' ``time_s``; of a live input they count from the first frame's ``captured_at``.
     """
 
-    def __init__(
-        self,
-        path: str | Path,
-        *,
-        fps: float,
-        codec: str = "h264",
-        audio_from: str | None = None,
-        audio_start_s: float = 0.0,
-        audio_end_s: float = math.inf,
-        live_sound: LiveSound | None = None,
-        tls_ca: str | None = None,
-        crf: int | None = None,
-        bitrate: int | None = None,
-        live: bool = False,
-        overwrite: bool = False,
-        sign: Callable[[Path], None] | None = None,
-        on_event: Callable[[str], None] = lambda event: None,
-    ) -> None:
+    def __init__(self, path: str | Path, request: OutputRequest) -> None:
         quiet_ffmpeg()
-        self._path, self._fps, self._live = Path(path), fps, live
-        self._crf, self._bitrate = crf, bitrate
-        self._audio_start_s, self._audio_end_s = audio_start_s, audio_end_s
-        self._audio_from, self._overwrite, self._on_event = audio_from, overwrite, on_event
-        self._sign, self._tls_ca, self._live_sound = sign, tls_ca, live_sound
+        self._path, self._request = Path(path), request
         self._suffix = self._path.suffix.lower()
         if self._suffix not in KINDS:
             raise UsageError(f"cannot record to {path}", expected=f"a name ending in {', '.join(KINDS)}")
         self._kind = KINDS[self._suffix]
-        self._encoder_name = encoder_name(codec_for(self._suffix, codec))
-        refuse_existing(self._path, overwrite, audio_from)
+        self._encoder_name = encoder_name(codec_for(self._suffix, request.codec))
+        refuse_taken(self._path, request.overwrite, request.audio_from)
         self.partial_path = make_partial(self._path, lambda path: path.open("xb").close())
         self._container: av.container.OutputContainer | None = None
         self._encoder: VideoEncoder | None = None
@@ -124,34 +98,35 @@ class VideoWriter:
 
     def _set_up(self, container: av.container.OutputContainer, marked: MarkedImage) -> VideoEncoder:
         """Create the video and audio streams at the first frame, which sets the file's size."""
+        request = self._request
         encoder = VideoEncoder(
             container,
             marked.image,
             encoder=self._encoder_name,
-            fps=self._fps,
-            live=self._live,
-            crf=self._crf,
-            bitrate=self._bitrate,
+            fps=request.fps,
+            live=request.live,
+            crf=request.crf,
+            bitrate=request.bitrate,
         )
-        if self._audio_from is not None:
+        if request.audio_from is not None:
             self._tracks = Tracks(
-                self._audio_from,
+                request.audio_from,
                 container,
                 self._kind,
                 self._suffix,
-                self._on_event,
-                start_s=self._audio_start_s,
-                end_s=self._audio_end_s,
-                tls_ca=self._tls_ca,
+                request.on_event,
+                start_s=request.audio_start_s,
+                end_s=request.audio_end_s,
+                tls_ca=request.tls_ca,
             )
-        elif self._live_sound is not None and self._live and self._kind.sound_encoder:
-            self._tracks = LiveTrack(self._live_sound, container, self._kind, marked.captured_at)
+        elif request.live_sound is not None and request.live and self._kind.sound_encoder:
+            self._tracks = LiveTrack(request.live_sound, container, self._kind, marked.captured_at)
         container.start_encoding()
         return encoder
 
     def _time_of(self, marked: MarkedImage) -> float:
-        if not self._live:
-            return marked.time_s if marked.time_s is not None else self._count / self._fps
+        if not self._request.live:
+            return marked.time_s if marked.time_s is not None else self._count / self._request.fps
         if self._zero_s is None:
             self._zero_s = marked.captured_at
         return marked.captured_at - self._zero_s
@@ -171,18 +146,18 @@ class VideoWriter:
         if self._container is None:
             self.partial_path.unlink(missing_ok=True)
         elif self._incomplete:
-            self._on_event(f"{self._path} is not complete: what was recorded is in {self.partial_path}")
+            self._request.on_event(f"{self._path} is not complete: what was recorded is in {self.partial_path}")
         elif not self._failed:
             self._publish()
 
     def _publish(self) -> None:
-        if self._path.exists() and not self._overwrite:
+        if self._path.exists() and not self._request.overwrite:
             raise FileExistsError(f"{self._path} was created by another program")
         if self._kind.index_last:
             self._move_index()
         self.partial_path.replace(self._path)
-        if self._sign is not None:
-            self._sign(self._path)
+        if self._request.sign is not None:
+            self._request.sign(self._path)
 
     def _move_index(self) -> None:
         """Move the file's index to its front. Where there is no room for a second copy, it stays at the end."""
@@ -194,35 +169,22 @@ class VideoWriter:
             copy.unlink(missing_ok=True)
 
     def _broken(self, error: Exception) -> OutputError:
-        kept = f"The recording so far is in {self.partial_path}." if self._count else ""
+        kept = (
+            f"The recording so far is in {self.partial_path}." if self._count and self.partial_path.exists() else ""
+        )
         if not self._count:
             self.partial_path.unlink(missing_ok=True)
         return OutputError(f"cannot write {self._path}", got=reason(error), do=kept)
 
 
 def _open(address: str, request: OutputRequest) -> VideoWriter:
-    return VideoWriter(
-        Path(address).expanduser(),
-        fps=request.fps,
-        codec=request.codec,
-        audio_from=request.audio_from,
-        audio_start_s=request.audio_start_s,
-        audio_end_s=request.audio_end_s,
-        live_sound=request.live_sound,
-        crf=request.crf,
-        bitrate=request.bitrate,
-        tls_ca=request.tls_ca,
-        live=request.live,
-        overwrite=request.overwrite,
-        sign=request.sign,
-        on_event=request.on_event,
-    )
+    return VideoWriter(Path(address).expanduser(), request)
 
 
 def _check(address: str, request: OutputRequest) -> None:
     path = Path(address).expanduser()
     encoder_name(codec_for(path.suffix.lower(), request.codec))
-    refuse_existing(path, request.overwrite)
+    refuse_taken(path, request.overwrite)
 
 
 SPEC = OutputSpec(

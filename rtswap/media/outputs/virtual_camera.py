@@ -70,11 +70,11 @@ class VirtualCamera:
 
 
 def available(*, size: tuple[int, int] = (1280, 720), fps: float = 30) -> tuple[bool, str]:
-    """Open a virtual camera briefly. Returns (usable, device name or error message)."""
+    """Open a virtual camera briefly. Returns (usable, device name or the reason why not)."""
     try:
         camera = _open(_load(), *size, fps, None)
     except OutputError as error:
-        return False, str(error)
+        return False, f"{error.what} ({error.got.partition('. ')[0]})"
     device = str(camera.device)
     camera.close()
     return True, device

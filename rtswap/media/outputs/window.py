@@ -30,7 +30,8 @@ _ROWS = 720
 class Window:
     """Output to a window. Call everything but the constructor from one thread (macOS: the main thread).
 
-    ``on_key`` receives each key as one character; closing the window or Esc sends ``q``. ``overlay`` returns lines of
+    ``on_key`` receives each key as one character; closing the window or Esc sends ``q``. ``f`` also fills the screen,
+    or ends that. ``overlay`` returns lines of
     text, drawn on a copy of the frame; if empty, nothing is drawn or copied. ``paced``: frames are shown at their own
     times, ``time_s``. Raises OutputError if no window can be opened.
     """
@@ -97,7 +98,15 @@ class Window:
         cv2.resizeWindow(self._title, image.shape[1], image.shape[0])
         self._open = True
 
+    def _fill_screen(self) -> None:
+        """Fill the screen, or return to a window of its own."""
+        how = cv2.WND_PROP_FULLSCREEN
+        full = cv2.getWindowProperty(self._title, how) == cv2.WINDOW_FULLSCREEN
+        cv2.setWindowProperty(self._title, how, cv2.WINDOW_NORMAL if full else cv2.WINDOW_FULLSCREEN)
+
     def _pass_on(self, code: int) -> None:
+        if code == ord("f"):
+            self._fill_screen()
         if code == _ESCAPE:
             self._on_key("q")
         elif 0 <= code < 0x110000 and chr(code).isprintable():

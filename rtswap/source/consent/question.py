@@ -98,7 +98,7 @@ def _files(photos: Sequence[str | Path]) -> list[Path]:
     files: list[Path] = []
     for photo in photos:
         path = Path(photo).expanduser()
-        if str(photo).startswith(PERSONA) and not os.path.exists(path):
+        if str(photo).startswith(PERSONA):
             continue
         if not os.path.isdir(path):  # Path.is_dir raises for a name too long
             files.append(path)

@@ -7,7 +7,6 @@ photo that needs a new confirmation. One file per photo needs no lock, and a dam
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -18,12 +17,14 @@ from pathlib import Path
 import platformdirs
 
 from rtswap.core.errors import SourceError
-from rtswap.core.files import write_atomic
+from rtswap.core.files import open_regular, sha256_of, write_atomic
 
 STATEMENT_VERSION = 1
 """Incremented if the meaning of the statement changes: earlier confirmations no longer count."""
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _MAX_BYTES = 1000
+MOST_BYTES = 1 << 31
+"""No photo, and no DFM file, for which consent is asked as well, is larger."""
 
 
 def photo_digest(path: Path) -> str:
@@ -31,8 +32,7 @@ def photo_digest(path: Path) -> str:
     try:
         if os.path.exists(path) and not os.path.isfile(path):
             raise SourceError(f"{path} is not a regular file", expected="a photo", do="Save it to a file first.")
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(path, MOST_BYTES)
     except FileNotFoundError:
         raise SourceError(f"no such file: {path}", do="Check the path.") from None
     except (OSError, ValueError) as error:
@@ -50,7 +50,7 @@ class ConsentRecord:
     def holds(self, digest: str) -> bool:
         """True if the current statement is confirmed for this photo. An unreadable record does not count."""
         try:
-            with self._path(digest).open("rb") as file:
+            with open_regular(self._path(digest)) as file:
                 found = json.loads(file.read(_MAX_BYTES))
             date.fromisoformat(found["date"])
             return type(found["statement"]) is int and found["statement"] == STATEMENT_VERSION

@@ -32,8 +32,8 @@ from rtswap.networks.occlusion import SIZE as OCCLUSION_SIZE
 from rtswap.networks.occlusion import OcclusionModel, place
 from rtswap.swappers.fsgan.steps import facing, moved, outline_of, reenacted, seen_at, steps_between, waypoints
 from rtswap.swappers.fsgan.views import PoseMap, View
-from rtswap.swappers.mesh.neutral_expression import NeutralExpression
-from rtswap.swappers.mesh.shape import PERSONAL, SourceShape, mean_measures
+from rtswap.swappers.mesh.expression_transfer import ExpressionTransfer
+from rtswap.swappers.mesh.shape import SourceShape
 from rtswap.swappers.onnx.crops import COVERAGE, aligned_view, border, outline, to_side
 from rtswap.vision.crops import Shrink, cut
 from rtswap.vision.geometry import inverse, keypoints_of, resizing, transform
@@ -139,10 +139,9 @@ class FsganSwapper:
     """Implements ``protocols.Swapper`` and ``protocols.AdjustableSwapper``. ``views``: the best first."""
 
     def __init__(self, model: FsganSwapModel, views: list[View]) -> None:
-        self._model, self.views, self.expression = model, views, model.expression
+        self._model, self.views = model, views
         self._map = PoseMap([view.pose for view in views])
-        self._shape = SourceShape.of(views[0].points)
-        self._neutrals: dict[int, NeutralExpression] = {}
+        self.transfer = ExpressionTransfer(SourceShape.of(views[0].points), model.expression)
 
     def view(self, landmarks: Points, max_px: int) -> tuple[Matrix, tuple[int, int]]:
         """The crop of the template, at a multiple of the networks' side."""
@@ -164,14 +163,7 @@ class FsganSwapper:
     def stages(self, target: Target, *, most: int = 3) -> Stages:
         """All steps for one face at the networks' size. ``most``: views to reenact."""
         model, side = self._model, self._model.side
-        neutral = self._neutrals.setdefault(target.track_id, NeutralExpression(mean_measures(), PERSONAL))
-        goal = self._shape.destination(
-            target.landmarks,
-            expression=self.expression,
-            neutral=neutral,
-            visibility=target.visibility,
-            time_s=target.time_s,
-        )
+        goal, _ = self.transfer.destination(target)
         made, shown = self._reenacted(goal, most)
         mask = outline_of(goal, side, model.coverage)
         hole = hole_of(mask, shown)
@@ -199,13 +191,13 @@ class FsganSwapper:
         """As ``protocols.AdjustableSwapper``; the strength has no effect."""
 
         def apply() -> None:
-            self.expression = expression
+            self.transfer.expression = expression
 
         return apply
 
     def forget(self, track_id: int) -> None:
         """Drop the target's neutral expression."""
-        self._neutrals.pop(track_id, None)
+        self.transfer.forget(track_id)
 
 
 def mouth_of(landmarks: Points, size: int) -> Mask:

@@ -23,6 +23,12 @@ from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_OUTER, RIGHT_BROW, 
 
 FAIR, GOOD = 0.25, 0.6
 """Facing of a place: below the first value the mirrored half replaces it, above the second it never does."""
+OBLIQUE, OBLIQUE_SIGMA = (0.4, 0.75), 6.0
+"""Facing up to which streaks are removed, and from which they stay: what a photo shows obliquely, such as a fold at
+the edge of a cheek, or an ear, would be a broad streak on a turned head. Sigma in coarse texels of this facing, so
+that the nose's sides are no edge."""
+STREAK_SIGMA = 6.0
+"""Sigma in coarse texels of the colour that remains there."""
 SEAM = 2.0
 """Sigma in coarse texels of the seams between an obliquely visible place and the mirrored half."""
 COMMON = 0.3
@@ -64,20 +70,25 @@ def filled(view: PhotoView) -> FilledView:
     worth = cv2.erode(view.worth, np.ones((3, 3), np.uint8))
     mirror = blurred(ramp(np.ascontiguousarray(worth[:, ::-1]), 0.1, 0.3), 1.0)
     mask = _mask(resized(face, (COARSE, COARSE), cv2.INTER_AREA), mirror)
-    if own.min() >= 1:
-        return FilledView(view.image, mask, shown)
     logs = np.log(view.image + np.float32(OFFSET))
     small = np.log(np.asarray(resized(view.image, (COARSE, COARSE), cv2.INTER_AREA), np.float32) + OFFSET)
+    squarely = _squarely(view.seen)
+    logs = _without_streaks(logs, small, coarse, squarely)
+    if own.min() >= 1:
+        return FilledView(_image(logs), mask, shown)
     smooth = smooth_skin(small, _plain(coarse, AWAY))
     small, logs = (_evened(one, _enlarged(smooth, len(one)), view.coarse_face) for one in (small, logs))
     smooth = _with_features(smooth, small, coarse)
     grain = _grain(logs, _plain(coarse))
     from_mirror = logs[:, ::-1] + _enlarged(_light_ratio(small, coarse, view.worth), SIZE)
-    share = _enlarged(mirror, SIZE)[..., None]
+    share = _enlarged(np.minimum(mirror, squarely[:, ::-1]), SIZE)[..., None]
     hidden = share * from_mirror + (1 - share) * (_enlarged(smooth, SIZE) + grain)
     keep = _enlarged(own, SIZE)[..., None]
-    image = np.exp(keep * logs + (1 - keep) * hidden) - OFFSET
-    return FilledView(np.asarray(np.round(np.clip(image, 0, 255)), np.uint8), mask, shown)
+    return FilledView(_image(keep * logs + (1 - keep) * hidden), mask, shown)
+
+
+def _image(logs: Field) -> Image:
+    return np.asarray(np.round(np.clip(np.exp(logs) - OFFSET, 0, 255)), np.uint8)
 
 
 def _own_share(view: PhotoView) -> Field:
@@ -86,6 +97,19 @@ def _own_share(view: PhotoView) -> Field:
     theirs = view.worth[:, ::-1]
     share = ramp(theirs - seen, 0.2, 0.45) * (1 - ramp(seen, FAIR, GOOD))
     return 1 - blurred(np.asarray(share, np.float32), SEAM)
+
+
+def _squarely(seen: Field) -> Field:
+    """1 where the photo shows the skin squarely enough for another pose, 0 where it is smeared, (128, 128)."""
+    return np.asarray(np.maximum(ramp(blurred(seen, OBLIQUE_SIGMA), *OBLIQUE), features()), np.float32)
+
+
+def _without_streaks(logs: Field, small: Field, known: Field, squarely: Field) -> Field:
+    """Log colours (512, 512, 3) without streaks where ``squarely`` (128, 128) is 0: its grain and beard stay."""
+    broad = averaged(small, known * (inwards() > 0), STREAK_SIGMA)
+    fine = logs - blurred(logs, GRAIN_SIGMA)
+    share = _enlarged(squarely, SIZE)[..., None]
+    return np.asarray(share * logs + (1 - share) * (_enlarged(broad, SIZE) + fine), np.float32)
 
 
 def _plain(own: Field, away: float = 1.0) -> Field:

@@ -13,9 +13,10 @@ from rtswap.core.types import BatchedTarget, Quality, SourceIdentity, SwappedBat
 from rtswap.gpu.graphs import Captured
 from rtswap.gpu.resample import Tensor, uploaded
 from rtswap.gpu.torch_import import load_torch
-from rtswap.swappers.mesh.geometry import BlackLevelTimes, FacePlacement
+from rtswap.swappers.mesh.geometry import BlackLevelTimes
 from rtswap.swappers.mesh.gpu_pixels import atlas_of, chart_planes, places, render
 from rtswap.swappers.mesh.gpu_rows import BLACK, LEVEL, LIGHT, RING, Layout, Row, pack, pack_nothing
+from rtswap.swappers.mesh.placement import FacePlacement
 from rtswap.swappers.mesh.swapper import MeshSwapModel, MeshSwapper, SourceFace
 
 torch = load_torch()

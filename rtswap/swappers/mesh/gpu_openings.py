@@ -7,7 +7,7 @@ from typing import NamedTuple
 from rtswap.gpu.resample import Tensor, bilinear, gaussian
 from rtswap.gpu.torch_import import load_torch
 from rtswap.swappers.mesh import gpu_rows as fields
-from rtswap.swappers.mesh.geometry import LIDS
+from rtswap.swappers.mesh.placement import LIDS
 from rtswap.swappers.mesh.swapper import SOFT
 
 torch = load_torch()

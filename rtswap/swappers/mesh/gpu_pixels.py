@@ -15,7 +15,6 @@ from rtswap.core.types import Image, Mask
 from rtswap.gpu.resample import Device, Tensor, bilinear, gaussian, rounded
 from rtswap.gpu.torch_import import load_torch
 from rtswap.swappers.mesh import gpu_rows as fields
-from rtswap.swappers.mesh.geometry import LIGHT_STEP, MASK_STEP
 from rtswap.swappers.mesh.gpu_openings import LidsLight, with_openings
 from rtswap.swappers.mesh.light import (
     GLEAM,
@@ -37,6 +36,7 @@ from rtswap.swappers.mesh.light import (
     SourceLight,
     brows_and_lips,
 )
+from rtswap.swappers.mesh.placement import LIGHT_STEP, MASK_STEP
 from rtswap.swappers.mesh.skin_tones import (
     BROWS_DEEPER,
     DEEP,

@@ -13,7 +13,8 @@ from itertools import accumulate
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.swappers.mesh.geometry import LIGHT_STEP, MAP_NODES, MASK_STEP, Extent, FacePlacement
+from rtswap.swappers.mesh.geometry import MAP_NODES
+from rtswap.swappers.mesh.placement import LIGHT_STEP, MASK_STEP, Extent, FacePlacement
 from rtswap.swappers.mesh.wrinkles import SIGMA, STEP
 from rtswap.vision.geometry import inverse
 

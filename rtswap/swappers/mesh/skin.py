@@ -36,6 +36,7 @@ from rtswap.swappers.mesh.uv_chart import (
     skirted,
     to_chart,
 )
+from rtswap.vision.geometry import transform
 from rtswap.vision.raster import rasterize
 from rtswap.vision.resample import blurred, looked_up, resized
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
@@ -43,6 +44,12 @@ from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_OUTER, OVAL, RIGHT_
 DARK, BRIGHT, HUE = 0.22, 0.42, 0.11
 """Differences in log colour from the smooth continuation of skin at which a place is as likely hair as skin: darker,
 brighter, of another hue."""
+GLOSS = (0.0, 0.1)
+"""Where all three log colours are brighter than skin by the second value, hue counts no more; below the first it
+counts fully. A shine is skin with white light on it, which takes its hue away."""
+FRONT = (0.7, 0.9)
+"""Inter-ocular distances from the middle line up to which there may be a shine, and from which there is none: bright
+edges of cheeks and ears are background or cloth."""
 EDGE = 0.36
 """Inter-ocular distances from the oval within which colour alone may remove places connected to the outside."""
 NEAR, NEAR_EYES = 9.0, (6.0, 2.5)
@@ -115,6 +122,7 @@ def _skin(image: Image, hidden: Field, facing: Field) -> Field:
     """1 where the chart's ``image`` shows the face, (256, 256). ``hidden`` (128, 128): probability that it does not.
     ``facing`` (128, 128): 1 where a place faces the camera, 0 where it is seen from the side."""
     kept = _fine(_kept() * (1 - ramp(facing[:, ::-1] - facing, *OBLIQUE)))
+    front = _fine(1 - ramp(np.abs(coarse_positions()[..., 0]), *FRONT))
     eyes, inner = _fine(_around_eyes()) > 0, _fine(inwards()) > EDGE
     both = _fine(1 - ramp(np.abs(facing[:, ::-1] - facing), *OBLIQUE))
     logs = np.log(np.asarray(resized(image, (COARSE, COARSE), cv2.INTER_AREA), np.float32) + OFFSET)
@@ -125,7 +133,7 @@ def _skin(image: Image, hidden: Field, facing: Field) -> Field:
     face *= inwards() > EDGE
     for _ in range(ROUNDS):
         plain = _plain(face)
-        kinds = _unlike(fine, _fine(smooth_skin(logs, plain)))
+        kinds = _unlike(fine, _fine(smooth_skin(logs, plain)), front)
         unlike = kinds.max(2)
         rough = np.percentile(unlike[_fine(plain) > 0.5], 90) if plain.any() else 0
         wider = np.float32(np.clip(rough / ROUGH[0], 1, ROUGH[1]))
@@ -149,12 +157,12 @@ def _plain(face: Field) -> Field:
     return np.asarray((clear > 0.8) & (features() < 0.1) & (inwards() > 0.05), np.float32)
 
 
-def _unlike(logs: Field, skin: Field) -> Field:
+def _unlike(logs: Field, skin: Field, front: Field) -> Field:
     """How far log colours (H, W, 3) are from skin's: darker, brighter, of another hue, 1 = as likely hair as skin,
-    (H, W, 3)."""
+    (H, W, 3). ``front`` (H, W): 1 where a shine may be."""
     apart = logs - skin
     light = apart.mean(2)
-    hue = np.linalg.norm(apart - light[..., None], axis=2)
+    hue = np.linalg.norm(apart - light[..., None], axis=2) * (1 - front * ramp(apart.min(2), *GLOSS))
     return np.asarray(cv2.merge([-light / DARK, light / BRIGHT, hue / HUE]), np.float32)
 
 
@@ -196,7 +204,7 @@ def _hidden(portrait: Image, landmarks: Points, occlusion_model: OcclusionModel)
     matrix = place(landmarks)
     if matrix is None:
         return np.zeros((COARSE, COARSE), np.float32)
-    points = landmarks[:, :2] @ matrix[:, :2].T + matrix[:, 2]
+    points = transform(matrix, landmarks[:, :2])
     answer = occlusion_model.hidden(portrait, matrix, points)
     values = np.ones((468 + len(OVAL), 3), np.float32)
     values[:, :2] = np.clip((skirted(np.column_stack([points, landmarks[:, 2]]))[:, :2] + 0.5) / SEEN_PX, 0, 1)

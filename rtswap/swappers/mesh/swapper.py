@@ -19,17 +19,7 @@ from rtswap.core.errors import SourceError
 from rtswap.core.protocols import Swapper
 from rtswap.core.types import Image, Mask, Matrix, Points, Quality, SourceIdentity, SwappedFace, Target
 from rtswap.networks.occlusion import OcclusionModel
-from rtswap.swappers.mesh.geometry import (
-    LIDS,
-    LIGHT_STEP,
-    MASK_STEP,
-    BlackLevelTimes,
-    FaceGeometry,
-    FacePlacement,
-    Opening,
-    grid,
-    view_of,
-)
+from rtswap.swappers.mesh.geometry import BlackLevelTimes, FaceGeometry, view_of
 from rtswap.swappers.mesh.light import (
     Relit,
     SourceLight,
@@ -39,6 +29,7 @@ from rtswap.swappers.mesh.light import (
     ratios_of,
     relight,
 )
+from rtswap.swappers.mesh.placement import LIDS, LIGHT_STEP, MASK_STEP, FacePlacement, Opening, grid
 from rtswap.swappers.mesh.shape import SourceShape
 from rtswap.swappers.mesh.strength import strengthened
 from rtswap.swappers.mesh.texture import Texture

@@ -1,8 +1,7 @@
-"""The swappers ``refiner-128`` and ``refiner-256``: a small network corrects the result of ``mesh``."""
+"""The swapper ``refiner``: a small network corrects the tones of ``mesh``'s result."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rtswap.core.parts import BuildContext, SwapperSpec
@@ -11,35 +10,26 @@ from rtswap.swappers import mesh
 if TYPE_CHECKING:
     from rtswap.core.protocols import SwapModel
 
-ENCODER = "refiner-source"
+NETWORK = "refiner"
 
 
-def _build(network: str) -> Callable[[BuildContext], SwapModel]:
-    def build(context: BuildContext) -> SwapModel:
-        from rtswap.swappers.refiner.swapper import SIZES, RefinerSwapModel
+def _build(context: BuildContext) -> SwapModel:
+    from rtswap.swappers.refiner.swapper import RefinerSwapModel
 
-        engines = context.engines
-        return RefinerSwapModel(mesh.build(context), engines[ENCODER], engines[network], SIZES[network])
-
-    return build
+    return RefinerSwapModel(mesh.build(context), context.engines[NETWORK])
 
 
-def _build_gpu(network: str) -> Callable[[BuildContext], SwapModel]:
-    def build_gpu(context: BuildContext) -> SwapModel:
-        from rtswap.swappers.refiner.gpu import GpuRefinerSwapModel
-        from rtswap.swappers.refiner.swapper import SIZES
+def _build_gpu(context: BuildContext) -> SwapModel:
+    from rtswap.swappers.refiner.gpu import GpuRefinerSwapModel
 
-        engines = context.engines
-        return GpuRefinerSwapModel(mesh.build_gpu(context), engines[ENCODER], engines[network], SIZES[network])
-
-    return build_gpu
+    return GpuRefinerSwapModel(mesh.build_gpu(context), context.engines[NETWORK])
 
 
-def _spec(network: str, help: str, *aliases: str) -> SwapperSpec:
-    return SwapperSpec(network, help, _build(network), _build_gpu(network), (ENCODER, network), aliases)
-
-
-SPEC = (
-    _spec("refiner-128", "mesh, then a small network that softens the photo's shadows; slower", "one", "refiner"),
-    _spec("refiner-256", "the same at twice the resolution; slower still, for a GPU", "one-256"),
+SPEC = SwapperSpec(
+    "refiner",
+    "mesh, then a small network that evens out shadows, casts and the seam; slower",
+    _build,
+    _build_gpu,
+    (NETWORK,),
+    ("refiner-128", "refiner-256", "one", "one-256"),
 )

@@ -15,68 +15,76 @@ from numpy.typing import NDArray
 from rtswap.core.protocols import Engine, SwapModel, Swapper
 from rtswap.core.types import BatchedTarget, Matrix, Quality, SourceIdentity, SwappedBatch, TargetBatch
 from rtswap.gpu.batched_run import run_batched, run_of
-from rtswap.gpu.crops import CUT, halved, seen
+from rtswap.gpu.crops import CUT, halve, pixels_seen
 from rtswap.gpu.graphs import Captured
 from rtswap.gpu.resample import Tensor, bilinear, rounded, uploaded
 from rtswap.gpu.torch_import import load_torch
 from rtswap.swappers.mesh.gpu import TRACKS, GpuMeshSwapper
 from rtswap.swappers.mesh.gpu_rows import Row
-from rtswap.swappers.refiner.crop_view import EDGE_SIGMA, LOW_SIGMA, LOW_SIZE, SHRINK, SIZE, ZERO, inside_of, place
-from rtswap.swappers.refiner.swapper import WHOLE, RefinerSwapper, smoothing_share, style_of
+from rtswap.swappers.refiner.crop_view import (
+    CELLS,
+    EDGE_SIGMA,
+    LOW_SIGMA,
+    LOW_SIZE,
+    MOST,
+    NODES,
+    SHRINK,
+    SIZE,
+    inside_of,
+    place,
+    to_cells,
+)
+from rtswap.swappers.refiner.swapper import RefinerSwapper, smoothing_share
 from rtswap.vision.crops import FLAT, sampling
+from rtswap.vision.geometry import transform
 
 torch = load_torch()
 
 MOST_HALVINGS = math.ceil(math.log2(SHRINK.below / FLAT))
 HALVINGS, BACK, EXTENT, SLOT, SHARE, PLACED, NUMBERS = CUT, CUT + 1, CUT + 7, CUT + 9, CUT + 10, CUT + 11, CUT + 12
 """Offsets of the floats in a face's row: how to cut it out; how often to halve it; affine from the crop to the
-network's view (6); the crop's width and height; the slot of the smoothed output; the weight of the new output; 1 =
-the landmarks form a face. The bytes of ``inside_of`` follow."""
+field of gains (6); the crop's width and height; the slot of the smoothed gains; the weight of the new ones; 1 = the
+landmarks form a face. The bytes of ``inside_of`` follow."""
 
 
 @dataclass(frozen=True, slots=True)
 class GpuRefinerSwapModel:
-    """Implements ``protocols.SwapModel``. ``base``: a model for the same GPU. Other fields as in
+    """Implements ``protocols.SwapModel``. ``base``: a model for the same GPU. ``generator`` as in
     ``RefinerSwapModel``."""
 
     base: SwapModel
-    encoder: Engine
     generator: Engine
-    size: int = SIZE
 
     def bind(self, source: SourceIdentity) -> Swapper:
-        base, style = self.base.bind(source), style_of(source, self.encoder)
-        if style is None:
-            return base
+        base = self.base.bind(source)
         assert isinstance(base, GpuMeshSwapper)
-        return GpuRefinerSwapper(base, self.generator, style, self.size)
+        return GpuRefinerSwapper(base, self.generator)
 
 
 class GpuRefinerSwapper:
-    """Implements ``protocols.GpuSwapper``, and ``protocols.Swapper`` on the host. ``style``: from ``style_of``."""
+    """Implements ``protocols.GpuSwapper``, and ``protocols.Swapper`` on the host."""
 
-    def __init__(self, base: GpuMeshSwapper, generator: Engine, style: NDArray[np.float32], size: int = SIZE) -> None:
-        self._base, self._size, self._run = base, size, run_of(generator)
-        self._host = RefinerSwapper(base, generator, style, size)
+    def __init__(self, base: GpuMeshSwapper, generator: Engine) -> None:
+        self._base, self._run = base, run_of(generator)
+        self._host = RefinerSwapper(base, generator)
         self.view, self.swap = self._host.view, self._host.swap
         device = self._device = base.device
-        self._style = uploaded(style, device)
         self._blurs = [
             uploaded(blurring(count, sigma, reach), device)
-            for count, sigma, reach in ((LOW_SIZE, LOW_SIGMA, 4), (size, EDGE_SIGMA * size, 3))
+            for count, sigma, reach in ((LOW_SIZE, LOW_SIGMA, 4), (SIZE, EDGE_SIGMA * SIZE, 3))
         ]
-        self._made = torch.zeros((TRACKS, size, size, 4), device=device)
-        """Per slot: the smoothed output."""
+        self._gains = torch.ones((TRACKS, CELLS, CELLS, 3), device=device)
+        """Per slot: the smoothed gains."""
         self._since: dict[int, tuple[int, float]] = {}
-        """Per slot: track id and time of that output."""
+        """Per slot: track id and time of them."""
         on_gpu = device.type == "cuda"
-        self._crop_view, self._refined = Captured(crop_view, 4, on_gpu=on_gpu), Captured(refined, 4, on_gpu=on_gpu)
+        self._crop_view, self._refined = Captured(crop_view, 4, on_gpu=on_gpu), Captured(refined, 3, on_gpu=on_gpu)
 
     def swap_all(self, targets: TargetBatch, quality: Quality) -> SwappedBatch:
-        """Implements ``protocols.GpuSwapper``. Raises EngineError, and ModelError if the network's outputs violate
+        """Implements ``protocols.GpuSwapper``. Raises EngineError, and ModelError if the network's output violates
         its contract."""
         swapped = self._base.swap_all(targets, quality)
-        matrices = [place(face.landmarks, self._size) if quality.match_color else None for face in targets.faces]
+        matrices = [place(face.landmarks) if quality.match_color else None for face in targets.faces]
         if all(matrix is None for matrix in matrices):
             return swapped
         slots = [self._slot(face, matrix) for face, matrix in zip(targets.faces, matrices, strict=True)]
@@ -84,13 +92,12 @@ class GpuRefinerSwapper:
             found = zip(targets.faces, matrices, slots, strict=True)
             rows = uploaded(np.stack([self._row(*one) for one in found]), self._device)
             views = self._crop_view(targets.crops, swapped.crops, swapped.masks, rows, *self._blurs)
-            inputs = dict(zip(("composite", "lowered", "target", "mask"), views, strict=True))
-            inputs["style"] = self._style.expand(len(rows), -1)
-            made = run_batched("face", self._run, inputs, "made", (self._size, self._size, 4))
-            crops, masks = self._refined(swapped.crops, swapped.masks, made, rows, self._made)
+            inputs = dict(zip(("composite", "lowered", "mask"), views, strict=True))
+            gains = run_batched("face", self._run, inputs, "gains", (CELLS, CELLS, 3))
+            crops = self._refined(swapped.crops, gains, rows, self._gains)
         for face, slot in zip(targets.faces, slots, strict=True):
             self._since[slot] = face.track_id, face.time_s
-        return SwappedBatch(crops, masks)
+        return SwappedBatch(crops, swapped.masks)
 
     def forget(self, track_id: int) -> None:
         """Drop the state of a track that has ended."""
@@ -103,20 +110,19 @@ class GpuRefinerSwapper:
 
     def _row(self, face: BatchedTarget, matrix: Matrix | None, slot: int) -> Row:
         """Pack the geometry of one face for the GPU."""
-        row = np.zeros(4 * NUMBERS + self._size**2, np.uint8)
+        row = np.zeros(4 * NUMBERS + SIZE**2, np.uint8)
         numbers = row[: 4 * NUMBERS].view(np.float32)
         numbers[EXTENT : SLOT + 1] = *face.size, slot
         if matrix is None:
             return row
         numbers[:CUT], numbers[HALVINGS] = sampling(matrix, face.size, SHRINK)
-        numbers[BACK:EXTENT] = matrix.ravel()
+        numbers[BACK:EXTENT] = to_cells(matrix).ravel()
         numbers[SHARE:NUMBERS] = self._share(face, slot), 1
-        points = face.landmarks[:, :2] @ matrix[:, :2].T + matrix[:, 2]
-        row[4 * NUMBERS :] = inside_of(points, self._size).ravel()
+        row[4 * NUMBERS :] = inside_of(transform(matrix, face.landmarks[:, :2])).ravel()
         return row
 
     def _share(self, face: BatchedTarget, slot: int) -> float:
-        """Weight of the new output, 0..1."""
+        """Weight of the new gains, 0..1."""
         track_id, since = self._since.get(slot, (face.track_id, -math.inf))
         return smoothing_share(face.time_s - since) if track_id == face.track_id else 1.0
 
@@ -138,32 +144,29 @@ def numbers_of(rows: Tensor) -> Tensor:
 
 def crop_view(
     crops: Tensor, swapped: Tensor, masks: Tensor, rows: Tensor, slow: Tensor, edge: Tensor
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The network's inputs, as ``crop_view.crop_view``: composite, target low-passed inside, target (N, S, S, 3), and
-    mask (N, S, S), uint8. ``rows`` (N, B) from ``GpuRefinerSwapper._row``; ``slow`` and ``edge`` are matrices that
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The network's inputs, as ``crop_view.crop_view``: composite, target low-passed inside (N, S, S, 3), mask
+    (N, S, S), uint8. ``rows`` (N, B) from ``GpuRefinerSwapper._row``; ``slow`` and ``edge`` are matrices that
     blur columns."""
     numbers = numbers_of(rows)
-    size = len(edge)
-    faces = cut_out(torch.cat([crops, swapped], 3).permute(0, 3, 1, 2).float(), numbers, size)
+    faces = cut_out(torch.cat([crops, swapped], 3).permute(0, 3, 1, 2).float(), numbers)
     target, source = faces[:, :3], faces[:, 3:]
-    mask = cut_out(masks[:, None].float(), numbers, size, zero=True)
-    inside = rows[:, 4 * NUMBERS :].view(-1, 1, size, size).float()
+    mask = cut_out(masks[:, None].float(), numbers, zero=True)
+    inside = rows[:, 4 * NUMBERS :].view(-1, 1, SIZE, SIZE).float()
     lowered = low_passed(target, inside, slow, edge)
     composite = (target + mask / 255 * (source - target)).round()
-    composite, lowered, target = (
-        one.to(torch.uint8).permute(0, 2, 3, 1).contiguous() for one in (composite, lowered, target)
-    )
-    return composite, lowered, target, mask[:, 0].to(torch.uint8)
+    composite, lowered = (one.to(torch.uint8).permute(0, 2, 3, 1).contiguous() for one in (composite, lowered))
+    return composite, lowered, mask[:, 0].to(torch.uint8)
 
 
-def cut_out(planes: Tensor, numbers: Tensor, size: int, *, zero: bool = False) -> Tensor:
-    """Cut (N, C, size, size) from ``planes`` (N, C, S, S), halving each as often as needed, as
+def cut_out(planes: Tensor, numbers: Tensor, *, zero: bool = False) -> Tensor:
+    """Cut (N, C, SIZE, SIZE) from ``planes`` (N, C, S, S), halving each as often as needed, as
     ``vision.crops.cut``."""
-    found = seen(planes, numbers, size, zero=zero)
+    found = pixels_seen(planes, numbers, SIZE, zero=zero)
     for halvings in range(1, 1 + min(MOST_HALVINGS, planes.shape[-1].bit_length() - 1)):
-        planes = halved(planes)
+        planes = halve(planes)
         due = numbers[:, HALVINGS, None, None, None] == halvings
-        found = torch.where(due, seen(planes, numbers, size, zero=zero), found)
+        found = torch.where(due, pixels_seen(planes, numbers, SIZE, zero=zero), found)
     return found.round()
 
 
@@ -179,28 +182,31 @@ def low_passed(target: Tensor, inside: Tensor, slow: Tensor, edge: Tensor) -> Te
     return (target + shown * (full - target)).round()
 
 
-def refined(swapped: Tensor, masks: Tensor, made: Tensor, rows: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
-    """Apply the network's output ``made`` (N, S, S, 4) to crops and masks: ``crop_view.add_residual`` and
-    ``limit_mask``. ``kept`` (T, S, S, 4): outputs smoothed over time, updated here."""
+def refined(swapped: Tensor, gains: Tensor, rows: Tensor, kept: Tensor) -> Tensor:
+    """Multiply the crops (N, side, side, 3) by the network's ``gains`` (N, CELLS, CELLS, 3), as
+    ``crop_view.draw_gains``. ``kept`` (T, CELLS, CELLS, 3): gains smoothed over time, updated here."""
     numbers = numbers_of(rows)
     slot, share = numbers[:, SLOT].long(), numbers[:, SHARE, None, None, None]
     past = kept.index_select(0, slot)
-    followed = past + share * (made.float().nan_to_num(0.0).clamp(0, 255) - past)  # NaN counts as 0: hidden
+    now = gains.float().nan_to_num(1.0).clamp(math.exp(-MOST), math.exp(MOST))  # as ``swapper.bounded``
+    followed = past + share * (now - past)
     kept.index_copy_(0, slot, followed)
-    smooth = followed.round().permute(0, 3, 1, 2)
-    full = laid_over(smooth, numbers, masks.shape[-1])
-    placed = numbers[:, PLACED, None, None] > 0
-    sums = rounded(swapped.float() + full[:, :3].permute(0, 2, 3, 1) - ZERO)
-    whole = smooth[:, 3].amin((1, 2)) >= WHOLE
-    limited = torch.minimum(masks, rounded(full[:, 3]))
-    masks = torch.where(placed & ~whole[:, None, None], limited, masks)
-    return torch.where(placed[..., None], sums, swapped), masks
+    full = laid_over(followed.permute(0, 3, 1, 2), numbers, swapped.shape[1]).permute(0, 2, 3, 1)
+    placed = numbers[:, PLACED, None, None, None] > 0
+    return torch.where(placed, rounded(swapped.float() * full), swapped)
 
 
 def laid_over(planes: Tensor, numbers: Tensor, side: int) -> Tensor:
-    """Warp ``planes`` (N, C, S, S) back to the crops, (N, C, side, side); a crop's last pixels are repeated."""
+    """Draw ``planes`` (N, C, S, S) over the crops, (N, C, side, side), by way of nodes as ``crop_view.draw_gains``; a
+    crop's last pixels are repeated."""
     a, b, c, d, e, f = numbers[:, BACK:EXTENT].T[:, :, None, None]
-    place = torch.arange(side, device=planes.device, dtype=torch.float32)
-    most_x, most_y = (numbers[:, EXTENT:SLOT] - 1).T[:, :, None, None]
-    x, y = torch.minimum(place[None, None], most_x), torch.minimum(place[None, :, None], most_y)
-    return bilinear(planes, a * x + b * y + c, d * x + e * y + f).round()
+    extents = numbers[:, EXTENT:SLOT].clamp(min=1).T[:, :, None, None]
+    counts = extents.clamp(max=NODES)
+    node, place = (torch.arange(count, device=planes.device, dtype=torch.float32) for count in (NODES, side))
+    x, y = ((at + 0.5) * length / count - 0.5
+            for at, length, count in zip((node[None], node[:, None]), extents, counts, strict=True))  # fmt: skip
+    nodes = bilinear(planes, a * x + b * y + c, d * x + e * y + f)
+    x, y = ((torch.minimum(at, length - 1) + 0.5) * count / length - 0.5
+            for at, length, count in zip((place[None], place[:, None]), extents, counts, strict=True))  # fmt: skip
+    x, y = torch.broadcast_tensors(torch.minimum(x, counts[0] - 1), torch.minimum(y, counts[1] - 1))
+    return bilinear(nodes, x, y)

@@ -8,15 +8,15 @@ from pathlib import Path
 import platformdirs
 from aiohttp import web
 
-from rtswap.app.config import OPTIONS
-from rtswap.app.config_file import FILE_NAME, Effective, to_toml
+from rtswap.app.config import OPTIONS, Config
+from rtswap.app.config_file import FILE_NAME, Effective, effective, to_toml
 from rtswap.app.presets import Presets, read_presets, write_presets
 from rtswap.app.presets import to_toml as presets_to_toml
 from rtswap.core.errors import OutputError, UsageError, reason
 from rtswap.core.files import refuse_existing, write_atomic
 from rtswap.web.problems import Problem
 from rtswap.web.routes.route import Route, field_of, json_of, only, studio_of
-from rtswap.web.settings import ROWS, plain, schema, values_of
+from rtswap.web.settings import ROWS, plain, schema, values_of, with_settings_of
 from rtswap.web.studio import Studio
 
 MOST_PRESETS, NAME_LETTERS = 50, 40
@@ -49,7 +49,7 @@ async def list_presets(request: web.Request) -> web.Response:
 
 
 async def put_preset(request: web.Request) -> web.Response:
-    """Keep the present settings under a name."""
+    """Save the current settings as a preset."""
     only(await json_of(request))
     studio, name = studio_of(request), request.match_info["id"]
     if not name.isprintable() or not 0 < len(name) <= NAME_LETTERS or name != name.strip():
@@ -67,7 +67,7 @@ async def put_preset(request: web.Request) -> web.Response:
 
 
 async def delete_preset(request: web.Request) -> web.Response:
-    """Forget a preset."""
+    """Delete a preset."""
     name = request.match_info["id"]
 
     def delete() -> None:
@@ -90,13 +90,16 @@ def _presets() -> Presets:
 
 
 def _write(studio: Studio, overwrite: bool) -> Path:
-    """Raises OutputError, also if the file exists and ``overwrite`` is off."""
+    """What the page does not offer stays as the file has it: this run's input may be in one folder alone. Raises
+    OutputError, also if the file exists and ``overwrite`` is off, and ConfigError for a file that cannot be read."""
     path = _path()
     origins = {row.key: "the studio" for row in OPTIONS}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         refuse_existing(path, overwrite)
-        text = to_toml(Effective(studio.config, origins)) + presets_to_toml(read_presets(path))
+        own = effective({}, file=str(path)).config if path.exists() else Config()
+        kept = Effective(with_settings_of(own, studio.config), origins)
+        text = to_toml(kept) + presets_to_toml(read_presets(path))
         write_atomic(path.resolve(), text.encode(), private=True)
     except OSError as error:
         raise OutputError(f"cannot write {path}", got=reason(error)) from None
@@ -113,8 +116,8 @@ ROUTES = (
         body=schema(),
     ),
     Route("GET", "/api/presets", list_presets, "The presets in the user's own rtswap.toml"),
-    Route("PUT", "/api/presets/{id}", put_preset, "Keep the present settings under a name", body={"type": "object"}),
-    Route("DELETE", "/api/presets/{id}", delete_preset, "Forget a preset"),
+    Route("PUT", "/api/presets/{id}", put_preset, "Save the current settings as a preset", body={"type": "object"}),
+    Route("DELETE", "/api/presets/{id}", delete_preset, "Delete a preset"),
     Route(
         "POST",
         "/api/config/file",

@@ -34,7 +34,7 @@ async def preview(request: web.Request) -> web.StreamResponse:
     viewer = studio_of(request).viewer
     fps, width = number_in(request, "fps", 1, MOST_FPS, 30), number_in(request, "width", LEAST_WIDTH, MOST_WIDTH, 0)
     if viewer.watchers >= MOST_WATCHERS:
-        raise Problem(503, f"{MOST_WATCHERS} viewers watch already")
+        raise Problem(503, f"there are {MOST_WATCHERS} viewers already")
     if viewer.seen is None:
         raise Problem(409, "there is no picture; start a session first: POST /api/session")
     response = web.StreamResponse(headers={"Content-Type": f"multipart/x-mixed-replace; boundary={BOUNDARY}"})

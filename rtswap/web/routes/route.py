@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from rtswap.core.text import size
 from rtswap.web.problems import Problem
 from rtswap.web.studio import Studio
 from rtswap.web.studios import MAIN, Studios
@@ -56,7 +57,7 @@ async def json_of(request: web.Request) -> dict[str, Any]:
     except TimeoutError:
         raise Problem(408, f"the body did not arrive within {READ_S:g} s") from None
     except (ValueError, RecursionError):
-        raise Problem(400, "the body is no JSON") from None
+        raise Problem(400, "the body is not JSON") from None
     if not isinstance(found, dict):
         raise Problem(400, f"expected a JSON object, got {type(found).__name__}")
     return found
@@ -107,10 +108,10 @@ def number_in(request: web.Request, name: str, low: int, high: int, default: int
 
 async def _read(request: web.Request, most: int) -> bytes:
     if (request.content_length or 0) > most:
-        raise Problem(413, f"expected at most {most} bytes")
+        raise Problem(413, f"expected at most {size(most)}")
     data = bytearray()
     async for part in request.content.iter_chunked(65_536):
         data += part
         if len(data) > most:
-            raise Problem(413, f"expected at most {most} bytes")
+            raise Problem(413, f"expected at most {size(most)}")
     return bytes(data)

@@ -7,6 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
+from rtswap.core.text import size
 from rtswap.web.inputs import CLIP_BYTES, STREAMS
 from rtswap.web.problems import Problem
 from rtswap.web.routes.route import Route, check_upload, field_of, json_of, only, studio_of
@@ -17,7 +18,7 @@ CLIP_S = 1800.0
 
 
 async def list_inputs(request: web.Request) -> web.Response:
-    """What pictures may come from."""
+    """List the inputs."""
     return web.json_response(await asyncio.to_thread(studio_of(request).inputs.listed))
 
 
@@ -42,7 +43,7 @@ async def stop(request: web.Request) -> web.Response:
 
 
 async def add_clip(request: web.Request) -> web.Response:
-    """Upload a clip, which plays as if it were a camera."""
+    """Upload a clip, which is played like a camera."""
     check_upload(request)
     inputs = studio_of(request).inputs
     id, path = inputs.new_clip()
@@ -51,7 +52,7 @@ async def add_clip(request: web.Request) -> web.Response:
             with path.open("xb") as file:
                 async for part in request.content.iter_chunked(CHUNK):
                     if file.tell() + len(part) > CLIP_BYTES:
-                        raise Problem(413, f"expected at most {CLIP_BYTES} bytes")
+                        raise Problem(413, f"expected at most {size(CLIP_BYTES)}")
                     await asyncio.to_thread(file.write, part)
         name = "".join(c if c.isprintable() else "?" for c in request.query.get("name", ""))[:80] or "clip"
         await asyncio.to_thread(inputs.keep_clip, id, name)
@@ -72,7 +73,7 @@ async def remove_clip(request: web.Request) -> web.Response:
 
 
 async def list_outputs(request: web.Request) -> web.Response:
-    """The outputs, and what was recorded."""
+    """List the outputs and the recordings."""
     return web.json_response({"outputs": studio_of(request).outputs.listed()})
 
 

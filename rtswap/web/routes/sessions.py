@@ -16,13 +16,13 @@ async def list_sessions(request: web.Request) -> web.Response:
 async def open_session(request: web.Request) -> web.Response:
     """Another one."""
     only(await json_of(request))
-    for id in request.app[STUDIOS].left():
+    for id in request.app[STUDIOS].to_close():
         await _close(request, id)
     return web.json_response({"id": request.app[STUDIOS].open()}, status=201)
 
 
 async def close_session(request: web.Request) -> web.Response:
-    """End it, and forget what was uploaded to it."""
+    """End it, and delete its uploads."""
     await _close(request, request.match_info["id"])
     return web.Response(status=204)
 
@@ -36,5 +36,5 @@ async def _close(request: web.Request, id: str) -> None:
 ROUTES = (
     Route("GET", "/api/sessions", list_sessions, "The sessions, each a picture with its own input and faces"),
     Route("POST", "/api/sessions", open_session, "Open another: ?session=ID uses it", body={"type": "object"}),
-    Route("DELETE", "/api/sessions/{id}", close_session, "End it, and forget what was uploaded to it"),
+    Route("DELETE", "/api/sessions/{id}", close_session, "End it, and delete its uploads"),
 )

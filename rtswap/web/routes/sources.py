@@ -48,7 +48,7 @@ async def confirm_source(request: web.Request) -> web.Response:
 
 
 async def remove_source(request: web.Request) -> web.Response:
-    """Forget an uploaded person."""
+    """Delete an uploaded person."""
     await studio_of(request).remove_source(request.match_info["id"])
     return web.Response(status=204)
 
@@ -62,13 +62,13 @@ async def thumbnail(request: web.Request) -> web.Response:
 
 
 async def list_people(request: web.Request) -> web.Response:
-    """Who is in the picture."""
+    """List the people in the picture."""
     status = studio_of(request).status(since=10**9)
     return web.json_response({"main": status["main"], "people": status["people"]})
 
 
 async def put_people(request: web.Request) -> web.Response:
-    """Who gets which face."""
+    """Assign sources to people."""
     data, studio = await json_of(request), studio_of(request)
     only(data, "main", "people")
     main = field_of(data, "main", str) if "main" in data else None
@@ -116,8 +116,8 @@ ROUTES = (
     Route("POST", "/api/sources", add_source, "Upload a photo of a person, at most 25 MB", upload=True, query=NAME),
     Route("POST", "/api/sources/{id}/photos", add_photo, "Upload another photo of the same person", upload=True),
     Route("POST", "/api/sources/{id}/consent", confirm_source, "Confirm that the person has agreed", body=CONFIRMED),
-    Route("DELETE", "/api/sources/{id}", remove_source, "Forget an uploaded person"),
+    Route("DELETE", "/api/sources/{id}", remove_source, "Delete an uploaded person"),
     Route("GET", "/api/sources/{id}/thumbnail.jpg", thumbnail, "A persona's picture", answer="image/jpeg"),
     Route("GET", "/api/people", list_people, "Who is in the picture, and who gets which face"),
-    Route("PUT", "/api/people", put_people, "Say who gets which face", body=PEOPLE),
+    Route("PUT", "/api/people", put_people, "Choose who gets which face", body=PEOPLE),
 )

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from printed import on_terminal, printed
+from printed_output import on_terminal, print_parts
 
 from rtswap.app.config import Config
 from rtswap.app.console import Console
@@ -127,7 +127,7 @@ FOUND: dict[str, Any] = {
 
 
 def test_the_result_is_a_table_and_a_verdict_in_words() -> None:
-    lines = printed(*tables.cases(FOUND, stats=False)).splitlines()
+    lines = print_parts(*tables.cases(FOUND, stats=False)).splitlines()
     assert len(lines) == 1 + 6 + 3 + 1
     for line, end in zip(
         lines[1:], ["60 fps", "less quality", "less quality", "30 fps", "30 fps", "21 fps"], strict=False
@@ -141,7 +141,7 @@ def test_the_result_is_a_table_and_a_verdict_in_words() -> None:
     ]
     assert "--stats" in lines[10]
     slow = {"cases": {"1280x720, 1 face of 300 px": case(12, 12)}}
-    assert "720p at 30 fps: no, 12 fps" in printed(*tables.cases(slow, stats=False))
+    assert "720p at 30 fps: no, 12 fps" in print_parts(*tables.cases(slow, stats=False))
 
 
 def test_the_table_fits_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,7 +151,7 @@ def test_the_table_fits_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_stages_on_request() -> None:
-    text = printed(*tables.cases(FOUND, stats=True))
+    text = print_parts(*tables.cases(FOUND, stats=True))
     assert re.search(r"track +3\.21", text)
     assert "40% of this machine's peak" in text
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from needs import need_torch, network_file
-from printed import printed
+from printed_output import print_parts
+from requirements import need_torch, network_file
 
 from rtswap.app.config import Config
 from rtswap.app.console import Console
@@ -28,7 +28,7 @@ from rtswap.commands.main import main
 from rtswap.core.errors import EngineError, UsageError
 from rtswap.core.protocols import Engine
 from rtswap.core.types import Tensor
-from rtswap.engines.start import ENGINES
+from rtswap.engines.starting import ENGINES
 from rtswap.networks.onnx_graph import Graph
 
 
@@ -183,7 +183,7 @@ def test_a_run_side_by_side(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
         assert one["stages"]["paste"]["mb"] > 0
     assert "no NVIDIA driver" in found["not_run"]["tensorrt"]
     assert "not run: tensorrt" in events.getvalue()
-    text = printed(*tables.engines(found, {name: per_frame(found["networks"], name) for name in found["loop"]}))
+    text = print_parts(*tables.engines(found, {name: per_frame(found["networks"], name) for name in found["loop"]}))
     assert re.search(r"openvino: .* GMAC, .*% of this machine's peak", text)
     assert re.search(r"landmarks x4 .*\d\.\d\d  \d+%", text)
     assert re.search(r"frames per second +\d", text)

@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from printed import printed
+from printed_output import print_parts
 from threads import run_together
 
 from rtswap.app.config import Config
@@ -86,7 +86,7 @@ def test_a_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert whole["cpu_ms_per_frame"] > landmarks["ms_per_frame"] * 0.3
     assert whole["rss_mb"] > 50
     assert "--wait 1ms" in found["command"]
-    lines = printed(*tables.streams(found)).splitlines()
+    lines = print_parts(*tables.streams(found)).splitlines()
     assert [line.split()[0] for line in lines[2:4]] == ["1", "3"]
     assert lines[-1].startswith("30 fps for ")
 

@@ -111,11 +111,9 @@ def test_the_script_does_what_the_command_does(
     assert list((tmp_path / "cache/plans").glob("mine-*.plan"))
 
 
-def test_it_builds_imported_models_by_name(
-    tensorrt: TensorRt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("models")
+def test_it_builds_imported_models_by_name(tensorrt: TensorRt, tmp_path: Path) -> None:
     """Also with free batches and sides, two inputs, a scalar, and inswapper's map of the embedding."""
-    monkeypatch.setenv("RTSWAP_MODELS", str(tmp_path / "models"))
     files = {"inswapper_128": foreign.swapper("inswapper"), "hyperswap_1a_256": foreign.swapper("hyperswap")}
     files |= {"w600k_r50": foreign.arcface(), "scrfd_10g": foreign.scrfd(), "xseg_1": foreign.xseg()}
     files |= {"me": foreign.dfm(), "codeformer": foreign.enhancer(weight=True)}

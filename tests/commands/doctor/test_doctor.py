@@ -205,8 +205,8 @@ def test_the_real_machine_can_be_examined(capsys: pytest.CaptureFixture[str]) ->
         assert row["state"] != "missing" or row["mend"]
 
 
-def test_imported_models_are_read_and_damage_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RTSWAP_MODELS", str(tmp_path / "models"))
+@pytest.mark.usefixtures("models")
+def test_imported_models_are_read_and_damage_is_reported(tmp_path: Path) -> None:
     assert [one.found for one in report.check_imported_models()] == ["none; see rtswap models"]
     for path in foreign.write(
         tmp_path, inswapper_128=foreign.swapper("inswapper"), w600k_r50=foreign.arcface()

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from needs import need_cuda
+from requirements import need_cuda
 
 from rtswap.commands.doctor import checks, report
 from rtswap.commands.doctor.checks import State
@@ -161,7 +161,7 @@ def test_plan_of_a_changed_network_is_reported(tmp_path: Path, monkeypatch: pyte
 
 
 def test_without_a_card_it_says_whether_plans_can_be_built(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rtswap.engines.start.why_no_gpu", lambda: "there is none")
+    monkeypatch.setattr("rtswap.engines.starting.why_no_gpu", lambda: "there is none")
     for version, told in (("1.7", "tensorrt_rtx 1.7 can build plans"), ("", "do not run: there is none")):
         monkeypatch.setattr(checks, "package_version", lambda name, version=version: version)
         (finding,) = checks.check_gpu_engines()

@@ -7,10 +7,10 @@ import re
 
 import numpy as np
 import pytest
-from printed import Terminal, printed
+from printed_output import Terminal, print_parts
 
 from rtswap.app.console import open_rich, rendered
-from rtswap.commands.evaluate.figures import Figure, compare, middle, rounded, summary, worst
+from rtswap.commands.evaluate.figures import Figure, compare, middle, round_row, summary, worst
 from rtswap.commands.evaluate.speed import time_in_turn
 from rtswap.commands.evaluate.table import figures_table, table_lines
 
@@ -54,19 +54,19 @@ def test_the_worst_come_first_and_the_unknown_never() -> None:
 def test_a_summary_counts_the_known_values() -> None:
     rows = [{"m": float(n)} for n in range(11)] + [{"m": UNKNOWN}, {}]
     assert summary([MORE, LESS], rows) == {"m": {"mean": 5, "p10": 1, "p50": 5, "p90": 9, "count": 11}}
-    assert rounded({"a": 0.123456, "b": UNKNOWN}) == {"a": 0.1235, "b": None}
+    assert round_row({"a": 0.123456, "b": UNKNOWN}) == {"a": 0.1235, "b": None}
 
 
 def test_the_table_names_the_better_one_and_leaves_out_unknown_figures() -> None:
     ours = [{"m": 1.0, "o": 0.7}, {"m": 1.1, "o": 0.8}]
     theirs = [{"m": 0.2, "o": 1.0}, {"m": 0.1}]
     lines = table_lines([MORE, LESS, ONE], [ours, theirs])
-    text = printed(figures_table(["ours", "theirs"], lines)).splitlines()
+    text = print_parts(figures_table(["ours", "theirs"], lines)).splitlines()
     assert text[0].split() == ["figure", "best", "ours", "theirs", "difference", "better"]
     assert text[1].split() == ["more", "high", "1.050", "0.150", "-0.900", "ours"]
     assert text[2].split() == ["ratio", "1", "0.750", "1.000", "+0.250", "theirs"]
     assert len(text) == 3
-    alone = printed(figures_table(["ours"], table_lines([MORE], [ours]))).splitlines()
+    alone = print_parts(figures_table(["ours"], table_lines([MORE], [ours]))).splitlines()
     assert alone[1].split() == ["more", "high", "1.050"]
 
 

@@ -11,7 +11,7 @@ from people import place_mesh, rotation
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from rtswap.commands.evaluate.expression import EXPRESSIVE, expression_error
-from rtswap.commands.evaluate.kid import FEWEST, kid_of_pairs, paired_mmd2, standardise, unbiased_mmd2
+from rtswap.commands.evaluate.kid import FEWEST, kernel, kid_of_pairs, paired_mmd2, standardise
 from rtswap.commands.evaluate.pixels import (
     change_mask,
     contour_band,
@@ -71,6 +71,15 @@ def direct_mmd2(x: np.ndarray, y: np.ndarray) -> float:
     same_x = sum(k(x[i], x[j]) for i in range(n) for j in range(n) if i != j) / (n * (n - 1))
     same_y = sum(k(y[i], y[j]) for i in range(m) for j in range(m) if i != j) / (m * (m - 1))
     return same_x + same_y - 2 * sum(k(a, b) for a in x for b in y) / (n * m)
+
+
+def unbiased_mmd2(one: np.ndarray, other: np.ndarray) -> float:
+    """Of sets whose rows are not pairs, without comparing a picture with itself."""
+    (own, count), (others, many) = ((kernel(rows, rows), len(rows)) for rows in (one, other))
+    within = (own.sum() - np.trace(own)) / (count * (count - 1)) + (others.sum() - np.trace(others)) / (
+        many * (many - 1)
+    )
+    return float(within - 2 * kernel(one, other).mean())
 
 
 def test_the_distance_of_sets_is_the_formula() -> None:

@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 import pytest
 from people import face_models, person
-from printed import printed
+from prepared_sources import bake_once
+from printed_output import print_parts
 
 from rtswap.app.config import Config
 from rtswap.app.console import Console
@@ -21,13 +22,13 @@ from rtswap.app.sections import SourceConfig
 from rtswap.commands.evaluate import run as run_module
 from rtswap.commands.evaluate.candidates import Bound, PictureFunction, ProgramSwapper, Result, ResultFolder
 from rtswap.commands.evaluate.clip_metrics import film_figures
-from rtswap.commands.evaluate.clips import Swap, generated, swap_with
+from rtswap.commands.evaluate.clips import Swap, make_clip, swap_with
 from rtswap.commands.evaluate.faces import Face, FaceFinder
 from rtswap.commands.evaluate.features import FeatureSet, face_crop, local_statistics
 from rtswap.commands.evaluate.identity import IdentityJudge, cosine, retrieval
 from rtswap.commands.evaluate.landmark_judge import own_judge
 from rtswap.commands.evaluate.options import EvaluateOptions
-from rtswap.commands.evaluate.pairs import named_pairs, pairs, persona_pictures, pictures_in
+from rtswap.commands.evaluate.pairs import pairs, pairs_of_results, persona_pictures, pictures_in
 from rtswap.commands.evaluate.run import evaluate
 from rtswap.commands.evaluate.sheet import thumbnail
 from rtswap.commands.evaluate.study import Study
@@ -35,6 +36,7 @@ from rtswap.commands.verify.run import verify
 from rtswap.core.errors import InputError, OutputError, UsageError
 from rtswap.core.types import Image
 from rtswap.source.personas import persona_photo
+from rtswap.swappers.mesh.texture import Texture
 from rtswap.vision.geometry import similarity
 from rtswap.vision.images import read_image
 from rtswap.vision.talking_head import persona
@@ -138,10 +140,10 @@ def test_the_results_of_another_program_are_read_by_their_names(tmp_path: Path) 
     with pytest.raises(InputError, match="a different size from its target; expected 640x640; got 640x100"):
         bound.swap(face("carl"))
     people = persona_pictures()
-    named = list(named_pairs(tmp_path, people, people, seed=1))
+    named = list(pairs_of_results(tmp_path, people, people, seed=1))
     assert {(s.stem, t.stem) for s, t in named} == {("ada", "ben"), ("ada", "carl")}
     with pytest.raises(InputError, match=r"expected SOURCE__TARGET\.png"):
-        list(named_pairs(tmp_path, people[1:2], people, seed=1))
+        list(pairs_of_results(tmp_path, people[1:2], people, seed=1))
 
 
 def test_any_function_on_pictures_can_be_evaluated() -> None:
@@ -218,7 +220,7 @@ def test_local_statistics_detect_blur_and_a_wrong_colour_but_not_the_crop() -> N
 
 
 def test_a_clip_is_compared_with_itself_and_with_its_swap() -> None:
-    clip = generated("ben", face_models(), seconds=0.5, face_px=130, size=(320, 240))
+    clip = make_clip("ben", face_models(), seconds=0.5, face_px=130, size=(320, 240))
     program = Program(Config(), on_event=lambda text: None, models=face_models(), sources=[person("ada")])
     swap = swap_with(clip, program)
     same = Swap([image.copy() for image in clip.images], np.ones(15, bool), np.zeros(15, bool))
@@ -243,6 +245,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     monkeypatch.setattr(run_module, "feature_sets", lambda config: [FeatureSet("local statistics", local_statistics)])
     monkeypatch.setattr(run_module, "RUNS", 3)
+    monkeypatch.setattr(Texture, "bake", staticmethod(bake_once))
 
 
 def put_people(folder: Path) -> None:
@@ -258,21 +261,21 @@ def test_a_run(small: None, tmp_path: Path) -> None:
     results.mkdir()
     photos.joinpath("broken.jpg").write_bytes(b"\xff\xd8\xffno picture")
     stream = io.StringIO()
-    wanted = EvaluateOptions(sources=photos, out=tmp_path / "out", pairs=3)
+    wanted = EvaluateOptions(sources=photos, out=tmp_path / "out", pairs=2)
     report, shown = evaluate(AGREED, wanted, console=Console(stream=stream))
-    text = printed(*shown)
+    text = print_parts(*shown)
     assert json.loads((tmp_path / "out/eval.json").read_text()) == json.loads(json.dumps(report))
-    assert report["pairs"] == 3
+    assert report["pairs"] == 2
     assert list(report["unusable_photos"]) == ["broken.jpg"]
     assert "broken.jpg" in text
     assert "weak judge" in text
     assert "weak judge" in stream.getvalue()
     mesh = report["contenders"]["mesh"]
-    assert mesh["pairs"]["margin"]["count"] == 3
+    assert mesh["pairs"]["margin"]["count"] == 2
     assert mesh["pairs"]["self_psnr"]["mean"] > 28
     assert 0 < mesh["pairs"]["pose"]["mean"] < 10
     assert mesh["speed_ms"]["min_ms"] > 0
-    assert len(mesh["worst"]["margin"]) == 3
+    assert len(mesh["worst"]["margin"]) == 2
     assert report["machine"]["cores"] >= 1
     sheet = cv2.imread(str(tmp_path / "out/sheet.png"))
     assert sheet.shape[1] > 700
@@ -287,7 +290,7 @@ def test_a_run(small: None, tmp_path: Path) -> None:
         sources=photos, swapped=results, against="mesh", out=tmp_path / "out", overwrite=True, pairs=1
     )
     report, shown = evaluate(AGREED, wanted, console=Console(stream=stream))
-    text = printed(*shown)
+    text = print_parts(*shown)
     assert set(report["contenders"]) == {"other", "mesh"}
     assert report["comparison"]["to_target"]["better"] == "mesh"
     assert report["contenders"]["other"]["speed_ms"] is None
@@ -298,9 +301,9 @@ def test_a_run(small: None, tmp_path: Path) -> None:
 def test_a_compared_swapper_has_its_networks(small: None, tmp_path: Path) -> None:
     """Eyes are opened for ``--swapper``; what ``--against`` names needs networks of its own."""
     put_people(tmp_path / "photos")
-    wanted = EvaluateOptions(sources=tmp_path / "photos", against="refiner-128", out=tmp_path / "out", pairs=1)
+    wanted = EvaluateOptions(sources=tmp_path / "photos", against="refiner", out=tmp_path / "out", pairs=1)
     report, _ = evaluate(AGREED, wanted, console=Console(quiet=True))
-    assert set(report["contenders"]) == {"mesh", "refiner-128"}
+    assert set(report["contenders"]) == {"mesh", "refiner"}
 
 
 def test_invalid_arguments_are_reported(small: None, tmp_path: Path) -> None:

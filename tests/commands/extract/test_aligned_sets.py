@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from extracting import contents, run, save
+from extraction import contents, run, save
 from people import group
 
 from rtswap.commands.extract.command import COMMAND
@@ -104,7 +104,7 @@ def test_foreign_and_hostile_files_are_named_and_the_rest_is_taken(
 def test_folders_that_are_no_aligned_set_are_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"cannot read the folder"):
         run(tmp_path / "out", tmp_path / "missing", from_dfl=True)
-    with pytest.raises(InputError, match=r"no aligned set of DeepFaceLab.*no \.jpg files"):
+    with pytest.raises(InputError, match=r"not an aligned set of DeepFaceLab.*no \.jpg files"):
         run(tmp_path / "out", tmp_path, from_dfl=True)
     (tmp_path / "faceset.pak").write_bytes(b"")
     with pytest.raises(InputError, match=r"packed set.*Unpack it"):

@@ -9,14 +9,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from extracting import contents, own_eyes, run, save
+from extraction import contents, open_quick_models, run, save
 from media_files import make_clip
 from people import face_models, group
 
 from rtswap.app.console import Console
 from rtswap.app.networks import FaceModels
 from rtswap.commands.extract.limits import QualityLimits
-from rtswap.commands.extract.measure import measure_faces
+from rtswap.commands.extract.measurement import measure_faces
 from rtswap.commands.extract.options import ExtractOptions
 from rtswap.commands.extract.run import extract
 from rtswap.core.errors import InputError, OutputError, UsageError
@@ -147,7 +147,7 @@ def test_the_same_again_is_left_out_and_different_people_stay(tmp_path: Path, ou
         pytest.skip("dlib's network is not installed")
     first = save(tmp_path / "1.png", group("ada", "ben"))
     again = save(tmp_path / "2.jpg", cv2.resize(group("ben", "ada", "carl"), None, fx=0.9, fy=0.9), 1, 80)
-    result = run(out, first, again, seeing=face_models if embedder == "dlib" else own_eyes)
+    result = run(out, first, again, seeing=face_models if embedder == "dlib" else open_quick_models)
     assert (result["faces"], result["refused"]) == (3, {"alike": 2})
     assert result["told apart by"] == embedder
     assert run(out / "all", first, again, keep_all=True)["faces"] == 5
@@ -255,7 +255,7 @@ def test_a_hostile_index_removes_nothing(people_photo: Path, out: Path, text: st
 
 def test_ctrl_c_keeps_finished_faces_and_the_next_run_continues(people_photo: Path, out: Path) -> None:
     interrupted = Interrupted()
-    result = run(out, people_photo, seeing=lambda: own_eyes()._replace(embedder=lambda: interrupted))
+    result = run(out, people_photo, seeing=lambda: open_quick_models()._replace(embedder=lambda: interrupted))
     assert result["interrupted"] is True
     faces = Faceset.open(out)
     assert len(faces.records) == 2
@@ -282,7 +282,7 @@ def test_output_is_not_read_as_input(people_photo: Path) -> None:
 def test_live_inputs_are_refused(out: Path, address: str) -> None:
     with pytest.raises(UsageError, match="expected photos, folders or video files"):
         run(out, Path(address)) if address == "0" else extract(
-            ExtractOptions((address,), out), own_eyes, console=Console()
+            ExtractOptions((address,), out), open_quick_models, console=Console()
         )
     assert not out.exists()
 
@@ -304,7 +304,7 @@ def test_interrupted_clip_continues_from_its_frame(tmp_path: Path, out: Path) ->
     pictures = [group("ada", "ben", size=256), group("carl", "vera", size=256)]
     make_clip(clip, lambda number: pictures[number // 4], count=8, fps=8)
     interrupted = Interrupted()
-    run(out, clip, seeing=lambda: own_eyes()._replace(embedder=lambda: interrupted))
+    run(out, clip, seeing=lambda: open_quick_models()._replace(embedder=lambda: interrupted))
     assert len(faces_in(out)) == 2
     assert run(out, clip)["new"] == 2
     assert [face.frame for face in faces_in(out)] == [0, 0, 4, 4]

@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from extracting import contents, run, save
+from extraction import contents, run, save
 from media_files import make_clip
 from people import face_models, group, person, place_mesh
 

@@ -16,10 +16,13 @@ import people
 import pytest
 from media_files import make_clip
 from paths import ROOT
+from prepared_sources import ready  # noqa: F401
 
+from rtswap.app import networks
 from rtswap.app.config import Config
 from rtswap.app.console import Console
 from rtswap.app.sections import SourceConfig
+from rtswap.commands.inspect import rig
 from rtswap.commands.inspect.panels import HEAD, LOWEST, Panels
 from rtswap.commands.inspect.run import FILES, inspect
 from rtswap.commands.main import main
@@ -27,8 +30,9 @@ from rtswap.commands.verify.run import verify
 from rtswap.core.errors import InputError, OutputError, UsageError
 from rtswap.core.types import Image
 
-FRAMES = 12
-JUMPED = 6
+FRAMES = 8
+JUMPED = 4
+SHORT = 3
 SIZE = (320, 240)
 
 
@@ -47,6 +51,14 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A face that stands, jumps by about half its width, and stands again."""
     path = tmp_path_factory.mktemp("clip") / "jumping.mp4"
     make_clip(path, [shifted(45.0 if n >= JUMPED else 0.0) for n in range(FRAMES)], fps=30)
+    return path
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A face that stands."""
+    path = tmp_path_factory.mktemp("clip") / "short.mp4"
+    make_clip(path, [shifted(0.0)] * SHORT, fps=30)
     return path
 
 
@@ -106,7 +118,7 @@ def test_a_jump_is_found_and_shown(looked: Any) -> None:
 
 
 def test_with_a_source_the_swap_is_shown_and_labelled(
-    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    short: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown: list[Image] = []
     draw = Panels.draw
@@ -121,8 +133,8 @@ def test_with_a_source_the_swap_is_shown_and_labelled(
 
     monkeypatch.setattr(Panels, "draw", noted)
     photo = ROOT / "rtswap/assets/personas/ben.jpg"
-    look(clip, tmp_path / "found", Config(source=SourceConfig(photos=(str(photo),))))
-    assert len(shown) == FRAMES
+    look(short, tmp_path / "found", Config(source=SourceConfig(photos=(str(photo),))))
+    assert len(shown) == SHORT
     assert all(image.max() > 30 for image in shown)  # the badge
     for name in ("annotated.mp4", "sheet.png"):
         assert verify(str(tmp_path / "found" / name)).spans
@@ -133,16 +145,17 @@ def test_with_a_source_the_swap_is_shown_and_labelled(
 
 
 def test_a_swapper_whose_face_lies_in_its_network_is_shown_beside_the_frame_without_a_photo(
-    clip: Path, tmp_path: Path
+    short: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Frame, swap and mask side by side: what other converters call a triple output."""
+    monkeypatch.setattr(rig, "open_models", networks.open_models)  # of the engine that runs the DFM
     file, folder = tmp_path / "me.dfm", tmp_path / "found"
     file.write_bytes(foreign.dfm())
-    told = [str(clip), "--swapper", str(file), "--i-have-consent", "--engine", "onnxruntime", "-o", str(folder)]
+    told = [str(short), "--swapper", str(file), "--i-have-consent", "--engine", "onnxruntime", "-o", str(folder)]
     assert main(["inspect", *told]) == 0
     with av.open(str(folder / "annotated.mp4")) as film:
         frames = [frame.to_ndarray(format="bgr24") for frame in film.decode(video=0)]
-    assert len(frames) == FRAMES
+    assert len(frames) == SHORT
     high = max(SIZE[1], LOWEST)
     wide = high * SIZE[0] // SIZE[1]
     assert frames[0].shape[1] == 2 * wide + high // 2

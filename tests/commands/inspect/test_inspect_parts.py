@@ -11,8 +11,8 @@ import pytest
 from rtswap.commands.inspect.figures import FaceFigures, FaceLog, FaceMeter
 from rtswap.commands.inspect.moments import APART_S, EVENLY, WORST, EvenlySpaced, Worst
 from rtswap.commands.inspect.probes import Probe, SeenMasks
-from rtswap.commands.reports.drawing import FrameView
 from rtswap.core.types import Image, Mesh, Points, Track
+from rtswap.drawing.strokes import FrameView
 from rtswap.vision.geometry import interocular
 
 PICTURE = np.zeros((4, 4, 3), np.uint8)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,11 +13,11 @@ import foreign_models as foreign
 import numpy as np
 import pytest
 from media_files import make_clip
+from web_servers import FileServer, run_server
 
 from rtswap.commands.main import main
 from rtswap.commands.models import run as models_run
 from rtswap.core.errors import EngineError
-from rtswap.core.model_rows import forget_model_rows
 from rtswap.networks import model_store
 from rtswap.networks.model_catalog import KnownModel, ModelCatalog, Pack, model_catalog
 from rtswap.source.personas import persona_photo
@@ -27,13 +25,7 @@ from rtswap.swappers.onnx.identity import Latent
 from rtswap.swappers.onnx.swapper import OnnxSwapper
 from rtswap.vision.images import read_image
 
-
-@pytest.fixture(autouse=True)
-def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.setenv("RTSWAP_MODELS", str(tmp_path / "models"))
-    forget_model_rows()
-    yield tmp_path / "models"
-    forget_model_rows()
+pytestmark = pytest.mark.usefixtures("models")
 
 
 def answer(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> dict[str, object]:
@@ -93,46 +85,25 @@ def test_mistakes_are_answered_in_one_line(
     assert told in refused(capsys, *words, code=code)
 
 
-def test_a_known_model_that_is_not_installed_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--swapper", "inswapper_128", "-s", "persona:ada"]) == 2
+@pytest.mark.parametrize("name", ["inswapper_128", "inswapper"])
+def test_a_known_model_that_is_not_installed_is_reported(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--swapper", name, "-s", "persona:ada"]) == 2
     assert "which is not installed: see `rtswap models`" in capsys.readouterr().err
 
 
-class Server(ThreadingHTTPServer):
-    content, asked = b"", 0
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def do_GET(self) -> None:
-        self.server.asked += 1
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(self.server.content)))
-        self.end_headers()
-        self.wfile.write(self.server.content)
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
 @pytest.fixture
-def server() -> Iterator[Server]:
-    with Server(("127.0.0.1", 0), Handler) as running:
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield running
-        running.shutdown()
-        thread.join()
+def server() -> Iterator[FileServer]:
+    server = FileServer(b"")
+    with run_server(server):
+        yield server
 
 
-def publish(server: Server, monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
+def publish(server: FileServer, monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
     """Let the catalogue know a swapper at the server."""
     server.content = content
-    url = f"http://127.0.0.1:{server.server_address[1]}/file"
     known = KnownModel(
         "made_up", "hyperswap", "Made up", "a licence", "https://example.org",
-        urls=[url], sha256=[hashlib.sha256(content).hexdigest()], bytes=len(content),
+        urls=[server.url], sha256=[hashlib.sha256(content).hexdigest()], bytes=len(content),
     )  # fmt: skip
     catalog = model_catalog()
     packs: dict[str, Pack] = {}
@@ -142,7 +113,7 @@ def publish(server: Server, monkeypatch: pytest.MonkeyPatch, content: bytes) -> 
 
 
 def test_pull_asks_for_the_licence_first_and_downloads_then(
-    server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], models: Path
+    server: FileServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], models: Path
 ) -> None:
     publish(server, monkeypatch, foreign.swapper("hyperswap"))
     questions: list[str] = []
@@ -154,17 +125,17 @@ def test_pull_asks_for_the_licence_first_and_downloads_then(
 
     monkeypatch.setattr(models_run, "ask_on_terminal", ask)
     assert "the licence of made_up was not accepted" in refused(capsys, "pull", "made_up", code=2)
-    assert server.asked == 0
+    assert server.requests == []
     assert "Licence: a licence (no commercial use)" in questions[0]
     assert "https://example.org" in questions[0]
     added = answer(capsys, "pull", "made_up")["added"]
     assert [(one["name"], one["pinned"]) for one in added] == [("made_up", "published")]  # type: ignore[attr-defined]
-    assert server.asked == 1
+    assert server.requests == [""]
     assert list((models / ".downloads").iterdir()) == []
 
 
 def test_a_wrong_file_at_the_address_is_not_added(
-    server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], models: Path
+    server: FileServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], models: Path
 ) -> None:
     publish(server, monkeypatch, foreign.swapper("hyperswap"))
     server.content = server.content[:-1] + b"\0"

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from media_files import make_clip
-from printed import on_terminal, printed
+from media_files import make_animation, make_clip
+from printed_output import on_terminal, print_parts
 
 from rtswap.commands.reports.run_summary import run_summary
 from rtswap.runtime.guard import Reason
@@ -38,7 +38,7 @@ def result(**changes: Any) -> dict[str, Any]:
 
 
 def lines(stats: bool = False, **changes: Any) -> list[str]:
-    return printed(*run_summary(result(**changes), stats=stats)).splitlines()
+    return print_parts(*run_summary(result(**changes), stats=stats)).splitlines()
 
 
 def test_three_lines_and_how_to_see_more() -> None:
@@ -95,6 +95,19 @@ def test_files_are_reported_with_length_and_size(tmp_path: Path) -> None:
     assert lines(outputs=[str(picture)])[0] == f"Wrote {picture} (12 kB)."
     assert lines(outputs=[str(folder)])[0] == f"Wrote {folder} (255 pictures)."
     assert lines(outputs=["out_%05d.png"], frames=1)[0] == "Wrote out_%05d.png (1 picture)."
+
+
+def test_an_animation_has_its_own_length_and_one_frame_none(tmp_path: Path) -> None:
+    make_animation(tmp_path / "a.gif", 30, duration_ms=[30, 30, 40] * 10)
+    make_clip(tmp_path / "one.mp4", 1)
+    assert lines(outputs=[str(tmp_path / "a.gif")])[0].startswith(f"Wrote {tmp_path / 'a.gif'} (1.0 s, ")
+    assert " s, " not in lines(outputs=[str(tmp_path / "one.mp4")])[0]
+
+
+def test_a_manifest_beside_the_file_is_named(tmp_path: Path) -> None:
+    for name in ("face.bmp", "face.c2pa"):
+        (tmp_path / name).write_bytes(b"12")
+    assert lines(outputs=[str(tmp_path / "face.bmp")])[0].endswith("face.bmp (2 bytes, manifest in face.c2pa).")
 
 
 def test_a_broken_file_and_no_frame_are_not_errors(tmp_path: Path) -> None:

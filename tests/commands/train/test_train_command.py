@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from facesets import make_faceset
-from needs import need_torch
+from requirements import need_torch
 from two_people import two_people
 
 from rtswap.commands.main import main
-from rtswap.core.model_rows import forget_model_rows
 from rtswap.faceset.table import TABLE
 from rtswap.source.personas import persona_photo
 from rtswap.training.recipes import RECIPES
+
+pytestmark = pytest.mark.usefixtures("models")
 
 DF = [
     "--threads",
@@ -37,14 +37,6 @@ DF = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("RTSWAP_MODELS", str(tmp_path / "models"))
-    forget_model_rows()
-    yield
-    forget_model_rows()
-
-
 def refused(capsys: pytest.CaptureFixture[str], *words: str, code: int = 2) -> str:
     assert main(["train", *words]) == code
     lines = capsys.readouterr().err.strip().splitlines()
@@ -58,7 +50,7 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str, code: int = 2) -> s
         (["fd"], "unknown recipe 'fd'"),
         (["lia"], "Did you mean liae?"),
         (["df", "liae"], "more than one recipe"),
-        (["df", "--minutes", "1", "--out", "x"], "df learns two people; expected two facesets"),
+        (["df", "--minutes", "1", "--out", "x"], "df needs two people; expected two facesets"),
         (["df", "--data", "a", "--minutes", "1", "--out", "x"], "got 1"),
         (["df", "--data", "a", "--data", "a", "--minutes", "1", "--out", "x"], "source and target are the same"),
         (["df", "--data", "a", "--data", "b", "--minutes", "1"], "no output folder"),
@@ -170,7 +162,7 @@ def test_a_file_trained_further_replaces_the_one_that_was_added(
 ) -> None:
     import foreign_models as foreign
 
-    from rtswap.networks.installed_models import installed
+    from rtswap.networks.installed_models import list_installed
 
     monkeypatch.setattr("rtswap.app.swap_check.SwapCheck.run", lambda *_: None)  # the made-up file only tints a face
 
@@ -181,11 +173,11 @@ def test_a_file_trained_further_replaces_the_one_that_was_added(
     for size in (64, 96):
         path.write_bytes(foreign.dfm(size))
         assert main([*words, "--i-have-consent"]) == 0, capsys.readouterr().err
-        assert [model.name for model in installed()] == ["me"]
+        assert [model.name for model in list_installed()] == ["me"]
     assert main([*words, "--i-have-consent"]) == 0
     path.write_bytes(foreign.dfm(64)[:-500])
     assert main([*words, "--i-have-consent"]) == 1
-    assert [model.name for model in installed()] == ["me"], "a damaged file takes nothing away"
+    assert [model.name for model in list_installed()] == ["me"], "a damaged file takes nothing away"
     capsys.readouterr()
     path.unlink()
     assert main(words) == 2

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import functools
 import http.server
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import pytest
 from bright_marks import clip, grey, look
+from web_servers import QuietHandler, run_server
 
 from rtswap.commands.verify import fetch as fetch_module
 from rtswap.commands.verify import run as run_module
 from rtswap.core.errors import InputError
 
 
-class Handler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        return
-
+class Handler(QuietHandler, http.server.SimpleHTTPRequestHandler):
     def send_head(self):  # type: ignore[no-untyped-def]
         if "lying" in self.path:
             self.send_response(200)
@@ -41,12 +38,8 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[str]:
     handler = functools.partial(Handler, directory=str(tmp_path))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-        thread.join(5)
+    with run_server(http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)) as address:
+        yield address
 
 
 def test_address_is_fetched_whole_with_its_manifest(tmp_path: Path, site: str, signed: bytes) -> None:

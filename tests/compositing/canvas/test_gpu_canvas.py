@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import cv2
 import numpy as np
 import pytest
+from canvas_pictures import H, W, matrix_of, noise
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -15,29 +14,17 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 from rtswap.compositing.canvas.face_table import SIDES, side_for  # noqa: E402
 from rtswap.compositing.canvas.gpu import Compositor, TorchCanvas  # noqa: E402
 from rtswap.compositing.canvas.host import HostCanvas  # noqa: E402
-from rtswap.core.types import Image, Mask, Matrix, View  # noqa: E402
+from rtswap.core.types import Image, Mask, View  # noqa: E402
 from rtswap.disclosure import Badge  # noqa: E402
 from rtswap.disclosure.stamp import Stamp  # noqa: E402
 from rtswap.disclosure.watermark import Payload, Watermark  # noqa: E402
 from rtswap.vision.geometry import upright_view  # noqa: E402
 
-W, H = 97, 61
 CLOSE = 2
 TINY = np.array([[0.30612245, 0, -0.3469388], [0, 0.30952382, -0.6547619]], np.float32)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
-
-
-def noise(seed: int, width: int = W, height: int = H) -> Image:
-    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
-
-
-def matrix_of(scale: float, turn: float, x: float, y: float) -> Matrix:
-    c, s = scale * math.cos(turn), scale * math.sin(turn)
-    return np.array([[c, -s, x], [s, c, y]], np.float32)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def soft_mask(width: int, height: int) -> Mask:

@@ -7,23 +7,12 @@ import math
 import cv2
 import numpy as np
 import pytest
+from canvas_pictures import H, W, matrix_of, noise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rtswap.compositing.canvas.host import COVER_CELLS, HostCanvas
-from rtswap.core.types import Image, Matrix
-
-W, H = 97, 61
-
-
-def noise(seed: int, width: int = W, height: int = H) -> Image:
-    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
-
-
-def matrix_of(scale: float, turn: float, x: float, y: float) -> Matrix:
-    c, s = scale * math.cos(turn), scale * math.sin(turn)
-    return np.array([[c, -s, x], [s, c, y]], np.float32)
-
+from rtswap.core.types import Matrix
 
 matrices = st.builds(
     matrix_of, st.floats(0.3, 3), st.floats(-4, 4), st.floats(-60, 60), st.floats(-60, 60)

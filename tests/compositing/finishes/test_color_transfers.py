@@ -11,7 +11,7 @@ from scipy.stats import wasserstein_distance
 from skimage.color import lab2rgb, rgb2lab
 from skimage.exposure import match_histograms
 
-from rtswap.compositing.finishes.color_transfers import GAIN_LIMITS, Colors, idt, lct, matched_curves, mkl, rct, sot
+from rtswap.compositing.finishes.color_transfers import GAIN_LIMITS, Colors, idt, lct, match_curves, mkl, rct, sot
 
 LINEAR = {"rct": rct, "lct": lct, "mkl": mkl}
 ITERATIVE = {"idt": idt, "sot": sot}
@@ -40,7 +40,7 @@ def moved(name: str, source: Colors, target: Colors) -> np.ndarray:
     if name in LINEAR:
         return through(LINEAR[name](source, target), source.bgr)
     if name == "hist":
-        curves = matched_curves(source, target)
+        curves = match_curves(source, target)
         return np.stack([np.interp(source.bgr[:, c], np.arange(256), curves[:, c]) for c in range(3)], 1)
     return ITERATIVE[name](source, target)
 
@@ -90,7 +90,7 @@ def test_rct_is_reinhard_in_lab() -> None:
 def test_curves_are_histogram_matching() -> None:
     theirs = DARK.bgr.round()[:2000]
     ours = LIGHT.bgr.round()
-    curves = matched_curves(Colors(ours, np.ones(len(ours), np.float32)), Colors(theirs, np.ones(2000, np.float32)))
+    curves = match_curves(Colors(ours, np.ones(len(ours), np.float32)), Colors(theirs, np.ones(2000, np.float32)))
     expected = match_histograms(ours.astype(np.uint8), theirs.astype(np.uint8), channel_axis=1)
     found = np.stack([curves[ours[:, c].astype(int), c] for c in range(3)], 1)
     assert np.median(np.abs(found - expected)) < 1.5

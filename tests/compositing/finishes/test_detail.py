@@ -11,7 +11,7 @@ from people import ReadyMesh, person, swap_face
 
 from rtswap.compositing.finishes.detail import MatchDetail
 from rtswap.compositing.finishes.grain import SEEN_COARSE, SEEN_FINE, SIDE, SIZES, Overlay, lay_over, overlay_for
-from rtswap.compositing.finishes.sharpness import Grain, edge_sigma, grain_of, softened
+from rtswap.compositing.finishes.sharpness import Grain, edge_sigma, grain_of, soften
 from rtswap.core.protocols import Swapper
 from rtswap.core.types import Quality, SwappedFace, Target
 from rtswap.vision.topology import LEFT_EYE
@@ -91,7 +91,7 @@ def test_blurs_have_the_requested_variance(variance: float) -> None:
     wide = np.exp(-((x - 31.3) ** 2 + (y - 30) ** 2) / (2 * 3**2)).astype(np.float32)
     before, after = (
         float((picture.sum(0) * (np.arange(64) - 31.3) ** 2).sum() / picture.sum())
-        for picture in (wide, softened(wide, variance))
+        for picture in (wide, soften(wide, variance))
     )
     assert after - before == pytest.approx(variance, rel=0.15)
 

@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import foreign_models as foreign
 import numpy as np
 import pytest
-from imported import ENGINES, Counted
+from imported_swappers import ENGINES, Counted
 from people import place_mesh
 
 from rtswap.compositing.finishes.enhance import Enhance
 from rtswap.core.errors import ModelError
-from rtswap.core.model_rows import forget_model_rows
 from rtswap.core.types import Quality, SwappedFace, Target
 from rtswap.networks.catalog import imported_models
 from rtswap.networks.model_store import add
 from rtswap.vision.geometry import keypoints_of, transform
 from rtswap.vision.templates import TEMPLATES, placement
 
+pytestmark = pytest.mark.usefixtures("models")
+
 SIDE = 200
-
-
-@pytest.fixture(autouse=True)
-def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("RTSWAP_MODELS", str(tmp_path / "models"))
-    forget_model_rows()
-    yield
-    forget_model_rows()
 
 
 def make(
@@ -70,7 +62,7 @@ def test_the_face_is_aligned_normalised_and_its_change_laid_where_it_was_taken(
     assert np.abs(at - TEMPLATES[template][corners] * side).max() < 0.06 * side
     over = np.where(swapped.mask[..., None] > 0, before, face.crop)
     expected = cv2.warpAffine(over, matrix, (side, side), borderMode=cv2.BORDER_REPLICATE)[..., ::-1] / 127.5 - 1
-    taken = counted.taken[0]["input"]
+    taken = counted.inputs[0]["input"]
     assert np.abs(taken[0].transpose(1, 2, 0) - expected).mean() < 0.01
     change = found.crop.astype(int) - before
     inside = cv2.warpAffine(np.ones((side, side), np.uint8), cv2.invertAffineTransform(matrix), (SIDE, SIDE))
@@ -94,8 +86,8 @@ def test_codeformer_is_given_its_weight_in_its_own_type(tmp_path: Path, weight: 
     swapped, face = case()
     before = swapped.crop.copy()
     change = step.apply(swapped, face, Quality()).crop.astype(int) - before
-    assert counted.taken[0]["weight"].dtype == np.float64
-    assert counted.taken[0]["weight"] == weight
+    assert counted.inputs[0]["weight"].dtype == np.float64
+    assert counted.inputs[0]["weight"] == weight
     assert abs(change[100, 100] - weight * 127.5).max() <= 1
 
 
@@ -107,7 +99,7 @@ def test_it_runs_on_every_nth_frame_and_follows_the_face_in_between(tmp_path: Pa
         before = swapped.crop.copy()
         change = step.apply(swapped, face, Quality()).crop.astype(int) - before
         edges.append(int(np.nonzero(change[100, :, 1])[0][0]))
-    assert len(counted.taken) == 3
+    assert len(counted.inputs) == 3
     assert np.abs(np.diff(edges) - 4).max() <= 1, "the change moves with the face in every frame"
 
 
@@ -134,12 +126,12 @@ def test_without_time_the_last_change_stays_and_a_pause_or_another_face_begins_a
     swapped, face = case()
     before = swapped.crop.copy()
     assert np.array_equal(step.apply(swapped, face, cheap).crop, before)
-    assert counted.taken == []
+    assert counted.inputs == []
     step.apply(*case(0.1), Quality())
     swapped, face = case(0.2)
     before = swapped.crop.copy()
     assert not np.array_equal(step.apply(swapped, face, cheap).crop, before)
-    assert len(counted.taken) == 1
+    assert len(counted.inputs) == 1
     swapped, face = case(5.0)
     assert np.array_equal(step.apply(swapped, face, cheap).crop, before)
     step.apply(*case(5.1), Quality())

@@ -12,7 +12,7 @@ from people import place_mesh
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from rtswap.compositing.finishes.occlusion import OcclusionMask  # noqa: E402
-from rtswap.compositing.finishes.occlusion_gpu import GpuOcclusionMask, _asked  # noqa: E402
+from rtswap.compositing.finishes.occlusion_gpu import GpuOcclusionMask, _ask  # noqa: E402
 from rtswap.compositing.finishes.parts import PartsMask  # noqa: E402
 from rtswap.compositing.finishes.parts_gpu import GpuPartsMask  # noqa: E402
 from rtswap.compositing.finishes.regions_gpu import Islands  # noqa: E402
@@ -24,9 +24,7 @@ SIDE = 256
 SIZES = [(160, 200), (256, 240), (88, 104)]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def spiral(n: int = ANSWER) -> np.ndarray:
@@ -168,7 +166,7 @@ def test_many_faces_run_in_few_batch_shapes() -> None:
     engine = Saying([np.full((ANSWER, ANSWER), 0.25 * k, np.float32) for k in range(9)], there=True)
     for count in (1, 3, 19, 35):
         crops, guides = torch.zeros((count, 128, 128, 3), dtype=torch.uint8), torch.zeros((count, 128, 128))
-        assert _asked(engine.run_on_device, crops, guides).shape == (count, ANSWER, ANSWER)
+        assert _ask(engine.run_on_device, crops, guides).shape == (count, ANSWER, ANSWER)
     assert [len(one["crops"]) for one in engine.seen] == [1, 4, 16, 4, 16, 16, 4]
 
 

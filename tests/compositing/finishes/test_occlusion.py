@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from occluded_target import FixedAnswer, H, W, answer, hidden_corner, mesh, place_of, swapped_face, target
+from occluded_target import FixedAnswer, H, W, answer, hide_corner, mesh, place_of, swapped_face, target
 
-from rtswap.compositing.finishes.occlusion import OcclusionMask, weighed
+from rtswap.compositing.finishes.occlusion import OcclusionMask, weigh
 from rtswap.core.errors import ModelError
 from rtswap.core.types import Points, Quality, SwappedFace, Target
 from rtswap.networks.occlusion import ANSWER, SIZE, OcclusionModel, place
@@ -19,9 +19,7 @@ from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, RIGHT_BROW, RIGHT_EYE
 
 def test_occluders_stay_and_the_face_is_replaced() -> None:
     face = target()
-    result = OcclusionMask(OcclusionModel(FixedAnswer(answer(hidden_corner())))).apply(
-        swapped_face(), face, Quality()
-    )
+    result = OcclusionMask(OcclusionModel(FixedAnswer(answer(hide_corner())))).apply(swapped_face(), face, Quality())
     assert result.mask[place_of(47, 23, face.landmarks)] == 0
     assert result.mask[place_of(20, 32, face.landmarks)] == 255
     assert result.mask[place_of(47, 44, face.landmarks)] == 255
@@ -111,7 +109,7 @@ def test_of_the_seen_landmarks_more_than_a_quarter_stay_replaced(coarse: np.ndar
 
 
 def test_landmarks_that_are_seen_outvote_a_network_in_doubt() -> None:
-    doubt = answer(0.6 * hidden_corner())
+    doubt = answer(0.6 * hide_corner())
     hidden = OcclusionMask(OcclusionModel(FixedAnswer(doubt))).apply(swapped_face(), target(seen=0.0), Quality()).mask
     shown = OcclusionMask(OcclusionModel(FixedAnswer(doubt))).apply(swapped_face(), target(seen=1.0), Quality()).mask
     spot = place_of(47, 23, mesh())
@@ -124,7 +122,7 @@ def test_specks_do_not_count_as_hands() -> None:
     hidden[30:32, 30:32] = hidden[40, 20] = 1
     result = OcclusionMask(OcclusionModel(FixedAnswer(answer(hidden)))).apply(swapped_face(), target(), Quality())
     assert result.mask.min() > 128
-    pierced = hidden_corner()
+    pierced = hide_corner()
     pierced[46:48, 22:24] = 0
     result = OcclusionMask(OcclusionModel(FixedAnswer(answer(pierced)))).apply(swapped_face(), target(), Quality())
     assert result.mask[place_of(46, 22, mesh())] < 64
@@ -150,7 +148,7 @@ def test_no_landmarks_and_no_crop_can_break_it(points: Points, size: tuple[int, 
         points[7] = np.nan
     mask = np.full((height, width), 200, np.uint8)
     face = Target(1, np.zeros((height, width, 3), np.uint8), points, np.full(468, np.nan, np.float32), 0.0)
-    result = OcclusionMask(OcclusionModel(FixedAnswer(answer(hidden_corner())))).apply(
+    result = OcclusionMask(OcclusionModel(FixedAnswer(answer(hide_corner())))).apply(
         SwappedFace(np.zeros((height, width, 3), np.uint8), mask.copy()), face, Quality()
     )
     assert result.mask.shape == (height, width)
@@ -159,7 +157,7 @@ def test_no_landmarks_and_no_crop_can_break_it(points: Points, size: tuple[int, 
 
 def test_a_network_that_sees_nothing_in_front_is_not_changed_by_visibility() -> None:
     points = mesh()[:, :2] / max(W, H) * SIZE
-    hidden = weighed(np.zeros((ANSWER, ANSWER), np.float32), points, np.zeros(468, np.float32))
+    hidden = weigh(np.zeros((ANSWER, ANSWER), np.float32), points, np.zeros(468, np.float32))
     assert hidden.max() <= 0
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
-from occluded_target import FixedAnswer, answer, hidden_corner, mesh, place_of, swapped_face, target
+from occluded_target import FixedAnswer, answer, hide_corner, mesh, place_of, swapped_face, target
 
 from rtswap.compositing.finishes.occlusion import GAP_S, OcclusionMask
 from rtswap.core.types import Quality, Tensor
@@ -25,7 +25,7 @@ def spot_over_time(answers: list[np.ndarray], times: list[float], tracks: list[i
 
 def test_a_hand_is_there_in_one_frame_and_gone_in_a_few() -> None:
     times = [k / 30 for k in range(10)]
-    values = spot_over_time([answer()] * 2 + [answer(hidden_corner())] * 3 + [answer()] * 5, times)
+    values = spot_over_time([answer()] * 2 + [answer(hide_corner())] * 3 + [answer()] * 5, times)
     assert values[:2] == [255, 255]
     assert values[2] < 64
     assert values[4] == 0
@@ -34,18 +34,18 @@ def test_a_hand_is_there_in_one_frame_and_gone_in_a_few() -> None:
 
 def test_a_single_weak_answer_does_not_flicker() -> None:
     times = [k / 30 for k in range(6)]
-    answers = [answer(hidden_corner())] * 3 + [answer(0.55 * hidden_corner())] + [answer(hidden_corner())] * 2
+    answers = [answer(hide_corner())] * 3 + [answer(0.55 * hide_corner())] + [answer(hide_corner())] * 2
     assert max(spot_over_time(answers, times)[3:]) < 64
 
 
 def test_after_a_gap_or_backwards_in_time_the_past_says_nothing() -> None:
     for times in ([0.0, GAP_S + 0.1], [5.0, 4.9]):
-        assert spot_over_time([answer(hidden_corner()), answer()], times)[1] == 255
+        assert spot_over_time([answer(hide_corner()), answer()], times)[1] == 255
 
 
 def test_tracks_are_apart_and_can_be_forgotten() -> None:
-    assert spot_over_time([answer(hidden_corner()), answer()], [0.0, 0.01], [1, 2])[1] == 255
-    engine = FixedAnswer(answer(hidden_corner()))
+    assert spot_over_time([answer(hide_corner()), answer()], [0.0, 0.01], [1, 2])[1] == 255
+    engine = FixedAnswer(answer(hide_corner()))
     step = OcclusionMask(OcclusionModel(engine))
     step.apply(swapped_face(), target(time_s=0.0), Quality())
     engine.answer = answer()
@@ -58,10 +58,10 @@ def test_tracks_are_apart_and_can_be_forgotten() -> None:
 
 def test_what_was_seen_moves_with_the_face() -> None:
     """A hand that lies on the cheek of a face that has moved since is where the cheek is now."""
-    engine = FixedAnswer(answer(hidden_corner()))
+    engine = FixedAnswer(answer(hide_corner()))
     step = OcclusionMask(OcclusionModel(engine))
     step.apply(swapped_face(), target(time_s=0.0), Quality())
-    engine.answer = answer(0.55 * hidden_corner())
+    engine.answer = answer(0.55 * hide_corner())
     moved = mesh()
     moved[:, 0] += 20
     mask = step.apply(swapped_face(), target(moved, time_s=0.02), Quality()).mask
@@ -74,7 +74,7 @@ def test_without_time_it_looks_seldom_and_what_it_saw_stays() -> None:
     def told() -> Mapping[str, Tensor]:
         nonlocal looks
         looks += 1
-        return {"visible": answer(hidden_corner())}
+        return {"visible": answer(hide_corner())}
 
     mask, hurried = OcclusionMask(OcclusionModel(FixedAnswer(told))), Quality(match_color=False)
     found = [mask.apply(swapped_face(), target(time_s=n / 30), hurried).mask for n in range(30)]
@@ -88,7 +88,7 @@ def test_several_faces_are_looked_at_in_turn() -> None:
 
     def told() -> Mapping[str, Tensor]:
         looks[-1] += 1
-        return {"visible": answer(hidden_corner())}
+        return {"visible": answer(hide_corner())}
 
     mask = OcclusionMask(OcclusionModel(FixedAnswer(told)), every_s=0.06)
     for n in range(90):

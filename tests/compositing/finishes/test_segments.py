@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import foreign_models as foreign
 import numpy as np
 import pytest
-from imported import ENGINES, Counted
+from imported_swappers import ENGINES, Counted
 from people import place_mesh
 
 from rtswap.app.model_section import ModelsConfig
@@ -18,22 +17,15 @@ from rtswap.app.sections import MaskConfig, SwapConfig
 from rtswap.compositing.finishes import enabled_finishes
 from rtswap.compositing.finishes.segments import SegmentMask, masker_of
 from rtswap.core.errors import ModelError, NotInstalled
-from rtswap.core.model_rows import forget_model_rows
 from rtswap.core.parts import BuildContext
 from rtswap.core.types import Quality, SwappedFace, Target
 from rtswap.networks.model_store import add
 from rtswap.vision.geometry import keypoints_of
 from rtswap.vision.templates import placement
 
+pytestmark = pytest.mark.usefixtures("models")
+
 SIDE = 220
-
-
-@pytest.fixture(autouse=True)
-def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("RTSWAP_MODELS", str(tmp_path / "models"))
-    forget_model_rows()
-    yield
-    forget_model_rows()
 
 
 def make(folder: Path, family: str, engine: str = "onnxruntime") -> tuple[SegmentMask, Counted]:
@@ -61,7 +53,7 @@ def test_the_mask_ends_where_the_face_does_in_the_crops_own_pixels(tmp_path: Pat
     step, counted = make(tmp_path, family, engine)
     swapped, face = case(roll=15)
     found = step.apply(swapped, face, Quality())
-    (taken,) = counted.taken[0].values()
+    (taken,) = counted.inputs[0].values()
     side, template = (256, "dfl") if family == "xseg" else (512, "ffhq")
     matrix = placement(keypoints_of(face.landmarks), template, side)
     seen = cv2.warpAffine(face.crop, matrix, (side, side), borderMode=cv2.BORDER_REPLICATE)
@@ -87,7 +79,7 @@ def test_answers_are_averaged_over_time_and_forgotten(tmp_path: Path) -> None:
     assert 20 < later < 235, "what was hidden a moment ago comes back softly"
     step.forget(1)
     assert step.apply(*case(2 / 30, hidden_from=SIDE), Quality()).mask[105, 140] == 255
-    assert len(counted.taken) == 3
+    assert len(counted.inputs) == 3
 
 
 def test_invalid_masks_are_an_error(tmp_path: Path) -> None:

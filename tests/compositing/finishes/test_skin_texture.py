@@ -8,7 +8,7 @@ import pytest
 from people import ReadyMesh, person, swap_face
 
 from rtswap.compositing.finishes.detail import MatchDetail
-from rtswap.compositing.finishes.openings import bounded
+from rtswap.compositing.finishes.openings import clamp_points
 from rtswap.compositing.finishes.skin_texture import BLOCK, FOLLOWED, skin_only, smoothed, tables_for, texture_of
 from rtswap.compositing.finishes.windows import in_blocks
 from rtswap.core.types import Image, Mask, Quality, Target
@@ -72,7 +72,7 @@ def test_of_too_little_skin_nothing_is_said() -> None:
 
 
 def visible_skin(crop: Image, face: Target, mask: Mask) -> np.ndarray:
-    return texture(crop, skin_only(mask, bounded(face.landmarks)))
+    return texture(crop, skin_only(mask, clamp_points(face.landmarks)))
 
 
 @pytest.mark.parametrize("px", [90, 400])

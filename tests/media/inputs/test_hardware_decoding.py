@@ -13,8 +13,8 @@ from rtswap.app.config import Config
 from rtswap.app.config_file import effective
 from rtswap.commands.main import main
 from rtswap.core.errors import ConfigError, InputError, OutputError
-from rtswap.core.parts import InputRequest
-from rtswap.engines.start import why_no_gpu
+from rtswap.core.parts import InputRequest, OutputRequest
+from rtswap.engines.starting import why_no_gpu
 from rtswap.media import hardware_decoding
 from rtswap.media.encoding import ON_HARDWARE, encoder_name
 from rtswap.media.inputs import open_input
@@ -108,7 +108,7 @@ def test_an_encoder_without_its_chip_is_refused_before_anything_is_recorded(name
     with pytest.raises(OutputError, match=f"the encoder {name} does not start on this machine.*--codec h264"):
         encoder_name(name)
     with pytest.raises(OutputError, match="does not start"):
-        VideoWriter(tmp_path / "out.mp4", fps=30, codec=name)
+        VideoWriter(tmp_path / "out.mp4", OutputRequest(fps=30, codec=name))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -116,7 +116,7 @@ def test_an_encoder_without_its_chip_is_refused_before_anything_is_recorded(name
 @pytest.mark.parametrize("live", [True, False])
 def test_a_gpu_writes_and_reads_what_the_processor_does(live: bool, tmp_path: Path) -> None:
     path = tmp_path / "out.mp4"
-    writer = VideoWriter(path, fps=25, codec="h264_nvenc", live=live)
+    writer = VideoWriter(path, OutputRequest(fps=25, codec="h264_nvenc", live=live))
     for index in range(30):
         writer.send(mark_picture(index, (320, 240), time_s=index / 25))
     writer.close()

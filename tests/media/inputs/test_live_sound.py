@@ -15,7 +15,9 @@ import cv2
 import numpy as np
 import pytest
 from media_files import all_numbers, clicks, number_of, numbered_picture
+from web_servers import QuietHandler, run_server
 
+from rtswap.core.parts import OutputRequest
 from rtswap.core.types import MarkedImage
 from rtswap.media.inputs import open_input
 from rtswap.media.inputs.stream import NetworkStream
@@ -63,7 +65,7 @@ def test_sound_of_udp_is_recorded_in_step(tmp_path: Path) -> None:
     threading.Thread(target=send, args=(url,), daemon=True).start()
     stream = NetworkStream(url, on_event=lambda event: None, read_timeout_s=1)
     assert stream.info.live_sound is not None
-    writer = VideoWriter(tmp_path / "o.mp4", fps=25, live=True, live_sound=stream.info.live_sound)
+    writer = VideoWriter(tmp_path / "o.mp4", OutputRequest(fps=25, live=True, live_sound=stream.info.live_sound))
     for frame in stream.frames():
         writer.send(MarkedImage(frame.image, frame.index, frame.captured_at))
         if frame.index == 70:
@@ -79,14 +81,14 @@ def test_sound_of_udp_is_recorded_in_step(tmp_path: Path) -> None:
 
 
 def test_a_stream_without_sound_has_none(tmp_path: Path) -> None:
-    writer = VideoWriter(tmp_path / "o.mp4", fps=25, live=True, live_sound=None)
+    writer = VideoWriter(tmp_path / "o.mp4", OutputRequest(fps=25, live=True, live_sound=None))
     writer.send(MarkedImage(numbered_picture(1), 0, 0.0))
     writer.close()
     with av.open(str(tmp_path / "o.mp4")) as container:
         assert not container.streams.audio
 
 
-class JpegCamera(http.server.BaseHTTPRequestHandler):
+class JpegCamera(QuietHandler):
     """Multipart MJPEG, as network cameras and phones serve it."""
 
     def do_GET(self) -> None:
@@ -102,17 +104,13 @@ class JpegCamera(http.server.BaseHTTPRequestHandler):
         except OSError:
             return
 
-    def log_message(self, *_: object) -> None:
-        return
-
 
 @pytest.fixture
 def camera() -> Iterator[str]:
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), JpegCamera)
     server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/video"
-    server.shutdown()
+    with run_server(server) as address:
+        yield f"{address}/video"
 
 
 def test_multipart_mjpeg_over_http(camera: str) -> None:

@@ -30,7 +30,9 @@ def frames_of(path: Path, events: list[str] | None = None) -> list[Frame]:
 )
 def test_order_number_and_time(tmp_path: Path, name: str, codec: str) -> None:
     times = make_clip(tmp_path / name, 40, codec=codec)
-    frames = frames_of(tmp_path / name)
+    events: list[str] = []
+    frames = frames_of(tmp_path / name, events)
+    assert events == []
     assert all_numbers(f.image for f in frames) == list(range(40))
     assert [f.index for f in frames] == list(range(40))
     assert [f.time_s for f in frames] == pytest.approx(times, abs=1e-3)
@@ -161,13 +163,15 @@ def test_corrupt_packets_in_the_middle_cost_only_themselves(tmp_path: Path) -> N
     assert any("damaged" in e for e in events)
 
 
-def test_a_truncated_file_gives_its_readable_frames(tmp_path: Path) -> None:
-    path = tmp_path / "t.mkv"
-    make_clip(path, 60, options={"g": "10"})
-    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
-    numbers = all_numbers(f.image for f in frames_of(path))
+@pytest.mark.parametrize(("suffix", "kept"), [(".mkv", 0.67), (".avi", 0.35), (".webm", 0.67)])
+def test_a_truncated_file_gives_its_readable_frames_and_says_so(tmp_path: Path, suffix: str, kept: float) -> None:
+    path, events = tmp_path / f"t{suffix}", []
+    make_clip(path, 60, options={"g": "10"}, codec="libvpx-vp9" if suffix == ".webm" else "libx264")
+    path.write_bytes(path.read_bytes()[: round(path.stat().st_size * kept)])
+    numbers = all_numbers(f.image for f in frames_of(path, events))
     assert 20 < len(numbers) < 60
     assert numbers[:20] == list(range(20))
+    assert f"{path} is cut off: {len(numbers) / 25:.1f} s of 2.4 s read" in events
 
 
 def unknown_codec(path: Path) -> None:
@@ -208,6 +212,18 @@ BAD = {
     "only sound": only_sound,
     "index cut off": cut_off,
 }
+
+
+def test_a_file_that_is_closed_while_it_is_read_is_not_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Ctrl-C does, from another thread."""
+    make_clip(tmp_path / "a.mp4", 60)
+    events: list[str] = []
+    video = VideoFile(tmp_path / "a.mp4", on_event=events.append)
+    monkeypatch.setattr(video, "_next", video.close)  # returns None, as at the end
+    assert len(list(video.frames())) < 60
+    assert events == []
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".txt"])

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import cv2
 import numpy as np
 import pytest
 from media_files import all_numbers, make_clip
+from web_servers import QuietHandler, run_server
 
 from rtswap.core.errors import InputError
 from rtswap.media.inputs.stream import NetworkStream
@@ -25,7 +25,7 @@ def server(
     """The address of ``data``, and the ranges that were asked for. ``most``: hang up after this many bytes."""
     asked: list[str] = []
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
             wanted = self.headers.get("Range", "")
             asked.append(wanted)
@@ -44,16 +44,8 @@ def server(
             except OSError:
                 return
 
-        def log_message(self, *_: object) -> None:
-            return
-
-    one = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    Thread(target=one.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{one.server_address[1]}/film.mp4", asked
-    finally:
-        one.shutdown()
-        one.server_close()
+    with run_server(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as address:
+        yield f"{address}/film.mp4", asked
 
 
 def read(url: str) -> list[int]:

@@ -10,6 +10,7 @@ import pytest
 from media_files import mark_picture, read_back
 
 from rtswap.core.errors import UsageError
+from rtswap.core.parts import OutputRequest
 from rtswap.core.types import MarkedImage
 from rtswap.media.faststart import move_index
 from rtswap.media.outputs.video import VideoWriter
@@ -18,7 +19,7 @@ CODECS = [(".avi", "mpeg4"), (".avi", "mjpeg"), (".webm", "av1"), (".mkv", "mjpe
 
 
 def write(path: Path, *, count: int = 20, codec: str = "h264", live: bool = False) -> Path:
-    writer = VideoWriter(path, fps=25, codec=codec, live=live)
+    writer = VideoWriter(path, OutputRequest(fps=25, codec=codec, live=live))
     for index in range(count):
         writer.send(mark_picture(index, time_s=index / 25))
     writer.close()
@@ -41,7 +42,7 @@ def test_kinds_and_their_codecs(tmp_path: Path, suffix: str, codec: str) -> None
 
 @pytest.mark.parametrize(("suffix", "codec"), CODECS)
 def test_other_codecs_of_a_kind(tmp_path: Path, suffix: str, codec: str) -> None:
-    writer = VideoWriter(tmp_path / f"o{suffix}", fps=25, codec=codec)
+    writer = VideoWriter(tmp_path / f"o{suffix}", OutputRequest(fps=25, codec=codec))
     for index in range(10):
         writer.send(MarkedImage(np.full((96, 128, 3), (40, 90, 180), np.uint8), index, 0.0, index / 25))
     writer.close()
@@ -53,7 +54,7 @@ def test_other_codecs_of_a_kind(tmp_path: Path, suffix: str, codec: str) -> None
 
 def test_colours_of_a_gif(tmp_path: Path) -> None:
     """256 colours of each frame's own."""
-    writer = VideoWriter(tmp_path / "o.gif", fps=10)
+    writer = VideoWriter(tmp_path / "o.gif", OutputRequest(fps=10))
     ramp = np.linspace(0, 255, 64).astype(np.uint8)
     images = [
         np.stack([np.tile(ramp, (32, 1)), np.full((32, 64), level, np.uint8), np.tile(ramp[::-1], (32, 1))], -1)
@@ -93,5 +94,5 @@ def test_apples_players_open_hevc(tmp_path: Path, suffix: str, tag: str) -> None
 @pytest.mark.parametrize(("suffix", "codec"), [(".webm", "hevc"), (".gif", "av1"), (".avi", "vp9")])
 def test_a_codec_that_does_not_fit_is_refused_before_anything_starts(tmp_path: Path, suffix: str, codec: str) -> None:
     with pytest.raises(UsageError, match=rf"\{suffix} files cannot hold {codec}; expected .*Change --codec"):
-        VideoWriter(tmp_path / f"o{suffix}", fps=25, codec=codec)
+        VideoWriter(tmp_path / f"o{suffix}", OutputRequest(fps=25, codec=codec))
     assert list(tmp_path.iterdir()) == []

@@ -16,7 +16,7 @@ from rtswap.core.types import MarkedImage
 from rtswap.media.outputs.image import ImageOutput
 
 
-@pytest.mark.parametrize("suffix", [".png", ".jpg", ".JPEG", ".webp", ".bmp", ".tif"])
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".JPEG", ".webp", ".avif", ".bmp", ".tif"])
 def test_one_picture(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"Grüße{suffix}"
     output = ImageOutput(path)
@@ -113,7 +113,7 @@ def test_a_folder_keeps_the_names_of_picture_files(tmp_path: Path) -> None:
         "b.heic",
         "b.png",
         "c.gif",
-        "C.avif",
+        "C.jp2",
         "Grüße [1].webp",
         "d.bmp",
         "e.heic",
@@ -123,7 +123,7 @@ def test_a_folder_keeps_the_names_of_picture_files(tmp_path: Path) -> None:
         (tmp_path / "in" / name).touch()
     for index, name in enumerate(names):
         output.send(replace(mark_picture(index), path=tmp_path / "in" / name))
-    expected = ["a.jpg", "a.png", "b.heic.png", "b.png", "c.png", "C.avif.png", *names[6:8], "e.png", "e.heic.png"]
+    expected = ["a.jpg", "a.png", "b.heic.png", "b.png", "c.png", "C.jp2.png", *names[6:8], "e.png", "e.heic.png"]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(expected)
     for index, name in enumerate(expected):
         data = (tmp_path / "out" / name).read_bytes()
@@ -133,3 +133,17 @@ def test_a_folder_keeps_the_names_of_picture_files(tmp_path: Path) -> None:
 def test_only_a_folder_keeps_names(tmp_path: Path) -> None:
     ImageOutput(tmp_path / "out_%03d.png").send(replace(mark_picture(4), path=Path("in/a.jpg")))
     assert [path.name for path in tmp_path.iterdir()] == ["out_004.png"]
+
+
+def test_a_folder_that_cannot_be_made_is_answered_by_its_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(OutputError, match="Create its parent folder first"):
+        ImageOutput(tmp_path / "absent" / "out")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(OutputError, match=r"Permission denied\. Choose another folder"):
+        ImageOutput(tmp_path / "out")

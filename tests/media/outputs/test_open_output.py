@@ -61,7 +61,7 @@ def test_options_reach_the_recording(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="exists"):
         open_output(str(tmp_path / "o.mp4"), OutputRequest(fps=25))
     open_output(str(tmp_path / "o.mp4"), OutputRequest(fps=25, overwrite=True)).close()
-    with pytest.raises(OutputError, match="codec"):
+    with pytest.raises(UsageError, match="codec"):
         open_output(str(tmp_path / "p.mp4"), OutputRequest(fps=25, codec="nonsense"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,16 @@ import av
 import pytest
 from media_files import make_clip, numbered_picture, tone
 
+from rtswap.core.parts import OutputRequest
+from rtswap.core.text import plural
 from rtswap.core.types import MarkedImage
 from rtswap.media.excerpt import Excerpt
+from rtswap.media.file_kinds import KINDS
 from rtswap.media.inputs.video import VideoFile
 from rtswap.media.outputs.video import VideoWriter
+from rtswap.media.tracks import MOST_SOUNDS, Tracks
+
+FONT = b"OTTO, not really a font"
 
 
 def make_film(path: Path) -> None:
@@ -38,7 +45,8 @@ def make_film(path: Path) -> None:
         text = av.open(str(srt))
         words = film.add_stream_from_template(text.streams.subtitles[0])
         words.metadata["language"] = "fra"
-        film.add_attachment("font.ttf", "font/ttf", b"not really a font")
+        film.add_attachment("font.ttf", "font/ttf", FONT)
+        film.add_attachment("poster.webp", "image/webp", b"RIFF....WEBP, the face as it was")
         for packet in source.demux():
             if packet.size:
                 packet.stream = outs[packet.stream.index]
@@ -62,11 +70,13 @@ def copied(source: Path, out: Path, start_s: float = 0.0, end_s: float = math.in
     video = Excerpt(VideoFile(source, on_event=events.append), start_s, end_s)
     writer = VideoWriter(
         out,
-        fps=25,
-        audio_from=video.info.audio_path,
-        audio_start_s=video.info.audio_start_s,
-        audio_end_s=video.info.audio_end_s,
-        on_event=events.append,
+        OutputRequest(
+            fps=25,
+            audio_from=video.info.audio_path,
+            audio_start_s=video.info.audio_start_s,
+            audio_end_s=video.info.audio_end_s,
+            on_event=events.append,
+        ),
     )
     for frame in video.frames():
         writer.send(MarkedImage(frame.image, frame.index, frame.captured_at, frame.time_s))
@@ -91,7 +101,7 @@ def lines(path: Path) -> list[tuple[float, str]]:
 def test_everything_is_copied(tmp_path: Path, suffix: str) -> None:
     make_film(tmp_path / "film.mkv")
     events = copied(tmp_path / "film.mkv", tmp_path / f"out{suffix}")
-    lost = "location" if suffix == ".mkv" else "location, 1 attachment"
+    lost = f"location, {plural(1 if suffix == '.mkv' else 2, 'attachment')}"
     assert events == [f"not kept of {tmp_path / 'film.mkv'} in {suffix}: {lost}"]
     with av.open(str(tmp_path / f"out{suffix}")) as container:
         sounds = container.streams.audio
@@ -108,7 +118,7 @@ def test_everything_is_copied(tmp_path: Path, suffix: str) -> None:
         assert [c["metadata"]["title"] for c in chapters] == ["One", "Two"]
         assert starts == pytest.approx([0, 1.5], abs=0.03)
         if suffix == ".mkv":
-            assert [a.data for a in container.streams.attachments] == [b"not really a font"]
+            assert [a.data for a in container.streams.attachments] == [FONT], "no picture of the face as it was"
         for index in range(2):
             frames = [frame.samples for frame in container.decode(audio=index)]
             assert sum(frames) / 48_000 == pytest.approx(3, abs=0.06)
@@ -122,8 +132,8 @@ def test_everything_is_copied(tmp_path: Path, suffix: str) -> None:
 @pytest.mark.parametrize(
     ("suffix", "lost"),
     [
-        (".avi", "location, 2 chapters, 1 attachment, 1 subtitle track (srt)"),
-        (".gif", "location, 2 chapters, 1 attachment, sound, 1 subtitle track (srt)"),
+        (".avi", "location, 2 chapters, 2 attachments, 1 subtitle track (srt)"),
+        (".gif", "location, 2 chapters, 2 attachments, sound, 1 subtitle track (srt)"),
     ],
 )
 def test_tracks_that_a_container_cannot_hold_are_reported(tmp_path: Path, suffix: str, lost: str) -> None:
@@ -194,3 +204,81 @@ def test_the_chapters_of_a_part(
     found = [[float(c[key] * c["time_base"]) for key in ("start", "end")] for c in chapters]  # type: ignore[literal-required]
     assert [c["metadata"]["title"] for c in chapters] == [title for title, _, _ in expected]
     assert found == [pytest.approx(times, abs=0.05) for _, *times in expected]
+
+
+def with_cover(header: bytes) -> bytes:
+    """Vorbis' three headers, laced as in Matroska, with a picture in the comments."""
+    first, last = header[1], header[3 + header[1] + header[2] :]
+    title = b"METADATA_BLOCK_PICTURE=the face as it was"
+    comments = b"\3vorbis" + bytes(4) + (1).to_bytes(4, "little") + len(title).to_bytes(4, "little") + title + b"\1"
+    return bytes([2, first, len(comments)]) + header[3 : 3 + first] + comments + last
+
+
+def test_a_cover_in_the_sound_is_not_kept(tmp_path: Path) -> None:
+    make_clip(tmp_path / "plain.mkv", 75)
+    samples = tone(3).astype("float32") / 32768
+    with av.open(str(tmp_path / "sound.mkv"), "w") as film:
+        encoded = film.add_stream("vorbis", rate=48_000, layout="stereo", options={"strict": "-2"})
+        for at in range(0, samples.shape[1] - 1024, 1024):
+            both = samples[:, at : at + 1024].repeat(2, 0)
+            frame = av.AudioFrame.from_ndarray(both, format="fltp", layout="stereo")
+            frame.sample_rate, frame.pts, frame.time_base = 48_000, at, Fraction(1, 48_000)
+            film.mux(encoded.encode(frame))
+        film.mux(encoded.encode(None))
+    with (
+        av.open(str(tmp_path / "plain.mkv")) as pictures,
+        av.open(str(tmp_path / "sound.mkv")) as sound,
+        av.open(str(tmp_path / "film.mkv"), "w") as film,
+    ):
+        outs: list[Any] = [film.add_stream_from_template(source.streams[0]) for source in (pictures, sound)]
+        outs[1].codec_context.extradata = with_cover(bytes(outs[1].codec_context.extradata))
+        for source, out in zip((pictures, sound), outs, strict=True):
+            for packet in source.demux(source.streams[0]):
+                if packet.size:
+                    packet.stream = out
+                    film.mux(packet)
+    assert b"the face as it was" in (tmp_path / "film.mkv").read_bytes()
+    copied(tmp_path / "film.mkv", tmp_path / "out.mkv")
+    assert b"the face as it was" not in (tmp_path / "out.mkv").read_bytes()
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        assert [stream.codec_context.name for stream in container.streams.audio] == ["aac"]
+
+
+def test_subtitles_beyond_number_take_no_hours(tmp_path: Path) -> None:
+    """30,000 in a file of 1 MB took 20 seconds, ten times as many half an hour."""
+    make_clip(tmp_path / "plain.mkv", 5)
+    words = (f"{number}\n00:00:00,100 --> 00:00:00,200\n{number}\n\n" for number in range(25_000))
+    (tmp_path / "words.srt").write_text("".join(words))
+    with (
+        av.open(str(tmp_path / "plain.mkv")) as pictures,
+        av.open(str(tmp_path / "words.srt")) as texts,
+        av.open(str(tmp_path / "film.mkv"), "w") as film,
+    ):
+        outs = [film.add_stream_from_template(source.streams[0]) for source in (pictures, texts)]
+        for source, out in zip((texts, pictures), outs[::-1], strict=True):
+            for packet in source.demux():
+                if packet.size:
+                    packet.stream = out
+                    film.mux(packet)
+    began = time.process_time()
+    with av.open(str(tmp_path / "out.mkv"), "w") as film:
+        tracks = Tracks(str(tmp_path / "film.mkv"), film, KINDS[".mkv"], ".mkv", pytest.fail)
+        assert sum(1 for _ in tracks.until(1.0)) == 25_000
+        tracks.close()
+    assert time.process_time() - began < 3
+
+
+def test_sound_tracks_beyond_number_take_no_hours(tmp_path: Path) -> None:
+    make_clip(tmp_path / "one.mkv", 5, audio=True)
+    with av.open(str(tmp_path / "one.mkv")) as source, av.open(str(tmp_path / "film.mkv"), "w") as film:
+        outs = [film.add_stream_from_template(source.streams.audio[0]) for _ in range(MOST_SOUNDS + 4)]
+        for packet in source.demux(source.streams.audio[0]):
+            for out in outs if packet.size else ():
+                again = av.Packet(bytes(packet))
+                again.pts, again.dts, again.time_base, again.stream = packet.pts, packet.dts, packet.time_base, out
+                film.mux(again)
+    events: list[str] = []
+    with av.open(str(tmp_path / "out.mkv"), "w") as film:
+        Tracks(str(tmp_path / "film.mkv"), film, KINDS[".mkv"], ".mkv", events.append).close()
+        assert len(film.streams.audio) == MOST_SOUNDS
+    assert events == [f"not kept of {tmp_path / 'film.mkv'} in .mkv: 4 further sound tracks"]

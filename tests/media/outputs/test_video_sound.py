@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from media_files import SUFFIXES, clicks, make_clip, mark_picture, read_back
 
+from rtswap.core.parts import OutputRequest
 from rtswap.core.types import MarkedImage
 from rtswap.media.inputs.video import VideoFile
 from rtswap.media.outputs.video import VideoWriter
@@ -18,7 +19,7 @@ def carry_over(source: Path, out: Path, *, frames: int | None = None) -> list[st
     """As the session does it: every frame through, the sound from the file."""
     events: list[str] = []
     video = VideoFile(source)
-    writer = VideoWriter(out, fps=video.info.fps, audio_from=str(source), on_event=events.append)
+    writer = VideoWriter(out, OutputRequest(fps=video.info.fps, audio_from=str(source), on_event=events.append))
     for frame in video.frames():
         if frame.index == frames:
             break
@@ -114,7 +115,7 @@ def test_no_sound_to_carry(tmp_path: Path, kind: str) -> None:
     if kind == "text":
         path.write_text("no sound in here\n" * 99)
     events: list[str] = []
-    writer = VideoWriter(tmp_path / "out.mp4", fps=25, audio_from=str(path), on_event=events.append)
+    writer = VideoWriter(tmp_path / "out.mp4", OutputRequest(fps=25, audio_from=str(path), on_event=events.append))
     for index in range(5):
         writer.send(mark_picture(index))
     writer.close()

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from media_files import SUFFIXES, mark_picture, read_back
 
+from rtswap.core.parts import OutputRequest
 from rtswap.core.types import Image, MarkedImage
 from rtswap.media.outputs.video import VideoWriter
 from rtswap.media.scheduling import real_time_threads
@@ -24,7 +25,7 @@ def test_order_and_irregular_times_are_kept(tmp_path: Path, suffix: str) -> None
     path = tmp_path / f"out{suffix}"
     gaps = [0.04, 0.01, 0.5, 0.033, 0.0834]
     times = [0.0, *np.cumsum(gaps * 8).tolist()]
-    writer = VideoWriter(path, fps=25)
+    writer = VideoWriter(path, OutputRequest(fps=25))
     for index, time_s in enumerate(times):
         writer.send(mark_picture(index, time_s=time_s))
     writer.close()
@@ -36,7 +37,7 @@ def test_order_and_irregular_times_are_kept(tmp_path: Path, suffix: str) -> None
 @pytest.mark.parametrize("live", [False, True])
 def test_without_a_time_of_their_own(tmp_path: Path, live: bool) -> None:
     """Live: when the pictures were taken; else the nominal rate."""
-    writer = VideoWriter(tmp_path / "o.mp4", fps=10, live=live)
+    writer = VideoWriter(tmp_path / "o.mp4", OutputRequest(fps=10, live=live))
     for index in range(12):
         writer.send(mark_picture(index, fps=40))
     writer.close()
@@ -45,7 +46,7 @@ def test_without_a_time_of_their_own(tmp_path: Path, live: bool) -> None:
 
 def test_repeated_or_decreasing_times_are_made_to_increase(tmp_path: Path) -> None:
     for suffix in SUFFIXES:
-        writer = VideoWriter(tmp_path / f"o{suffix}", fps=25)
+        writer = VideoWriter(tmp_path / f"o{suffix}", OutputRequest(fps=25))
         for index, time_s in enumerate([0.0, 0.0, 0.0, 0.5, 0.2, 0.6]):
             writer.send(mark_picture(index, time_s=time_s))
         writer.close()
@@ -57,7 +58,7 @@ def test_repeated_or_decreasing_times_are_made_to_increase(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("codec", ["h264", "hevc", "mpeg4", "av1", "vp9"])
 def test_codecs(tmp_path: Path, codec: str) -> None:
-    writer = VideoWriter(tmp_path / "o.mp4", fps=25, codec=codec)
+    writer = VideoWriter(tmp_path / "o.mp4", OutputRequest(fps=25, codec=codec))
     for index in range(15):
         writer.send(mark_picture(index, (128, 96)))
     writer.close()
@@ -69,7 +70,7 @@ def test_codecs(tmp_path: Path, codec: str) -> None:
 def test_an_encoder_leaves_the_scheduling_as_it_was(tmp_path: Path, codec: str) -> None:
     """SVT-AV1, run by root, made this process real-time for good: a test run then hung the machine."""
     before = real_time_threads()
-    writer = VideoWriter(tmp_path / "o.mkv", fps=25, codec=codec)
+    writer = VideoWriter(tmp_path / "o.mkv", OutputRequest(fps=25, codec=codec))
     for index in range(2):
         writer.send(mark_picture(index, (128, 96)))
     assert real_time_threads() == before
@@ -80,7 +81,7 @@ def test_an_encoder_leaves_the_scheduling_as_it_was(tmp_path: Path, codec: str) 
 @pytest.mark.parametrize("live", [False, True])
 def test_colours_come_back_by_a_player_s_reckoning(tmp_path: Path, live: bool) -> None:
     colours = [(10, 20, 200), (200, 30, 20), (30, 180, 40), (128, 128, 128), (250, 250, 250)]
-    writer = VideoWriter(tmp_path / "o.mp4", fps=25, live=live)
+    writer = VideoWriter(tmp_path / "o.mp4", OutputRequest(fps=25, live=live))
     for index, colour in enumerate(colours):
         writer.send(show(np.full((720, 1280, 3), colour, np.uint8), index, captured_at=index / 25))
     writer.close()
@@ -93,7 +94,7 @@ def test_colours_come_back_by_a_player_s_reckoning(tmp_path: Path, live: bool) -
 @pytest.mark.parametrize("size", [(65, 49), (65, 48), (64, 49), (1, 1), (3, 201)])
 def test_odd_sizes_lose_no_pixel(tmp_path: Path, size: tuple[int, int]) -> None:
     image = np.full((size[1], size[0], 3), 90, np.uint8)
-    writer = VideoWriter(tmp_path / "o.mp4", fps=25)
+    writer = VideoWriter(tmp_path / "o.mp4", OutputRequest(fps=25))
     for index in range(3):
         writer.send(show(image, index))
     writer.close()
@@ -105,7 +106,7 @@ def test_odd_sizes_lose_no_pixel(tmp_path: Path, size: tuple[int, int]) -> None:
 
 
 def test_a_size_that_changes_is_letterboxed(tmp_path: Path) -> None:
-    writer = VideoWriter(tmp_path / "o.mp4", fps=25)
+    writer = VideoWriter(tmp_path / "o.mp4", OutputRequest(fps=25))
     for index, size in enumerate([(160, 120), (160, 120), (320, 120), (120, 320), (80, 60), (161, 121)]):
         writer.send(show(np.full((size[1], size[0], 3), 200, np.uint8), index))
     writer.close()
@@ -120,7 +121,7 @@ def test_a_size_that_changes_is_letterboxed(tmp_path: Path) -> None:
 
 def test_the_picture_stays_the_sender_s(tmp_path: Path) -> None:
     """It may be painted over as soon as ``send`` is back, and is not changed by it."""
-    writer = VideoWriter(tmp_path / "o.mp4", fps=25)
+    writer = VideoWriter(tmp_path / "o.mp4", OutputRequest(fps=25))
     for index in range(30):
         picture = mark_picture(index)
         before = picture.image.copy()
@@ -132,7 +133,7 @@ def test_the_picture_stays_the_sender_s(tmp_path: Path) -> None:
 
 
 def test_views_into_larger_pictures(tmp_path: Path) -> None:
-    writer = VideoWriter(tmp_path / "o.mp4", fps=25)
+    writer = VideoWriter(tmp_path / "o.mp4", OutputRequest(fps=25))
     large = np.zeros((200, 300, 3), np.uint8)
     large[10:58, 20:84] = mark_picture(333).image
     writer.send(show(large[10:58, 20:84], 0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,14 +15,16 @@ from media_files import SUFFIXES, clicks, make_clip, mark_picture, number_of, re
 from paths import HELPERS
 
 from rtswap.core.errors import OutputError, RtswapError, UsageError
+from rtswap.core.parts import OutputRequest
 from rtswap.media.outputs.video import VideoWriter
 
 RECORD = """
 import sys, time
 sys.path[:0] = [{tests!r}]
 from media_files import mark_picture
+from rtswap.core.parts import OutputRequest
 from rtswap.media.outputs.video import VideoWriter
-writer = VideoWriter(sys.argv[1], fps=25, live=sys.argv[2] == "live", audio_from=sys.argv[3] or None)
+writer = VideoWriter(sys.argv[1], OutputRequest(fps=25, live=sys.argv[2] == "live", audio_from=sys.argv[3] or None))
 for index in range(250):
     writer.send(mark_picture(index, (320, 240), time_s=index / 25))
     if index == 200:
@@ -65,7 +68,7 @@ def test_kill_9_with_sound(tmp_path: Path) -> None:
 def test_an_earlier_crash_s_recording_is_not_overwritten(tmp_path: Path) -> None:
     record_and_kill(tmp_path / "out.mp4", live=True)
     first = (tmp_path / "out.partial.mp4").read_bytes()
-    writer = VideoWriter(tmp_path / "out.mp4", fps=25)
+    writer = VideoWriter(tmp_path / "out.mp4", OutputRequest(fps=25))
     writer.send(mark_picture(0))
     writer.close()
     assert (tmp_path / "out.partial.mp4").read_bytes() == first
@@ -73,7 +76,7 @@ def test_an_earlier_crash_s_recording_is_not_overwritten(tmp_path: Path) -> None
 
 
 def test_until_it_is_closed_there_is_only_the_partial_file(tmp_path: Path) -> None:
-    writer = VideoWriter(tmp_path / "out.mp4", fps=25)
+    writer = VideoWriter(tmp_path / "out.mp4", OutputRequest(fps=25))
     writer.send(mark_picture(0))
     assert [p.name for p in tmp_path.iterdir()] == ["out.partial.mp4"]
     writer.close()
@@ -81,7 +84,7 @@ def test_until_it_is_closed_there_is_only_the_partial_file(tmp_path: Path) -> No
 
 
 def test_no_picture_no_file(tmp_path: Path) -> None:
-    VideoWriter(tmp_path / "out.mp4", fps=25).close()
+    VideoWriter(tmp_path / "out.mp4", OutputRequest(fps=25)).close()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -89,9 +92,9 @@ def test_existing_files_are_kept_without_overwrite(tmp_path: Path) -> None:
     path = tmp_path / "out.mp4"
     path.write_bytes(b"precious")
     with pytest.raises(OutputError, match="--overwrite"):
-        VideoWriter(path, fps=25)
+        VideoWriter(path, OutputRequest(fps=25))
     assert path.read_bytes() == b"precious"
-    writer = VideoWriter(path, fps=25, overwrite=True)
+    writer = VideoWriter(path, OutputRequest(fps=25, overwrite=True))
     writer.send(mark_picture(0))
     assert path.read_bytes() == b"precious"
     writer.close()
@@ -100,7 +103,7 @@ def test_existing_files_are_kept_without_overwrite(tmp_path: Path) -> None:
 
 def test_a_file_that_appears_while_recording_is_kept_too(tmp_path: Path) -> None:
     path = tmp_path / "out.mp4"
-    writer = VideoWriter(path, fps=25)
+    writer = VideoWriter(path, OutputRequest(fps=25))
     writer.send(mark_picture(5))
     path.write_bytes(b"precious")
     with pytest.raises(OutputError, match=r"out\.partial\.mp4"):
@@ -112,15 +115,15 @@ def test_a_file_that_appears_while_recording_is_kept_too(tmp_path: Path) -> None
 def test_the_input_is_never_overwritten(tmp_path: Path) -> None:
     make_clip(tmp_path / "a.mp4", 3, audio=True)
     with pytest.raises(OutputError, match="is the input"):
-        VideoWriter(tmp_path / "a.mp4", fps=25, audio_from=str(tmp_path / "a.mp4"), overwrite=True)
+        VideoWriter(tmp_path / "a.mp4", OutputRequest(fps=25, audio_from=str(tmp_path / "a.mp4"), overwrite=True))
 
 
 @pytest.mark.parametrize(
     ("name", "codec", "error", "words"),
     [
         ("nowhere/out.mp4", "h264", OutputError, "mkdir -p"),
-        ("out.mp4", "h2645", OutputError, "unknown video codec"),
-        ("out.mp4", "aac", OutputError, "unknown video codec"),
+        ("out.mp4", "h2645", UsageError, "unknown video codec"),
+        ("out.mp4", "aac", UsageError, "unknown video codec"),
         ("out.xyz", "h264", UsageError, r"\.mp4"),
         ("out", "h264", UsageError, r"\.mp4"),
         ("folder.mp4", "h264", OutputError, "folder"),
@@ -132,13 +135,13 @@ def test_what_cannot_be_recorded_is_said_at_the_start(
 ) -> None:
     (tmp_path / "folder.mp4").mkdir()
     with pytest.raises(error, match=words) as raised:
-        VideoWriter(tmp_path / name, fps=25, codec=codec)
+        VideoWriter(tmp_path / name, OutputRequest(fps=25, codec=codec))
     assert "\n" not in str(raised.value)
     assert [p.name for p in tmp_path.iterdir()] == ["folder.mp4"]
 
 
 def test_a_codec_the_container_does_not_take(tmp_path: Path) -> None:
-    writer = VideoWriter(tmp_path / "out.mov", fps=25, codec="vp9")
+    writer = VideoWriter(tmp_path / "out.mov", OutputRequest(fps=25, codec="vp9"))
     with pytest.raises(OutputError, match=r"out\.mov"):
         writer.send(mark_picture(0))
     writer.close()
@@ -152,10 +155,11 @@ import numpy as np
 from rtswap.core.errors import OutputError
 from rtswap.media.outputs.video import VideoWriter
 from rtswap.core.types import MarkedImage
+from rtswap.core.parts import OutputRequest
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
 rng = np.random.default_rng(0)
-writer = VideoWriter(sys.argv[1], fps=25, live=True)
+writer = VideoWriter(sys.argv[1], OutputRequest(fps=25, live=True))
 try:
     for index in range(250):
         writer.send(MarkedImage(rng.integers(0, 255, (240, 320, 3), np.uint8), index, index / 25))
@@ -187,14 +191,25 @@ def test_a_full_disk_is_one_line_and_what_fitted_plays(tmp_path: Path, suffix: s
 def test_no_permission(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(OutputError, match="ermission"):
-        VideoWriter(tmp_path / "out.mp4", fps=25)
+        VideoWriter(tmp_path / "out.mp4", OutputRequest(fps=25))
 
 
 def test_closed_means_closed(tmp_path: Path) -> None:
-    writer = VideoWriter(tmp_path / "out.mp4", fps=25)
+    writer = VideoWriter(tmp_path / "out.mp4", OutputRequest(fps=25))
     writer.send(mark_picture(0))
     writer.close()
     writer.close()
     with pytest.raises(OutputError, match="closed"):
         writer.send(mark_picture(1))
     assert number_of(mark_picture(7).image) == 7
+
+
+def test_a_recording_whose_folder_is_gone_is_not_promised(tmp_path: Path) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    writer = VideoWriter(folder / "out.mp4", OutputRequest(fps=25))
+    writer.send(mark_picture(1))
+    shutil.rmtree(folder)
+    with pytest.raises(OutputError, match="cannot write") as found:
+        writer.close()
+    assert "so far" not in str(found.value)

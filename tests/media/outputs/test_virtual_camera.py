@@ -151,6 +151,17 @@ def test_not_available_without_a_driver(monkeypatch: pytest.MonkeyPatch) -> None
     assert "cannot open a virtual camera" in reason
 
 
+def test_the_reason_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """pyvirtualcam adds a question and its documentation."""
+
+    class Absent:
+        def __init__(self, **_: object) -> None:
+            raise RuntimeError("No device found. Did you load the module? See also the documentation.")
+
+    monkeypatch.setattr(pyvirtualcam.camera, "BACKENDS", {"fake": Absent})
+    assert available() == (False, "cannot open a virtual camera ('fake' backend: No device found)")
+
+
 def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     real = builtins.__import__
 

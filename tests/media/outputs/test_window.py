@@ -37,6 +37,12 @@ for index in range(6):
 view.close(); view.close()
 print("keys", keys)
 """
+FILLED = """
+cv2.pollKey = lambda keys=[ord("f"), -1, ord("f")]: keys.pop(0) if keys else -1
+for filled in (1, 1, 0):
+    view.send(mark_picture(3, (320, 240)))
+    assert cv2.getWindowProperty("t", cv2.WND_PROP_FULLSCREEN) == filled
+"""
 CLOSED_BY_USER = """
 cv2.destroyWindow("t"); cv2.waitKey(1)
 for index in range(3):
@@ -52,11 +58,15 @@ def run(code: str, prefix: list[str], **more: str) -> subprocess.CompletedProces
 
 
 @pytest.mark.skipif(not shutil.which("xvfb-run"), reason="needs an X server: apt install xvfb")
-@pytest.mark.parametrize("body", ["", CLOSED_BY_USER], ids=["shown", "closed by the user"])
-def test_a_real_window(body: str) -> None:
+@pytest.mark.parametrize(
+    ("body", "keys"),
+    [("", []), (FILLED, ["f", "f"]), (CLOSED_BY_USER, ["q"])],
+    ids=["shown", "filling the screen", "closed by the user"],
+)
+def test_a_real_window(body: str, keys: list[str]) -> None:
     done = run(SCRIPT.format(tests=str(HELPERS), body=body), ["xvfb-run", "-a"])
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == ("keys ['q']" if body else "keys []")
+    assert done.stdout.strip() == f"keys {keys}"
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="X11")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rtswap.commands.forget.kept_data import Kept, forget_all, forget_photos, kept
+from rtswap.commands.forget.kept_data import Kept, find_kept, forget_all, forget_photos
 from rtswap.commands.main import main
 from rtswap.core.errors import OutputError
 from rtswap.disclosure.certificate import local_identity
@@ -16,14 +16,14 @@ from rtswap.source.consent import ConsentRecord, ask, photo_digest
 
 def test_stored_data_is_listed_and_deleted(tmp_path: Path, photo: Path, record: ConsentRecord) -> None:
     config = tmp_path / "config"
-    assert kept(record, config) == Kept(0, str(record.folder), 0, str(config / "signing.pem"))
+    assert find_kept(record, config) == Kept(0, str(record.folder), 0, str(config / "signing.pem"))
     ask([photo], record, assume=True)
     local_identity(config)
     (record.folder / ".half").write_bytes(b"left by a crash")
-    before = kept(record, config)
+    before = find_kept(record, config)
     assert (before.photos, before.certificates) == (1, 1)
     assert forget_all(record, config) == before
-    after = kept(record, config)
+    after = find_kept(record, config)
     assert (after.photos, after.certificates) == (0, 0)
     assert not record.folder.exists()
     assert not list(config.iterdir())
@@ -73,7 +73,7 @@ def test_what_cannot_be_deleted_is_one_line(
 def test_folder_that_cannot_be_listed_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OutputError, match="cannot read"):
-        kept(ConsentRecord(tmp_path / "file"), tmp_path)
+        find_kept(ConsentRecord(tmp_path / "file"), tmp_path)
 
 
 @pytest.fixture

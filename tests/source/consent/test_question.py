@@ -94,13 +94,14 @@ def test_personas_need_no_consent(tmp_path: Path, record: ConsentRecord) -> None
     assert not record.folder.exists()
 
 
-def test_a_file_that_is_called_like_a_persona_is_a_photo(
+def test_a_file_that_is_called_like_a_persona_is_a_photo_by_its_path(
     tmp_path: Path, record: ConsentRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("persona:jane").write_bytes(b"photo")
+    ask(["persona:jane"], record, answer=Person(None))  # no persona: the run says so
     with pytest.raises(UsageError):
-        ask(["persona:jane"], record, answer=Person(None))
+        ask(["./persona:jane"], record, answer=Person(None))
 
 
 @pytest.mark.parametrize("missing", ["gone.jpg", "a\0b", "x" * 5000])
@@ -115,6 +116,10 @@ def test_endless_source_is_refused(record: ConsentRecord, tmp_path: Path) -> Non
     for path in (tmp_path / "pipe.jpg", Path("/dev/zero")):
         with pytest.raises(SourceError, match="regular"):
             ask([path], record, assume=True)
+    with (tmp_path / "holes.jpg").open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(SourceError, match="File too large"):
+        ask([tmp_path / "holes.jpg"], record, assume=True)
 
 
 # the terminal

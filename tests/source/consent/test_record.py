@@ -115,7 +115,7 @@ def test_unreadable_record_asks_again(photo: Path, record: ConsentRecord, monkey
     def refused(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "open", refused)
+    monkeypatch.setattr("rtswap.source.consent.record.open_regular", refused)
     assert not record.holds(digest)
 
 

@@ -30,10 +30,10 @@ class Network:
     name = "scripted"
 
     def __init__(self, answer: Any) -> None:
-        self._answer, self.taken = answer, []
+        self._answer, self.inputs = answer, []
 
     def run(self, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        self.taken.append({name: np.array(value) for name, value in inputs.items()})
+        self.inputs.append({name: np.array(value) for name, value in inputs.items()})
         return {"made": np.asarray(self._answer(**inputs), np.float32)}
 
 
@@ -53,7 +53,7 @@ def model(**changed: Any) -> FsganSwapModel:
 def taken(swap_model: FsganSwapModel, network: str) -> list[dict[str, Tensor]]:
     found = swap_model.engines[network]
     assert isinstance(found, Network)
-    return found.taken
+    return found.inputs
 
 
 def bound(swap_model: FsganSwapModel, source: SourceIdentity | None = None) -> FsganSwapper:
@@ -206,4 +206,4 @@ def test_expression_can_be_adjusted_while_it_runs() -> None:
     swapper = bound(model())
     swapper.adjust(expression=0.3, strength=1.0)()
     swapper.forget(0)
-    assert swapper.expression == 0.3
+    assert swapper.transfer.expression == 0.3

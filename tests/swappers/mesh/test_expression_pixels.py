@@ -11,9 +11,9 @@ from people import ReadyMesh, person, swap_face
 
 from rtswap.core.protocols import Swapper
 from rtswap.core.types import Image, Points
-from rtswap.swappers.mesh.geometry import LIDS
 from rtswap.swappers.mesh.lips import LOWER, UPPER, at_edges
 from rtswap.swappers.mesh.neutral_expression import NeutralExpression
+from rtswap.swappers.mesh.placement import LIDS
 from rtswap.swappers.mesh.shape import PERSONAL, SourceShape, mean_measures, to_canonical
 from rtswap.swappers.mesh.swapper import MeshSwapModel
 from rtswap.vision.geometry import canonical, transform

@@ -29,9 +29,7 @@ FAINTEST = 8
 is seen of that is judged in the blended picture."""
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def bound(name: str) -> tuple[MeshSwapper, GpuMeshSwapper]:
@@ -191,6 +189,8 @@ def test_more_people_come_and_go_than_are_remembered() -> None:
 
 def test_it_can_be_captured_without_a_break() -> None:
     """``fullgraph`` raises at the first branch on a value, ``.item()`` or wait."""
+    torch._dynamo.reset()
+    torch._dynamo.utils.counters.clear()  # of tests before this one
     _, device = bound("ben")
     captured = GpuMeshSwapper(MeshSwapModel().face(person("ben")), device="cpu")
     captured._render = torch.compile(render, fullgraph=True, dynamic=False, backend="eager")

@@ -12,7 +12,7 @@ from people import NAMES, move_person, person, place_mesh, swap_face
 from rtswap.core.errors import SourceError
 from rtswap.core.protocols import Swapper
 from rtswap.core.types import Quality, SourceIdentity, Target
-from rtswap.swappers.mesh.geometry import LIGHT_STEP
+from rtswap.swappers.mesh.placement import LIGHT_STEP
 from rtswap.swappers.mesh.swapper import MeshSwapModel
 from rtswap.vision.geometry import canonical
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, OVAL, RIGHT_EYE

@@ -7,7 +7,8 @@ import pytest
 from people import NAMES, person, place_mesh
 
 from rtswap.swappers.mesh.shape import (
-    FOLLOW,
+    CORNERS_FOLLOW,
+    EYES_FOLLOW,
     MOUTH_EXCESS,
     MOUTH_LARGE,
     PERSONAL,
@@ -74,19 +75,31 @@ def test_the_pose_is_the_target_s() -> None:
 def test_expressions_follow_the_target(axis: int, amount: float) -> None:
     shape, rest = SourceShape.of(person("ada").landmarks), frontal("ben").astype(np.float32)
     other = (rest + amount * canonical().expression[axis]).astype(np.float32)
-    own, before, after = measured(person("ada").landmarks)[axis], measured(rest)[axis], measured(other)[axis]
+    own, before, after = (measured(mesh) for mesh in (person("ada").landmarks, rest, other))
     followed = measured(shape.destination(other)) - measured(shape.destination(rest))
-    asked = followed_share(after - own, axis) - followed_share(before - own, axis)
+    asked = followed_part(after - own, axis) - followed_part(before - own, axis)
     assert followed[axis] / asked == pytest.approx(1, abs=0.2)
 
 
-def followed_share(difference: float, axis: int) -> float:
-    """What lies beyond how people differ, and a part of what does not; of the mouth somewhat more."""
-    personal = float(np.clip(difference, -PERSONAL[axis], PERSONAL[axis]))
-    followed = difference - personal + float(FOLLOW[axis]) * personal
+def followed_part(difference: np.ndarray, axis: int) -> float:
+    """Of the eyes what lies beyond how people differ, and a part of what does not; of the mouth its opening, and what
+    width and corners tell together, and somewhat more."""
     if axis > 2:
-        return followed
-    return followed + float(MOUTH_EXCESS[axis] * MOUTH_LARGE[axis] * np.tanh(followed / MOUTH_LARGE[axis]))
+        personal = float(np.clip(difference[axis], -PERSONAL[axis], PERSONAL[axis]))
+        return float(difference[axis]) - (1 - EYES_FOLLOW) * personal
+    told = float(CORNERS_FOLLOW[axis - 1] @ difference[1:3] if axis else difference[0])
+    return told + float(MOUTH_EXCESS[axis] * MOUTH_LARGE[axis] * np.tanh(told / MOUTH_LARGE[axis]))
+
+
+def test_raised_corners_tell_a_smile_from_a_wide_mouth() -> None:
+    shape, rest = SourceShape.of(person("ada").landmarks), frontal("ben").astype(np.float32)
+    _, wide, corners, *_ = canonical().expression
+
+    def widened(mesh: np.ndarray) -> float:
+        return float((measured(shape.destination(mesh)) - measured(shape.destination(rest)))[1])
+
+    assert widened(rest + 0.1 * wide + 0.035 * corners) > 0.09
+    assert widened(rest + 0.1 * wide) < 0.08
 
 
 def test_an_opened_mouth_and_shut_eyes_in_pixels() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from people import NAMES, person
+from people import NAMES, face_models, person
 
 from rtswap.core.errors import ModelError
 from rtswap.core.types import SourceIdentity
@@ -191,6 +191,14 @@ def test_a_glint_in_the_middle_of_the_face_is_not_hair() -> None:
     who = person("ada")
     glint = OcclusionModel(Network(slice(28, 34), slice(28, 36)))
     assert np.array_equal(face_mask(who.portrait, who.landmarks, glint), face_mask(who.portrait, who.landmarks))
+
+
+@pytest.mark.parametrize("name", ["tomas", "carl"])
+def test_a_shiny_forehead_up_to_the_hair_is_not_hair(name: str) -> None:
+    """White light on skin takes its hue away. The shine of their photos was left out, and the forehead patched."""
+    who = person(name)
+    mask = face_mask(who.portrait, who.landmarks, face_models().occlusion_model)
+    assert (at(mask, [151, 9, 108, 337, 69, 299, 107, 336]) > 200).all()
 
 
 def test_a_network_out_of_order_is_said_so() -> None:

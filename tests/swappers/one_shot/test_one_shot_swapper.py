@@ -3,36 +3,28 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from imported import ENGINES, Counted
+from imported_swappers import ENGINES, Counted
 from people import person, place_mesh, swap_face
-from system_files import SIDE, assisted_system, bind_graph, frame_graph, plain_system, said, write_pack
+from system_files import SIDE, assisted_system, bind_graph, describe, frame_graph, plain_system, write_pack
 
 from rtswap.commands.main import main
 from rtswap.core.errors import ModelError
-from rtswap.core.model_rows import forget_model_rows
 from rtswap.core.types import SourceIdentity
 from rtswap.networks.catalog import imported_models
-from rtswap.networks.installed_models import installed, verify
+from rtswap.networks.installed_models import list_installed, verify
 from rtswap.networks.model_store import add
 from rtswap.networks.registry import Registry
 from rtswap.source.personas import persona_photo
-from rtswap.swappers import swapper_names, swapper_spec
+from rtswap.swappers import swapper_spec
 from rtswap.swappers.mesh.swapper import MeshSwapModel
 from rtswap.swappers.one_shot.swapper import BoundGraph, OneShotSwapModel
 
-
-@pytest.fixture(autouse=True)
-def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("RTSWAP_MODELS", str(tmp_path / "models"))
-    forget_model_rows()
-    yield
-    forget_model_rows()
+pytestmark = pytest.mark.usefixtures("models")
 
 
 def opened(name: str, engine: str = "onnxruntime") -> tuple[BoundGraph, Counted]:
@@ -56,9 +48,9 @@ def test_the_source_is_bound_once_and_every_face_gets_its_colour(engine: str, tm
     picture = np.full((480, 640, 3), 90, np.uint8)
     for _ in range(3):
         result, _ = swap_face(swapper, picture, place_mesh(200, (320, 240)))
-    assert len(binds.taken) == 1
-    assert len(frames.taken) == 3
-    mean = binds.taken[0]["photo"][0].reshape(-1, 3).mean(0)
+    assert len(binds.inputs) == 1
+    assert len(frames.inputs) == 3
+    mean = binds.inputs[0]["photo"][0].reshape(-1, 3).mean(0)
     assert np.abs(result.crop.astype(float) - mean).max() <= 1
     mask, size = result.mask, len(result.mask)
     assert mask[size // 2 + size // SIDE + 1 :].max() == 240, "the graph's own mask is weaker below"
@@ -71,9 +63,9 @@ def test_an_assisted_system_sees_what_mesh_makes(tmp_path: Path) -> None:
     source, picture = person("ada"), np.full((480, 640, 3), 90, np.uint8)
     swapper = OneShotSwapModel(frame, None, MeshSwapModel()).bind(source)
     swap_face(swapper, picture, place_mesh(200, (320, 240)))
-    warped = frames.taken[0]["warped"][0]
+    warped = frames.inputs[0]["warped"][0]
     assert warped.std() > 2, "a face, not the flat picture"
-    points = frames.taken[0]["points"][0]
+    points = frames.inputs[0]["points"][0]
     assert 10 < points[:, 0].mean() < 54
 
 
@@ -84,16 +76,15 @@ def test_a_file_is_played_by_its_path_and_by_its_name(tmp_path: Path, capsys: py
     words = [str(picture), str(out), "--source", "persona:ada", "--engine", "onnxruntime", "--no-badge", "-y"]
     for _ in range(2):
         assert main([*words, "--swapper", str(path)]) == 0, capsys.readouterr().err
-        assert [model.name for model in installed()] == ["any"]
-    assert not any(map(verify, installed()))
-    assert "any" in swapper_names()
+        assert [model.name for model in list_installed()] == ["any"]
+    assert not any(map(verify, list_installed()))
     assert swapper_spec("any").needs_source
     first = cv2.imread(str(out))
     assert main([*words, "--swapper", "any"]) == 0, capsys.readouterr().err
     assert np.array_equal(first, cv2.imread(str(out)))
 
 
-GRAPHS = {"frame.onnx": said(frame_graph(), "frame"), "bind.onnx": said(bind_graph(), "bind")}
+GRAPHS = {"frame.onnx": describe(frame_graph(), "frame"), "bind.onnx": describe(bind_graph(), "bind")}
 FAULTS = {
     "no zip": b"not a zip",
     "empty": {},
@@ -101,10 +92,10 @@ FAULTS = {
     "a way out": {"../frame.onnx": GRAPHS["frame.onnx"]},
     "something else in it": {**GRAPHS, "run.py": b"print()"},
     "graphs without metadata": {"frame.onnx": frame_graph()},
-    "graphs of two systems": {**GRAPHS, "bind.onnx": said(bind_graph(), "bind", system="other")},
-    "an unknown template": {"frame.onnx": said(frame_graph(), "frame", template="none")},
+    "graphs of two systems": {**GRAPHS, "bind.onnx": describe(bind_graph(), "bind", system="other")},
+    "an unknown template": {"frame.onnx": describe(frame_graph(), "frame", template="none")},
     "exchanged graphs": {"frame.onnx": GRAPHS["bind.onnx"], "bind.onnx": GRAPHS["frame.onnx"]},
-    "too many graphs": {f"g{n}.onnx": said(frame_graph(), f"g{n}") for n in range(9)},
+    "too many graphs": {f"g{n}.onnx": describe(frame_graph(), f"g{n}") for n in range(9)},
     "a cut graph": {"frame.onnx": GRAPHS["frame.onnx"][:-300]},
 }
 
@@ -119,7 +110,7 @@ def test_what_is_no_system_is_refused_in_one_line(fault: str, tmp_path: Path) ->
     with pytest.raises(ModelError, match=r"x\.rtswap|frame\.onnx") as refused:
         add(path)
     assert "\n" not in str(refused.value)
-    assert not installed()
+    assert not list_installed()
 
 
 def test_a_compressed_file_is_refused(tmp_path: Path) -> None:
@@ -138,4 +129,4 @@ def test_a_graph_without_its_input_and_a_picture_that_is_not_finite_are_faults(t
     swapper.given["colour"][:] = np.nan  # type: ignore[attr-defined]
     with pytest.raises(ModelError, match="not finite"):
         swap_face(swapper, np.full((480, 640, 3), 90, np.uint8), place_mesh(200, (320, 240)))
-    assert counted.taken
+    assert counted.inputs

@@ -4,33 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
 
 import foreign_models as foreign
 import numpy as np
 import pytest
-from imported import ENGINES, Imported, embedding
+from imported_swappers import ENGINES, Imported, embedding
 from people import person, place_mesh
 
 from rtswap.compositing.canvas.host import HostCanvas
 from rtswap.compositing.renderer import HostFrameRender, HostRenderer
 from rtswap.core.errors import EngineError
-from rtswap.core.model_rows import forget_model_rows
 from rtswap.core.types import Image, Quality, Swaps, Tensor, Track
 from rtswap.disclosure.stamp import Stamp
 from rtswap.swappers.onnx.swapper import OnnxSwapper
 
+pytestmark = pytest.mark.usefixtures("models")
+
 PLACES = ((260.3, 300.6), (640.7, 330.2), (1020.1, 380.9))
-
-
-@pytest.fixture(autouse=True)
-def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("RTSWAP_MODELS", str(tmp_path / "models"))
-    forget_model_rows()
-    yield
-    forget_model_rows()
 
 
 def swappers(imported: Imported, **wanted: object) -> list[OnnxSwapper]:
@@ -85,10 +78,10 @@ def test_three_people_with_three_sources_take_one_run(tmp_path: Path, engine: st
     imported = Imported(tmp_path, foreign.painter(), "hyperswap", engine)
     parts, pairs = swappers(imported, boost=boost), [(0, 2), (1, 0), (2, 1)]
     wanted = one_by_one(parts, pairs)
-    imported.engine.taken.clear()
+    imported.engine.inputs.clear()
     picture, swaps = render(parts, pairs)
     assert swaps.done == (1, 2, 3)
-    assert [len(one["target"]) for one in imported.engine.taken] == [3 * boost**2]
+    assert [len(one["target"]) for one in imported.engine.inputs] == [3 * boost**2]
     assert np.abs(picture.astype(int) - wanted).max() <= 1
     colours = [picture[round(y), round(x)] for x, y in PLACES]
     assert all(np.abs(one.astype(int) - other).max() > 20 for one, other in itertools.pairwise(colours))
@@ -99,8 +92,8 @@ def test_a_file_that_takes_one_picture_is_run_for_each_face(tmp_path: Path) -> N
     parts = swappers(imported)
     assert parts[0].batch is None
     _, swaps = render(parts, [(0, 0), (1, 1)])
-    assert [one["target"].shape for one in imported.engine.taken] == [(1, 3, 128, 128)] * 2
-    sources = [one["source"] for one in imported.engine.taken]
+    assert [one["target"].shape for one in imported.engine.inputs] == [(1, 3, 128, 128)] * 2
+    sources = [one["source"] for one in imported.engine.inputs]
     assert not np.allclose(sources[0], sources[1])
     assert len(swaps.done) + len(swaps.bare) == 2
 
@@ -108,7 +101,7 @@ def test_a_file_that_takes_one_picture_is_run_for_each_face(tmp_path: Path) -> N
 def test_a_dfms_morph_value_stays_one_number(tmp_path: Path) -> None:
     imported = Imported(tmp_path, foreign.dfm(), "dfm")
     render(swappers(imported), [(0, 0), (1, 0)])
-    (taken,) = imported.engine.taken
+    (taken,) = imported.engine.inputs
     assert taken["in_face:0"].shape == (2, 64, 64, 3)
     assert taken["morph_value:0"].shape == (1,)
 
@@ -116,7 +109,7 @@ def test_a_dfms_morph_value_stays_one_number(tmp_path: Path) -> None:
 def test_at_most_sixteen_pictures_go_into_one_run(tmp_path: Path) -> None:
     imported = Imported(tmp_path, foreign.painter(), "hyperswap")
     _, swaps = render(swappers(imported, boost=3), [(0, 0), (1, 1), (2, 2)])
-    assert [len(one["target"]) for one in imported.engine.taken] == [16, 11]
+    assert [len(one["target"]) for one in imported.engine.inputs] == [16, 11]
     assert swaps.done == (1, 2, 3)
 
 

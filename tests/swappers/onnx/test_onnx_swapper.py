@@ -6,24 +6,24 @@ they are shown. What is expected is computed here again, with formulae as docs/m
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import foreign_models as foreign
 import numpy as np
 import pytest
-from imported import ENGINES, Imported, Spaces, embedding, known
+from imported_swappers import ENGINES, Imported, Spaces, embedding, with_arcface
 from people import person, place_mesh, swap_face
 
 from rtswap.compositing.canvas.host import HostCanvas
 from rtswap.core.errors import ModelError, SourceError
-from rtswap.core.model_rows import forget_model_rows
 from rtswap.core.types import Quality, SourceIdentity, Target
 from rtswap.swappers.onnx.crops import border, join, outline, split
 from rtswap.swappers.onnx.swapper import OnnxSwapper
 from rtswap.vision.geometry import keypoints_of, transform
 from rtswap.vision.templates import TEMPLATES
+
+pytestmark = pytest.mark.usefixtures("models")
 
 SIDES = {"inswapper": 128}
 TEMPLATE = {
@@ -40,14 +40,6 @@ SIGNED = ("ghost", "hififace", "hyperswap", "uniface")
 IMAGENET = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 
 
-@pytest.fixture(autouse=True)
-def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("RTSWAP_MODELS", str(tmp_path / "models"))
-    forget_model_rows()
-    yield
-    forget_model_rows()
-
-
 def picture(height: int = 480, width: int = 640) -> np.ndarray:
     """Smooth, with different colours everywhere, so that a crop says where it was taken and in which order."""
     y, x = np.mgrid[0:height, 0:width]
@@ -58,7 +50,7 @@ def picture(height: int = 480, width: int = 640) -> np.ndarray:
 
 
 def bind(imported: Imported, **wanted: object) -> OnnxSwapper:
-    swapper = imported.swap_model(**wanted).bind(known(person("ada")))
+    swapper = imported.swap_model(**wanted).bind(with_arcface(person("ada")))
     assert isinstance(swapper, OnnxSwapper)
     return swapper
 
@@ -80,7 +72,7 @@ def test_what_the_network_takes_is_aligned_and_normalised_as_its_home_program_do
     assert np.abs(found.mean(0) - best.mean(0)).max() < 0.01
     assert np.abs(found - best).max() < 0.06 * side
     swapped, face = swap_face(swapper, image, landmarks)
-    (taken,) = imported.engine.taken
+    (taken,) = imported.engine.inputs
     rgb = cv2.warpAffine(image, matrix, (side, side), borderMode=cv2.BORDER_REPLICATE)[..., ::-1] / 255.0
     expected = (rgb - 0.5) / 0.5 if family in SIGNED else rgb
     assert taken["target"].dtype == np.float32
@@ -95,7 +87,7 @@ def test_simswap_256_is_given_imagenets_mean_and_deviation_and_simswap_512_is_no
         _, face = swap_face(bind(imported), image, landmarks)
         rgb = face.crop[..., ::-1] / 255.0
         expected = (rgb - IMAGENET[0]) / IMAGENET[1] if size == 256 else rgb
-        taken = imported.engine.taken[0]["target"]
+        taken = imported.engine.inputs[0]["target"]
         assert np.abs(taken - expected.transpose(2, 0, 1)[None]).max() < 1e-5
 
 
@@ -142,13 +134,13 @@ def test_a_large_face_is_averaged_down_and_enlarged_into_its_own_resolution(tmp_
     assert sides == {1024: 512, 480: 384, 300: 256, 200: 128, 100: 100}
     _, face = swap_face(swapper, picture(720, 1280), landmarks)
     blocks = face.crop.reshape(128, 4, 128, 4, 3).mean((1, 3))
-    taken = imported.engine.taken[0]["target"][0].transpose(1, 2, 0)[..., ::-1] * 255
+    taken = imported.engine.inputs[0]["target"][0].transpose(1, 2, 0)[..., ::-1] * 255
     assert np.abs(taken - blocks).max() <= 0.51
 
 
 def test_the_latent_of_inswapper_is_the_unit_vector_of_the_mapped_embedding_once_per_source(tmp_path: Path) -> None:
     imported, spaces = Imported(tmp_path, foreign.swapper("inswapper"), "inswapper"), Spaces()
-    swapper = imported.swap_model().bind(known(person("ada"), spaces))
+    swapper = imported.swap_model().bind(with_arcface(person("ada"), spaces))
     image, landmarks = picture(), place_mesh(70, (320, 240))
     for _ in range(4):
         swap_face(swapper, image, landmarks)
@@ -156,9 +148,9 @@ def test_the_latent_of_inswapper_is_the_unit_vector_of_the_mapped_embedding_once
     expected /= np.linalg.norm(expected)
     assert spaces.asked == ["arcface"]
     assert imported.converter is not None
-    assert len(imported.converter.taken) == 1
-    assert len(imported.engine.taken) == 4
-    for taken in imported.engine.taken:
+    assert len(imported.converter.inputs) == 1
+    assert len(imported.engine.inputs) == 4
+    for taken in imported.engine.inputs:
         assert taken["source"].shape == (1, 512)
         assert np.abs(taken["source"][0] - expected).max() < 1e-6
 
@@ -167,18 +159,18 @@ def test_the_latent_of_inswapper_is_the_unit_vector_of_the_mapped_embedding_once
 def test_converters_are_given_the_embedding_at_its_own_length(tmp_path: Path, family: str, unit: bool) -> None:
     imported, spaces = Imported(tmp_path, foreign.swapper(family), family), Spaces()
     imported.converter = Imported(tmp_path, foreign.crossface(), f"crossface_{family}", name="converter").engine
-    swap_face(imported.swap_model().bind(known(person("ada"), spaces)), picture(), place_mesh(70, (320, 240)))
+    swap_face(imported.swap_model().bind(with_arcface(person("ada"), spaces)), picture(), place_mesh(70, (320, 240)))
     assert spaces.asked == ["arcface-raw"]
-    assert np.allclose(imported.converter.taken[0]["input"][0], embedding(0, 21.0))
+    assert np.allclose(imported.converter.inputs[0]["input"][0], embedding(0, 21.0))
     expected = embedding(0, 42.0)[::-1]
     expected = expected / np.linalg.norm(expected) if unit else expected
-    assert np.allclose(imported.engine.taken[0]["source"][0], expected, atol=1e-5)
+    assert np.allclose(imported.engine.inputs[0]["source"][0], expected, atol=1e-5)
 
 
 def test_hyperswap_is_given_the_unit_embedding_and_its_own_mask_holds(tmp_path: Path) -> None:
     imported = Imported(tmp_path, foreign.swapper("hyperswap"), "hyperswap")
     swapped, face = swap_face(bind(imported), picture(), place_mesh(70, (320, 240)))
-    assert np.allclose(imported.engine.taken[0]["source"][0], embedding(), atol=1e-6)
+    assert np.allclose(imported.engine.inputs[0]["source"][0], embedding(), atol=1e-6)
     whole = outline(face.landmarks, 256)
     assert np.array_equal(swapped.mask[1:-1, 1:128], whole[1:-1, 1:128])
     assert not swapped.mask[:, 128:].any()
@@ -190,7 +182,7 @@ def test_families_that_look_at_the_photo_are_shown_its_aligned_crop(
 ) -> None:
     who, imported = person("ada"), Imported(tmp_path, foreign.swapper(family), family)
     swap_face(imported.swap_model().bind(who), picture(), place_mesh(70, (320, 240)))
-    shown = imported.engine.taken[0]["source"]
+    shown = imported.engine.inputs[0]["source"]
     assert shown.shape == (1, 3, side, side)
     assert 0 <= shown.min() < shown.max() <= 1
     eyes = TEMPLATES[template][:2] * side
@@ -210,14 +202,14 @@ def test_boost_shows_the_network_interleaved_pictures_in_one_run_where_it_may(
     swapped, face = swap_face(bind(imported, boost=boost), picture(720, 1280), place_mesh(90, (640.2, 360.4), roll=7))
     assert face.crop.shape[0] == side * boost
     assert np.abs(swapped.crop.astype(int) - face.crop).max() <= 1
-    taken = [one["target"] for one in imported.engine.taken]
+    taken = [one["target"] for one in imported.engine.inputs]
     batched = family == "simswap"  # its file takes any number of pictures; inswapper's takes one
     assert [len(one) for one in taken] == ([boost**2] if batched else [1] * boost**2)
     tiles = np.concatenate(taken)
     for number in range(boost**2):
         tile = face.crop[number // boost :: boost, number % boost :: boost, ::-1].transpose(2, 0, 1) / 255
         assert np.abs(tiles[number] - tile).max() < 1e-5
-    sources = [one["source"] for one in imported.engine.taken]
+    sources = [one["source"] for one in imported.engine.inputs]
     assert all(np.array_equal(row, sources[0][0]) for one in sources for row in one)
 
 
@@ -237,7 +229,7 @@ def test_a_dfm_takes_bgr_in_rows_and_both_its_masks_hold(tmp_path: Path, engine:
     assert size == (64, 64)
     assert np.abs(transform(matrix, keypoints_of(landmarks))[:2] - TEMPLATES["whole"][:2] * 64).max() < 4
     swapped, face = swap_face(swapper, picture(), landmarks, max_px=480)
-    (taken,) = imported.engine.taken
+    (taken,) = imported.engine.inputs
     assert np.abs(taken["in_face:0"][0] - face.crop / 255).max() < 1e-6
     assert taken["morph_value:0"] == np.float32(0.25)
     expected = np.minimum(np.round(face.crop * np.array([1.25, 1, 1])), 255)
@@ -251,7 +243,7 @@ def test_a_dfm_takes_bgr_in_rows_and_both_its_masks_hold(tmp_path: Path, engine:
 def test_an_old_dfm_without_morph_value_runs(tmp_path: Path) -> None:
     imported = Imported(tmp_path, foreign.dfm(morph=False), "dfm")
     swap_face(bind(imported, morph=0.25), picture(), place_mesh(40, (320, 240)))
-    assert set(imported.engine.taken[0]) == {"in_face:0"}
+    assert set(imported.engine.inputs[0]) == {"in_face:0"}
 
 
 def test_a_source_of_unknown_identity_is_an_error(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ class PatchCritic(nn.Module):
         return patches, self.pixels(x)
 
 
-def called(answers: Tensor | tuple[Tensor, ...], real: bool) -> Tensor:
+def entropy_of_calling(answers: Tensor | tuple[Tensor, ...], real: bool) -> Tensor:
     """Mean cross-entropy of calling everything real, or nothing, over all maps of logits."""
     maps = answers if isinstance(answers, tuple) else (answers,)
     losses = [

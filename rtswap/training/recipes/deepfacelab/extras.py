@@ -12,7 +12,7 @@ from torch.nn import functional
 from rtswap.training.losses import colour_statistics, dssim, smooth
 from rtswap.training.pairs import Faces
 from rtswap.training.recipe import Terms
-from rtswap.training.recipes.deepfacelab.critics import CodeCritic, PatchCritic, called
+from rtswap.training.recipes.deepfacelab.critics import CodeCritic, PatchCritic, entropy_of_calling
 
 PATCHES = 8
 """Side of a picture in patches of its critic (DeepFaceLab's habit: R / 8 px)."""
@@ -52,13 +52,13 @@ class Critics(nn.Module):
             codes = network.code(torch.cat([source.given, target.given]))
             first, second = codes.split([len(source.given), len(target.given)])
             self._shown |= {"source_code": first.detach(), "target_code": second.detach()}
-            terms["true_face"] = self._true_face * called(self.code(second), True)
+            terms["true_face"] = self._true_face * entropy_of_calling(self.code(second), True)
         if self._face_style or self._background_style:
             swapped, _, _ = network.swap(target.given)
             terms |= self._style(swapped.float(), target.truth, target.mask)
         if self._gan and self.watching:
             self._shown |= {"real": source.truth * source.mask, "made": (made[0] * source.mask).detach()}
-            terms["fooled"] = self._gan * called(self.patch(made[0] * source.mask), True)
+            terms["fooled"] = self._gan * entropy_of_calling(self.patch(made[0] * source.mask), True)
         return terms
 
     def _style(self, swapped: Tensor, target: Tensor, where: Tensor) -> Terms:
@@ -79,13 +79,13 @@ class Critics(nn.Module):
             terms["background_style"] = self._background_style * off
         return terms
 
-    def told_apart(self) -> Terms:
+    def losses(self) -> Terms:
         """Losses of the critics on what ``terms`` saw last."""
         terms: Terms = {}
         if "source_code" in self._shown:
             real, made = self.code(self._shown["source_code"]), self.code(self._shown["target_code"])
-            terms["code_critic"] = (called(real, True) + called(made, False)) / 2
+            terms["code_critic"] = (entropy_of_calling(real, True) + entropy_of_calling(made, False)) / 2
         if "real" in self._shown:
             real, made = self.patch(self._shown["real"]), self.patch(self._shown["made"])
-            terms["patch_critic"] = (called(real, True) + called(made, False)) / 2
+            terms["patch_critic"] = (entropy_of_calling(real, True) + entropy_of_calling(made, False)) / 2
         return terms

@@ -18,7 +18,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-SLOPE, RESIDUAL_SLOPE = 0.1, 0.2
+from rtswap.training.layers import LeakyResidual
+
+SLOPE = 0.1
 
 
 @dataclass(frozen=True)
@@ -60,20 +62,6 @@ class Upscale(nn.Sequential):
         super().__init__(nn.Conv2d(inputs, 4 * outputs, 3, 1, 1), nn.LeakyReLU(SLOPE), nn.PixelShuffle(2))
 
 
-class Residual(nn.Module):
-    """(N, C, H, W) -> the same."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(channels, channels, 3, 1, 1)
-        self.second = nn.Conv2d(channels, channels, 3, 1, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Run the block."""
-        inner = functional.leaky_relu(self.first(x), RESIDUAL_SLOPE)
-        return functional.leaky_relu(x + self.second(inner), RESIDUAL_SLOPE)
-
-
 class Encoder(nn.Module):
     """Faces (N, 3, R, R), BGR 0..1 -> codes (N, length)."""
 
@@ -83,10 +71,10 @@ class Encoder(nn.Module):
         if deep:
             self.layers = nn.Sequential(
                 Downscale(3, e),
-                Residual(e),
+                LeakyResidual(e),
                 *(Downscale(e << k, e << k + 1) for k in range(3)),
                 Downscale(8 * e, 8 * e),
-                Residual(8 * e),
+                LeakyResidual(8 * e),
             )
         else:
             self.layers = nn.Sequential(Downscale(3, e), *(Downscale(e << k, e << k + 1) for k in range(3)))
@@ -127,7 +115,7 @@ class Decoder(nn.Module):
         if "t" in dims.options:
             face.insert(1, 8 * d)
             mask.insert(1, 8 * m)
-        steps = [(Upscale(a, b), Residual(b)) for a, b in pairwise(face)]
+        steps = [(Upscale(a, b), LeakyResidual(b)) for a, b in pairwise(face)]
         self.face = nn.Sequential(*(layer for step in steps for layer in step))
         self.quarters = nn.ModuleList(
             nn.Conv2d(2 * d, 3, k, 1, k // 2) for k in ((1, 3, 3, 3) if "d" in dims.options else (1,))

@@ -20,7 +20,7 @@ from rtswap.training.losses import dssim, soft_mask
 from rtswap.training.optimisers import AdaBelief
 from rtswap.training.pairs import Faces, PairRecipe, psnr
 from rtswap.training.people import Draw, Person
-from rtswap.training.recipe import Moment, Terms, descend, weighted
+from rtswap.training.recipe import Moment, Terms, descend, weigh
 from rtswap.training.recipes.deepfacelab.extras import Critics
 from rtswap.training.recipes.deepfacelab.network import DF, LIAE, Dims
 from rtswap.training.warp import Variation
@@ -91,9 +91,9 @@ class DeepfakeRecipe(PairRecipe):
         self.critics.watching = moment.share >= CRITIC_FROM
         self.critics.requires_grad_(False)
         terms = self.losses(batch)
-        descend(weighted(terms, self.weights), self.network, self.optimiser, None)
+        descend(weigh(terms, self.weights), self.network, self.optimiser, None)
         self.critics.requires_grad_(True)
-        told = self.critics.told_apart()
+        told = self.critics.losses()
         if told and self._critic_optimiser is not None:
             descend(torch.stack(list(told.values())).sum(), self.critics, self._critic_optimiser, None)
         return {**terms, **told}
@@ -117,12 +117,6 @@ class DeepfakeRecipe(PairRecipe):
             terms["features"] = torch.stack(features).sum()
         with self.autocast():
             return {**terms, **self.critics.terms(self.network, *batch, [face.float() for face, _ in made])}
-
-    def deployed(self, network: nn.Module) -> nn.Module:
-        """As in a DFM file."""
-        from rtswap.training.dfm import Deployed
-
-        return Deployed(network)
 
     def trial(self, picture: Path) -> dict[str, float]:
         """PSNR in dB, inside their masks, of held-out faces of both people, and a sheet: source, reconstructed,

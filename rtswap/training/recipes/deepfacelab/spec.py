@@ -1,4 +1,4 @@
-"""What DF and LIAE say of themselves."""
+"""The options and texts of DF and LIAE."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ OPTIONS = (
     UNIFORM_YAW,
     TrainOption("--face-style-power", number("N", 0, 100), 0, "pull the swap's colours to the target's; try 0.1"),
     TrainOption("--bg-style-power", number("N", 0, 100), 0, "pull the surroundings to the target's; try 0.1"),
-    TrainOption("--gan-power", number("N", 0, 5), 0, "critic for the last fifth of the time, for skin; try 0.1"),
+    TrainOption("--gan-power", number("N", 0, 5), 0, "weight of the GAN loss in the last fifth, for skin; try 0.1"),
 )  # fmt: skip
 TRUE_FACE = TrainOption(
     "--true-face-power", number("N", 0, 1), 0, "make the swap more like the source, less like the target; try 0.01"
 )
 RESETS = TrainOption(
-    "--resets", integer("N", 0, 20), 0, "begin the shared code anew N times: for a target of many people"
+    "--resets", integer("N", 0, 20), 0, "reset the shared layers N times, for a target of many people"
 )
 SIZES = {
     "small": {"resolution": 128, "ae_dims": 96, "e_dims": 24, "d_dims": 24, "d_mask_dims": 8},

@@ -1,1 +1,1 @@
-"""FaceShifter: a network that puts any photo's face on any other, and one that mends what hid it."""
+"""FaceShifter: a network that swaps any photo's face onto any other, and one that restores what covered it."""

@@ -1,4 +1,4 @@
-"""Looks at what FaceShifter makes."""
+"""The critic of FaceShifter's pictures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is exported of FaceShifter."""
+"""The graphs of FaceShifter that are exported."""
 
 from __future__ import annotations
 

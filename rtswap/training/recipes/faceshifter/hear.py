@@ -79,7 +79,7 @@ class Embedder(nn.Module):
         return self.recogniser.embed(functional.interpolate(part, size=(SIZE, SIZE), mode="bilinear"))
 
 
-def lost(aei: Aei, embedder: Embedder, faces: Tensor) -> Tensor:
+def find_lost(aei: Aei, embedder: Embedder, faces: Tensor) -> Tensor:
     """``faces`` (N, 3, R, R) less what AEI-Net makes of them with their own identity."""
     return faces - aei(faces, aei.bind(faces, embedder(faces)))
 
@@ -94,11 +94,11 @@ class MendedFrameGraph(nn.Module):
     def forward(self, face: Tensor, identity: Tensor, start: Tensor) -> Tensor:
         """Swap and mend."""
         faces = to_input(face)
-        made = self.hear(self.aei(faces, Bound(identity, start)), lost(self.aei, self.embedder, faces))
+        made = self.hear(self.aei(faces, Bound(identity, start)), find_lost(self.aei, self.embedder, faces))
         return ((made.clamp(-1, 1) + 1) * 127.5).permute(0, 2, 3, 1)
 
 
-def cluttered(faces: Tensor) -> Tensor:
+def clutter(faces: Tensor) -> Tensor:
     """Faces (N, 3, R, R), ``CLUTTERED`` of them with a piece of another picture, upside down, before them."""
     count, side = len(faces), faces.shape[-1]
     heights = functional.interpolate(torch.randn(count, 1, PLACES, PLACES), size=side, mode="bicubic")

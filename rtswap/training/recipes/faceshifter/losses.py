@@ -1,4 +1,4 @@
-"""What FaceShifter's networks learn from. Pictures are BGR -1..1.
+"""The losses of FaceShifter. Pictures are BGR -1..1.
 
 Facts from Li et al. 2019: adversarial 1, attributes 10, identity 5, reconstruction 10 where source and target are one
 person. Added: ``losses.edges``, since squared errors alone leave faces soft.
@@ -24,19 +24,19 @@ def attributes(made: Sequence[Tensor], given: Sequence[Tensor]) -> Tensor:
     return 0.5 * torch.stack(terms).sum()
 
 
-def fooled(scores: Sequence[Tensor]) -> Tensor:
+def generator_loss(scores: Sequence[Tensor]) -> Tensor:
     """The generator's hinge loss: minus the critic's mean score of made pictures, over all scales."""
     return -torch.stack([one.float().mean() for one in scores]).mean()
 
 
-def judged(real: Sequence[Tensor], made: Sequence[Tensor]) -> Tensor:
+def critic_loss(real: Sequence[Tensor], made: Sequence[Tensor]) -> Tensor:
     """The critic's hinge loss: real pictures shall score 1 or more, made ones -1 or less."""
     losses = [(1 - one.float()).clamp_min(0).mean() for one in real]
     losses += [(1 + one.float()).clamp_min(0).mean() for one in made]
     return 2 * torch.stack(losses).mean()
 
 
-def hidden(pictures: Tensor, masks: Tensor, cells: Tensor) -> Tensor:
+def hide(pictures: Tensor, masks: Tensor, cells: Tensor) -> Tensor:
     """Pictures (N, C, R, R) averaged within ``masks`` (N, 1, R, R) over cells of ``cells`` (N,) px; 0: unchanged."""
     found = pictures
     for cell in sorted(set(cells.tolist()) - {0}):

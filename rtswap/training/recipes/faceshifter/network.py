@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rtswap.training.recipes.faceshifter.softened import Softened
+from rtswap.training.recipes.faceshifter.softening import Softened
 
 SLOPE = 0.1
 IDENTITY = 128
@@ -105,7 +105,7 @@ class Bound(NamedTuple):
     """(N, C, S, S) the features that it begins with."""
 
 
-def normalised(channels: int, norm: str) -> nn.Module:
+def norm_of(channels: int, norm: str) -> nn.Module:
     """A normalisation without weights of its own: scales and shifts follow it."""
     return nn.InstanceNorm2d(channels) if norm == "instance" else nn.BatchNorm2d(channels, affine=False)
 
@@ -149,7 +149,7 @@ class Aad(nn.Module):
     def __init__(self, channels: int, attributes: int, photo: int, dims: Dims) -> None:
         super().__init__()
         self._channels = channels
-        self.norm = normalised(channels, dims.norm)
+        self.norm = norm_of(channels, dims.norm)
         self.attributes = nn.Conv2d(attributes, 2 * channels, dims.kernel, 1, dims.kernel // 2, bias=dims.bias)
         gates = 1 if dims.gate == "place" else channels
         self.gate = nn.Conv2d(channels, gates, dims.kernel, 1, dims.kernel // 2, bias=dims.bias)

@@ -29,16 +29,16 @@ from rtswap.core.errors import UsageError
 from rtswap.training.crowd import Crowd
 from rtswap.training.identity import IdentityLoss, Recogniser
 from rtswap.training.layers import to_pictures
-from rtswap.training.lessons import DRAWN, lessons, numbered_triplets
+from rtswap.training.lessons import DRAWN, lessons, open_triplets
 from rtswap.training.losses import decibels, edges
 from rtswap.training.pictures import write_sheet
-from rtswap.training.recipe import Moment, Recipe, Terms, descend, weighted
-from rtswap.training.recipes.faceshifter import losses
+from rtswap.training.recipe import Moment, Recipe, Terms, descend, weigh
+from rtswap.training.recipes.faceshifter import losses, samples
 from rtswap.training.recipes.faceshifter.critic import Critic
 from rtswap.training.recipes.faceshifter.graphs import BindGraph, FrameGraph
-from rtswap.training.recipes.faceshifter.hear import Embedder, Hear, MendedFrameGraph, cluttered, lost
+from rtswap.training.recipes.faceshifter.hear import Embedder, Hear, MendedFrameGraph, clutter, find_lost
 from rtswap.training.recipes.faceshifter.network import PAPER, Aei, Dims, FaceShifter
-from rtswap.training.recipes.faceshifter.samples import TRIED, Batch, Portraits, assisted_batch, taught_batch, tried
+from rtswap.training.recipes.faceshifter.samples import Batch, Portraits
 from rtswap.training.system_file import Graph
 from rtswap.training.triplets import supply
 from rtswap.training.workers import in_order
@@ -82,9 +82,7 @@ class FaceShifterRecipe(Recipe):
         dims = dims_of(args.layout, args.resolution, assisted=self.assisted)
         self.dims = replace(dims, softened=self.taught, template=args.template)
         if self.assisted and args.hear:
-            raise UsageError(
-                "--hear mends what a faithful generator loses", do="Leave it out, or --variant assisted."
-            )
+            raise UsageError("--hear cannot be combined with --variant assisted", do="Remove one of them.")
         super().__init__(FaceShifter(Aei(self.dims), Hear.of(self.dims) if args.hear else None), args)
         self._learnt, self._kept = crowd.split()
         full = self.dims.shuffle == 1
@@ -109,14 +107,13 @@ class FaceShifterRecipe(Recipe):
     def _triplets(self, seed: int) -> Iterator[Iterator[Batch]]:
         args, known, folder = self.args, self._learnt.embeddings, self.args.out / "triplets"
         rows = args.batch * (DRAWN if self.taught else 1)
-        with numbered_triplets(
-            self._learnt, folder, args.resolution, rows, seed=args.seed, workers=args.workers
-        ) as drawn:
+        drawing = open_triplets(self._learnt, folder, args.resolution, rows, seed=args.seed, workers=args.workers)
+        with drawing as drawn:
             batches = map(drawn, count(seed))
             if self.taught:
-                yield (taught_batch(lessons(rows, rng), known, rng).to(self.device) for rows, rng in batches)
+                yield (samples.taught_batch(lessons(rows, rng), known, rng).to(self.device) for rows, rng in batches)
             else:
-                yield (Batch.of(assisted_batch(rows, known)).to(self.device) for rows, _ in batches)
+                yield (Batch.of(samples.assisted_batch(rows, known)).to(self.device) for rows, _ in batches)
 
     def step(self, batches: Iterator[Any], moment: Moment) -> Terms:
         """The generator learns, then the critic."""
@@ -125,7 +122,7 @@ class FaceShifterRecipe(Recipe):
         learning = 1 - self.args.hear
         if moment.share >= learning:
             terms = self.hear_terms(batch)
-            descend(weighted(terms, self.weights), self.network, self.optimiser, self.most_norm)
+            descend(weigh(terms, self.weights), self.network, self.optimiser, self.most_norm)
             return terms
         share = moment.share / learning
         self.critic.requires_grad_(False)
@@ -133,13 +130,13 @@ class FaceShifterRecipe(Recipe):
         terms, made = terms_of(batch, share)
         if critical := share >= CRITIC_FROM and self.args.critic_weight > 0:
             with self.autocast():
-                terms["fooled"] = self.args.critic_weight * losses.fooled(self.critic(made))
-        descend(weighted(terms, self.weights), self.network, self.optimiser, self.most_norm)
+                terms["fooled"] = self.args.critic_weight * losses.generator_loss(self.critic(made))
+        descend(weigh(terms, self.weights), self.network, self.optimiser, self.most_norm)
         if not critical:
             return terms
         self.critic.requires_grad_(True)
         with self.autocast():
-            judged = losses.judged(self.critic(batch.truth), self.critic(made.detach()))
+            judged = losses.critic_loss(self.critic(batch.truth), self.critic(made.detach()))
         self.teach_critic(judged, self.most_norm)
         return {**terms, "critic": judged}
 
@@ -154,7 +151,7 @@ class FaceShifterRecipe(Recipe):
         cells[:count] = torch.where(drawn < 0.5, self._px(FINE), self._px(COARSE))
         if not swapping:
             cells[drawn > 1 - SHOWN_WHOLE] = 0
-        given = losses.hidden(batch.faces, batch.masks, cells)
+        given = losses.hide(batch.faces, batch.masks, cells)
         others = batch.from_others()
         photos, embeddings = (
             torch.cat([own[:count], other[count:]])
@@ -163,10 +160,7 @@ class FaceShifterRecipe(Recipe):
         with self.autocast():
             attributes = self.network.aei.attributes(given)
             made = self.network.aei.made(attributes, self.network.aei.bind(photos, embeddings)).float()
-        terms: Terms = {
-            "same": losses.reconstruction(made[:count], same.truth, weight[:count]),
-            "edges": edges(made[:count], same.truth, weight[:count]),
-        }
+        terms = _likeness(made[:count], same.truth, weight[:count])
         if not swapping:
             return terms, made
         swapped = made[count:]
@@ -200,8 +194,7 @@ class FaceShifterRecipe(Recipe):
             **terms,
             "identity": ASSISTED_PULL * terms["identity"],
             "taught": NEAR * losses.reconstruction(made[count:], cross.warped, cross.masks),
-            "same": losses.reconstruction(made[:count], known.truth, weight[:count]),
-            "edges": edges(made[:count], known.truth, weight[:count]),
+            **_likeness(made[:count], known.truth, weight[:count]),
             "attributes": losses.attributes(again, [maps[count:] for maps in attributes]),
         }, made
 
@@ -214,8 +207,7 @@ class FaceShifterRecipe(Recipe):
         with self.autocast():
             off = self.unlike(made, batch.known, batch.embeddings, batch.truth)
         return {
-            "same": losses.reconstruction(made, batch.truth, weight),
-            "edges": edges(made, batch.truth, weight),
+            **_likeness(made, batch.truth, weight),
             "identity": TAUGHT_PULL * self.args.identity_weight * off,
         }, made
 
@@ -231,11 +223,11 @@ class FaceShifterRecipe(Recipe):
         count = len(batch.faces) // 2
         own, others = batch.part(slice(count)), batch.from_others().part(slice(count, None))
         photos, embeddings = torch.cat([own.photos, others.photos]), torch.cat([own.embeddings, others.embeddings])
-        faces = cluttered(batch.faces)
+        faces = clutter(batch.faces)
         with self.autocast():
             with torch.no_grad():
                 swapped = aei(faces, aei.bind(photos, embeddings))
-                error = lost(aei, self.embedder, faces)
+                error = find_lost(aei, self.embedder, faces)
             made = hear(swapped, error).float()
             shown = losses.grey_change(made, swapped.float(), self._px(FINE))
             off = self.unlike(shown, batch.known, embeddings)
@@ -262,7 +254,7 @@ class FaceShifterRecipe(Recipe):
         cells = torch.full((len(cross.faces),), self._px(COARSE))
         self.shadow.eval()
         with self.autocast():
-            given = losses.hidden(cross.faces, cross.masks, cells)
+            given = losses.hide(cross.faces, cross.masks, cells)
             found = self.shadow.aei(given, self.shadow.aei.bind(cross.photos, cross.embeddings))
         self.shadow.train()
         return found.float()
@@ -320,11 +312,11 @@ class FaceShifterRecipe(Recipe):
     def tried(self) -> tuple[Batch, Batch]:
         """People kept out: with a truth, and swaps between two."""
         if not self.assisted:
-            return tried(self._kept.at(self.args.resolution), self.device)
+            return samples.trial_of(self._kept.at(self.args.resolution), self.device)
         with supply(self._kept, self.args.out / "tried", self.args.resolution, count=1, least=1, seed=1) as stored:
-            rows = stored.batch(np.random.default_rng(0), TRIED, TRIED)
-        batch = Batch.of(assisted_batch(rows, self._kept.embeddings)).to(self.device)
-        return batch.part(slice(TRIED)), batch.part(slice(TRIED, None))
+            rows = stored.batch(np.random.default_rng(0), samples.TRIED, samples.TRIED)
+        batch = Batch.of(samples.assisted_batch(rows, self._kept.embeddings)).to(self.device)
+        return batch.part(slice(samples.TRIED)), batch.part(slice(samples.TRIED, None))
 
     def made(self, batch: Batch) -> Tensor:
         """What the averaged network makes of ``batch``, -1..1."""
@@ -332,8 +324,12 @@ class FaceShifterRecipe(Recipe):
             bound = self.shadow.aei.bind(batch.photos, batch.embeddings)
             made = self.shadow.aei(batch.faces, bound, batch.warped)
             if self.shadow.mending and self.shadow.hear is not None:
-                made = self.shadow.hear(made, lost(self.shadow.aei, self.embedder, batch.faces))
+                made = self.shadow.hear(made, find_lost(self.shadow.aei, self.embedder, batch.faces))
             return made.float().clamp(-1, 1)
+
+
+def _likeness(made: Tensor, truth: Tensor, weight: Tensor) -> Terms:
+    return {"same": losses.reconstruction(made, truth, weight), "edges": edges(made, truth, weight)}
 
 
 def dims_of(layout: str, resolution: int, *, assisted: bool = False) -> Dims:
@@ -341,7 +337,7 @@ def dims_of(layout: str, resolution: int, *, assisted: bool = False) -> Dims:
     least = 64 if layout == "small" else 128
     if resolution & (resolution - 1) or resolution < least:
         expected = f"a power of two, {least} or more"
-        raise UsageError("faceshifter has no such --resolution", expected=expected, got=str(resolution))
+        raise UsageError("unsupported --resolution for faceshifter", expected=expected, got=str(resolution))
     if layout == "small":
         return Dims(resolution, assisted, unshuffle=resolution // 64, shuffle=resolution // 32)
     photo = (64, 128, 256, 256, 256)

@@ -12,11 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rtswap.core.types import Image
-from rtswap.networks.landmarks import place
-from rtswap.training.crowd import Crowd
+from rtswap.training.crowd import Crowd, CrowdSamples, to_recogniser
 from rtswap.training.layers import to_input
 from rtswap.training.lessons import Lessons
-from rtswap.training.recogniser import SIZE
 from rtswap.training.triplets import Triplets
 from rtswap.training.warp import Map, Variation, draw_maps, grid, placed
 from rtswap.training.workers import Sample
@@ -53,7 +51,7 @@ class Batch(NamedTuple):
 
     @classmethod
     def of(cls, parts: list[Tensor]) -> Batch:
-        """As ``Portraits`` or ``assisted_batch`` make them."""
+        """Make a batch of the parts that ``Portraits`` or ``assisted_batch`` return."""
         picture = [to_input(one).contiguous(memory_format=torch.channels_last) for one in parts if one.ndim == 4]
         masks, known, *vectors = (one for one in parts if one.ndim < 4)
         masks = masks[:, None].float() / 255
@@ -64,11 +62,11 @@ class Batch(NamedTuple):
         return cls(faces, truth, masks, known, photos, vectors[0], vectors[1], warped)
 
     def to(self, device: str) -> Batch:
-        """On ``device``."""
+        """Move to ``device``."""
         return Batch(*(None if one is None else one.to(device) for one in self))
 
     def part(self, rows: slice) -> Batch:
-        """These alone."""
+        """Return only these rows."""
         return Batch(*(None if one is None else one[rows] for one in self))
 
     def from_others(self) -> Batch:
@@ -76,45 +74,28 @@ class Batch(NamedTuple):
         return self._replace(photos=self.photos.roll(1, 0), embeddings=self.embeddings.roll(1, 0))
 
 
-class Portraits:
-    """Implements ``workers.Numbered``: people of a crowd, one face and one photo of each."""
+class Portraits(CrowdSamples):
+    """One face and one photo of each person."""
 
-    def __init__(self, crowd: Crowd, count: int, seed: int) -> None:
-        self._crowd, self._count, self._seed = crowd, count, seed
-
-    def batch(self, number: int) -> Sample:
-        """Faces (N, R, R, 3), masks (N, R, R), matrices (N, 2, 3) face -> the recogniser's crop, photos, embeddings
-        (N, 128)."""
-        rng = np.random.default_rng((self._seed, number))
-        people = rng.choice(len(self._crowd), self._count, replace=self._count > len(self._crowd))
-        parts = zip(*(self._sample(rng, int(row)) for row in people), strict=True)
-        return tuple(np.stack(part) for part in parts)
-
-    def _sample(self, rng: np.random.Generator, row: int) -> Sample:
+    def sample(self, rng: np.random.Generator, row: int) -> Sample:
+        """Face (R, R, 3), mask (R, R), matrix (2, 3) face -> the recogniser's crop, photo, embedding (128,)."""
         crowd, flip = self._crowd, float(rng.random() < 0.5)
         side = crowd.pictures.shape[1]
         _, straight = draw_maps(rng, replace(FACE, mirrored=flip), side, side)
         warped, _ = draw_maps(rng, replace(PHOTO, mirrored=1 - flip), side, side)
         picture, mask = looked_up(crowd.pictures[row], straight), looked_up(crowd.masks[row], straight)
-        photo = toned(looked_up(crowd.pictures[row], warped), rng)
+        photo = relight(looked_up(crowd.pictures[row], warped), rng)
         return picture, mask, seen_by_recogniser(crowd.points[row], straight), photo, crowd.embeddings[row]
 
 
 def seen_by_recogniser(points: NDArray[np.float32], shown: Map) -> NDArray[np.float32]:
     """Matrix (2, 3) from a sample to the recogniser's crop. ``points`` (468, 3) px of the stored picture; ``shown``:
     which of its pixels each pixel of the sample shows, an affine map."""
-    return _placed(placed(points, shown))
+    return to_recogniser(placed(points, shown))
 
 
-def _placed(points: NDArray[np.float32]) -> NDArray[np.float32]:
-    matrix = place(points, SIZE)
-    if matrix is None:
-        raise ValueError("degenerate landmarks")
-    return matrix
-
-
-def toned(photo: Image, rng: np.random.Generator) -> Image:
-    """In another light: brightness, colour, contrast."""
+def relight(photo: Image, rng: np.random.Generator) -> Image:
+    """Change a photo's brightness, colour and contrast."""
     level = np.linspace(0, 1, 256)[:, None] ** np.exp(rng.normal(0, CURVE))
     gains = np.exp(rng.normal(0, TONE) + rng.normal(0, TINT, 3))
     table = np.clip(255 * level * gains + 0.5, 0, 255).astype(np.uint8)
@@ -133,15 +114,15 @@ def assisted_batch(rows: Triplets, embeddings: NDArray[np.float32]) -> list[Tens
 
 def taught_batch(taught: Lessons, embeddings: NDArray[np.float32], rng: np.random.Generator) -> Batch:
     """Lessons, their photos in other lights. ``embeddings``: of the crowd."""
-    known = np.stack([_placed(points) for points in taught.points])
-    photos = np.stack([toned(photo, rng) for photo in taught.photos])
+    known = np.stack([to_recogniser(points) for points in taught.points])
+    photos = np.stack([relight(photo, rng) for photo in taught.photos])
     vectors = torch.from_numpy(embeddings[taught.source])
     parts = (taught.faces, taught.masks, known, photos)
     batch = Batch.of([*map(torch.from_numpy, parts), vectors])
     return batch._replace(truth=to_input(torch.from_numpy(taught.truth)))
 
 
-def tried(kept: Crowd, device: str) -> tuple[Batch, Batch]:
+def trial_of(kept: Crowd, device: str) -> tuple[Batch, Batch]:
     """People as they are: with their own photo mirrored, and with another one's."""
     some = kept.spread(TRIED)
     straight = grid(some.pictures.shape[1])

@@ -1,4 +1,4 @@
-"""What FaceShifter says of itself."""
+"""The options and texts of FaceShifter."""
 
 from __future__ import annotations
 
@@ -20,15 +20,25 @@ OPTIONS = (
         "faithful: from photo and identity vector; assisted: the network corrects the swap of mesh",
     ),
     TEACHER,
-    TrainOption("--layout", choice("small", "tao", "maum"), None, "sizes of the layers, as taotaonice's or maum's"),
+    TrainOption(
+        "--layout",
+        choice("small", "tao", "maum"),
+        None,
+        "layer sizes: small, or as taotaonice's or maum's",
+    ),
     TrainOption(
         "--hear",
         number("SHARE", 0, 0.9),
         0,
-        "share of the time for HEAR-Net, which brings back what hides a face; try 0.2",
+        "share of the time to train HEAR-Net, which restores what is in front of a face; try 0.2",
     ),
-    TrainOption("--identity-weight", number("N", 0, 50), 0.5, "pull towards the source's identity"),
-    TrainOption("--critic-weight", number("N", 0, 5), 0.1, "of a critic in the last two fifths, for skin; 0: none"),
+    TrainOption("--identity-weight", number("N", 0, 50), 0.5, "weight of the identity loss"),
+    TrainOption(
+        "--critic-weight",
+        number("N", 0, 5),
+        0.1,
+        "weight of the GAN loss in the last two fifths",
+    ),
 )
 SIZES = {
     "small": {"resolution": 128, "layout": "small"},

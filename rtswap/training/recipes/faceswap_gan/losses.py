@@ -1,4 +1,4 @@
-"""What the decoders and the critics of faceswap-GAN learn. Pictures are BGR -1..1.
+"""The losses of faceswap-GAN's decoders and critics. Pictures are BGR -1..1.
 
 Facts from shaoanlu/faceswap-GAN, ``networks/losses.py`` at 17219d0. Changed: edges are compared with their sign, and
 every sample has its own mixture.
@@ -55,13 +55,13 @@ def draw_shares(count: int, device: str | torch.device) -> Tensor:
     return share.to(device)
 
 
-def fooled(critic: Critic, made: Made, given: Tensor) -> Tensor:
+def generator_loss(critic: Critic, made: Made, given: Tensor) -> Tensor:
     """The decoder's side: how far from real (1) the critic thinks what is shown, and the face alone, are."""
     scores = critic(torch.cat([made.shown(given), made.face]), torch.cat([given, given])).float()
     return 2 * (scores - 1).square().mean()
 
 
-def judged(critic: Critic, made: Made, given: Tensor, truth: Tensor, shares: Tensor) -> Tensor:
+def critic_loss(critic: Critic, made: Made, given: Tensor, truth: Tensor, shares: Tensor) -> Tensor:
     """The critic's side: pictures that are real to a share of ``shares`` (N, 1, 1, 1) shall score just that; of what
     is shown, and of the face alone."""
     mixed = [shares * truth + (1 - shares) * one for one in (made.shown(given), made.face)]

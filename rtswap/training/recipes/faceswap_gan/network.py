@@ -19,7 +19,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-NORMS = ("none", "instance", "hybrid")
 SLOPE = 0.2
 LARGEST_ATTENTION = 64
 """Side of the largest maps in which the original looks everywhere at once."""
@@ -34,7 +33,7 @@ class Dims:
     lite: bool = False
     """Half as wide, with nearest-neighbour enlargement."""
     norm: str = "instance"
-    """One of ``NORMS``. Hybrid: half of the maps are normalised, the others pass a 1 x 1 convolution."""
+    """``none``, ``instance`` or ``hybrid``: half of the maps are normalised, the others pass a 1 x 1 convolution."""
     attention: int = LARGEST_ATTENTION
     """Side of the largest maps with self-attention; 0: none."""
     critic: int = 64
@@ -49,7 +48,7 @@ class Dims:
             times = self.resolution / (16 * side)
             if times >= 1 and math.log2(times).is_integer():
                 return side
-        raise ValueError(f"{self.resolution} is no resolution of this network")
+        raise ValueError(f"this network has no resolution {self.resolution}")
 
     @property
     def width(self) -> int:
@@ -101,7 +100,7 @@ class Hybrid(nn.Module):
 
 
 def norm_of(kind: str, channels: int) -> nn.Module:
-    """One of ``NORMS``."""
+    """The layer of a ``Dims.norm``."""
     if kind == "none":
         return nn.Identity()
     return Hybrid(channels) if kind == "hybrid" else nn.InstanceNorm2d(channels, affine=True)

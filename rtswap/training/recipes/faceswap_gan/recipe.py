@@ -19,7 +19,7 @@ from rtswap.training.identity import Perception
 from rtswap.training.pairs import Faces, PairRecipe, psnr
 from rtswap.training.parts import with_parts_of
 from rtswap.training.people import Draw, Person
-from rtswap.training.recipe import Moment, Terms, descend, weighted
+from rtswap.training.recipe import Moment, Terms, descend, weigh
 from rtswap.training.recipes.faceswap_gan import losses
 from rtswap.training.recipes.faceswap_gan.network import Critic, Dims, FaceswapGan, Made
 from rtswap.training.recipes.faceswap_gan.schedule import PARTS, WHOLE, Pace, Schedule
@@ -50,7 +50,7 @@ class FaceswapGanRecipe(PairRecipe):
             assert dims.lowest
         except ValueError:
             got = str(args.resolution)
-            raise UsageError("faceswap-gan has no such --resolution", expected=EXPECTED, got=got) from None
+            raise UsageError("unsupported --resolution for faceswap-gan", expected=EXPECTED, got=got) from None
         if args.learn_parts:
             source = with_parts_of(source, target, args.learn_parts)
         super().__init__(FaceswapGan(dims), args, source, target, dims.resolution)
@@ -65,7 +65,7 @@ class FaceswapGanRecipe(PairRecipe):
 
     def draws(self) -> tuple[Draw, Draw]:
         """Both people alike, at times with the colours of any face of the two."""
-        both = Person.joined(self.source, self.target)
+        both = Person.join(self.source, self.target)
         source, target = (
             Draw(person, self.resolution, VARIATION, self.args.uniform_yaw, both, COLOURED, MOVING)
             for person in (self.source, self.target)
@@ -82,9 +82,9 @@ class FaceswapGanRecipe(PairRecipe):
         shares = [losses.draw_shares(len(faces.given), self.device) for faces in batch]
         self.critics.requires_grad_(False)
         terms, made = self.terms(batch, pace, shares)
-        descend(weighted(terms, self.weights), self.network, self.optimiser, None)
+        descend(weigh(terms, self.weights), self.network, self.optimiser, None)
         self.critics.requires_grad_(True)
-        judged = self.judged(batch, made, shares)
+        judged = self.critics_loss(batch, made, shares)
         self.teach_critic(judged)
         return {**terms, "critic": judged}
 
@@ -97,7 +97,7 @@ class FaceswapGanRecipe(PairRecipe):
             given, truth = faces.given * 2 - 1, faces.truth * 2 - 1
             terms = losses.reconstruction(one, truth, faces.features)
             with self.autocast():
-                terms["fooled"] = losses.fooled(self.critics[side], one, given)
+                terms["fooled"] = losses.generator_loss(self.critics[side], one, given)
                 if pace.perception:
                     mixed = share * one.face + (1 - share) * one.shown(given)
                     terms["perception"] = self._perception(mixed, truth)
@@ -114,13 +114,13 @@ class FaceswapGanRecipe(PairRecipe):
                 terms["cycle"] = self._cycle(batch[one_way].truth * 2 - 1, back=one_way)
         return {name: torch.stack([terms[name] for terms in found]).sum() for name in found[0]}, made
 
-    def judged(self, batch: tuple[Faces, Faces], made: list[Made], shares: list[Tensor]) -> Tensor:
+    def critics_loss(self, batch: tuple[Faces, Faces], made: list[Made], shares: list[Tensor]) -> Tensor:
         """Both critics' loss."""
         found = []
         for side, faces, one, share in zip(SIDES, batch, made, shares, strict=True):
             with self.autocast():
                 given, truth = faces.given * 2 - 1, faces.truth * 2 - 1
-                found.append(losses.judged(self.critics[side], one.apart(), given, truth, share))
+                found.append(losses.critic_loss(self.critics[side], one.apart(), given, truth, share))
         return torch.stack(found).sum()
 
     def _cycle(self, faces: Tensor, *, back: bool) -> Tensor:
@@ -139,12 +139,6 @@ class FaceswapGanRecipe(PairRecipe):
         for one, other in zip(self.network.source.parameters(), self.network.target.parameters(), strict=True):
             if one in state:
                 state[one], state[other] = state[other], state[one]
-
-    def deployed(self, network: nn.Module) -> nn.Module:
-        """As in a DFM file."""
-        from rtswap.training.dfm import Deployed
-
-        return Deployed(network)
 
     def trial(self, picture: Path) -> dict[str, float]:
         """PSNR in dB, inside their masks, of held-out faces of both people as the decoders make them; the mean of

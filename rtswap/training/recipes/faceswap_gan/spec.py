@@ -23,7 +23,7 @@ OPTIONS = (
         "--alpha",
         choice("guided", "free"),
         "guided",
-        "guided: the attention mask learns where the face is; free: as in the original, from the picture",
+        "guided: the attention mask learns where the face is; free: as in the original, it learns without help",
     ),
     TrainOption(
         "--learn-parts",
@@ -31,8 +31,13 @@ OPTIONS = (
         None,
         "learn only these parts of the source, the rest stays the target's: eyes, nose, mouth [all]",
     ),
-    TrainOption("--exchange", switch(), False, "exchange the decoders at four fifths, as the original did: for days"),
-    TrainOption("--cycle", switch(), False, "faces made the other person's and back must be the same: slower"),
+    TrainOption(
+        "--exchange",
+        switch(),
+        False,
+        "swap the decoders at four fifths, as the original; for long runs",
+    ),
+    TrainOption("--cycle", switch(), False, "also a cycle consistency loss; slower"),
     UNIFORM_YAW,
 )
 SIZES = {

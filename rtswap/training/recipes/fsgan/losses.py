@@ -21,12 +21,12 @@ def on_face(mask: Tensor) -> Tensor:
     return AROUND + (1 - AROUND) * mask
 
 
-def fooled(critic: Critic, made: Tensor) -> Tensor:
+def generator_loss(critic: Critic, made: Tensor) -> Tensor:
     """The maker's side of LSGAN (Mao et al. 2017), summed over the scales."""
     return torch.stack([(score.float() - 1).square().mean() for score in critic(made)]).sum()
 
 
-def judged(critic: Critic, made: Tensor, real: Tensor) -> Tensor:
+def critic_loss(critic: Critic, made: Tensor, real: Tensor) -> Tensor:
     """The critic's side."""
     both = critic(torch.cat([made.detach(), real]))
     found = []

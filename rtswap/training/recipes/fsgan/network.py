@@ -128,12 +128,12 @@ class Unet(nn.Module):
 
 
 class Painter(nn.Module):
-    """Planes (N, inputs, R, R) -> (N, 3, R, R), not limited. ``maps``: more planes, at the side of ``map_side``."""
+    """Planes (N, inputs, R, R) -> (N, 3, R, R), not limited. ``maps``: more planes, in lite networks
+    of half the side."""
 
     def __init__(self, planes: int, maps: int, widths: tuple[int, ...], dims: Dims) -> None:
         super().__init__()
         self.lite = dims.lite
-        self.map_side = dims.resolution // 2 if dims.lite else dims.resolution
         if dims.lite:
             self.base = Unet(4 * planes + maps, widths, lite=True)
             self.end = nn.Conv2d(widths[0], 12, 3, 1, 1)

@@ -20,7 +20,7 @@ from rtswap.training.crowd import Crowd
 from rtswap.training.identity import Perception
 from rtswap.training.layers import to_input
 from rtswap.training.losses import unlike
-from rtswap.training.recipe import Moment, Recipe, Terms, descend, weighted
+from rtswap.training.recipe import Moment, Recipe, Terms, descend, weigh
 from rtswap.training.recipes.fsgan import losses
 from rtswap.training.recipes.fsgan.graphs import graphs_of
 from rtswap.training.recipes.fsgan.network import Critic, Dims, Fsgan
@@ -49,7 +49,8 @@ class FsganRecipe(Recipe):
 
     def __init__(self, args: argparse.Namespace, crowd: Crowd) -> None:
         if args.resolution % 16:
-            raise UsageError("fsgan has no such --resolution", expected="a multiple of 16", got=str(args.resolution))
+            got = str(args.resolution)
+            raise UsageError("unsupported --resolution for fsgan", expected="a multiple of 16", got=got)
         dims = Dims.of(args.resolution, args.capacity)
         assisted = not args.faithful
         super().__init__(Fsgan(dims, assisted=assisted), args)
@@ -75,7 +76,7 @@ class FsganRecipe(Recipe):
             terms = self._seam(*map(numbers, parts))
         else:
             return self._views(rows, *map(numbers, parts), moment=moment)
-        descend(weighted(terms, self.weights), self.network, self.optimiser, self.most_norm)
+        descend(weigh(terms, self.weights), self.network, self.optimiser, self.most_norm)
         return terms
 
     def _views(
@@ -98,12 +99,12 @@ class FsganRecipe(Recipe):
             }
             if watched:
                 self.critic.requires_grad_(False)
-                terms["fooled"] = losses.fooled(self.critic, made)
-        descend(weighted(terms, self.weights), self.network, self.optimiser, self.most_norm)
+                terms["fooled"] = losses.generator_loss(self.critic, made)
+        descend(weigh(terms, self.weights), self.network, self.optimiser, self.most_norm)
         if watched:
             self.critic.requires_grad_(True)
             with self.autocast():
-                terms["critic"] = losses.judged(self.critic, made, truth)
+                terms["critic"] = losses.critic_loss(self.critic, made, truth)
             self.teach_critic(terms["critic"])
         return terms
 

@@ -17,22 +17,23 @@ from rtswap.core.types import Image, Mask, Points
 from rtswap.swappers.fsgan.steps import distance, facing, moved, outline_of, seen_at
 from rtswap.swappers.mesh.shape import SourceShape
 from rtswap.training.crowd import Crowd
+from rtswap.training.warp import Variation, draw_maps, placed
 from rtswap.training.workers import Sample
-from rtswap.vision.geometry import canonical, transform
 from rtswap.vision.pose import Pose, pose_of
+from rtswap.vision.resample import looked_up
 
 ORDER = ("views", "seam", "views", "hole", "views", "seam", "views", "views")
 """What each batch in a cycle teaches: the networks learn side by side, each for its share of the time."""
 FARTHEST = 45.0
 """Degrees by which a view of a sample may differ from its truth."""
 TRIES = 6
-TURN, ZOOM, SHIFT = 6.0, 0.06, 0.02
-"""Degrees, share, share of the side by which a sample may be placed otherwise than its photo."""
+VARIATION = Variation(turn=6.0, zoom=0.06, shift=0.02, mirrored=0.5, warp=0.0)
+"""How samples vary from their photos."""
 RIM = 2
 """Pixels at a picture's border that Poisson's equation needs."""
 
 
-def taught_by(number: int) -> str:
+def lesson_of(number: int) -> str:
     """What the batch of this number teaches."""
     return ORDER[number % len(ORDER)]
 
@@ -63,12 +64,11 @@ class Samples:
         """``assisted``: the views' faces are already moved to the truth's landmarks."""
         self._assisted = assisted
         self._crowd, self._count, self._seed = crowd, count, seed
-        self._poses = [pose_of(points) for points in crowd.points]
 
     def batch(self, number: int) -> Sample:
         """The batch of this number."""
         rng = np.random.default_rng((self._seed, number))
-        kind = taught_by(number)
+        kind = lesson_of(number)
         made = [getattr(self, kind)(rng) for _ in range(self._count)]
         parts = tuple(np.stack(part) for part in zip(*made, strict=True))
         return (np.full(self._count, ORDER.index(kind), np.int64), *parts)
@@ -92,7 +92,7 @@ class Samples:
         outline = outline_of(photo.points, photo.picture.shape[0])
         kind = rng.random()
         if kind < 0.4:
-            hole = self._turned_away(rng, photo)
+            hole = self._hide_turned_away(rng, photo)
         else:
             hole = (
                 ellipses(rng, photo.points, outline.shape[0])
@@ -108,41 +108,21 @@ class Samples:
         face = moved(source.picture, source.points, points)
         mask = outline_of(target.points, face.shape[0])
         mask[:RIM] = mask[-RIM:] = mask[:, :RIM] = mask[:, -RIM:] = 0
-        return np.asarray(target.row), face, target.picture, mask, cloned(face, target.picture, mask)
+        return np.asarray(target.row), face, target.picture, mask, clone(face, target.picture, mask)
 
     def photo(self, rng: np.random.Generator) -> Photo:
-        """Any face, placed a little otherwise, half of them mirrored."""
-        row = int(rng.integers(len(self._crowd)))
-        crowd = self._crowd
-        return varied(Photo(row, crowd.pictures[row], crowd.points[row], crowd.masks[row], self._poses[row]), rng)
+        """Any face, slightly varied, half of them mirrored."""
+        crowd, row = self._crowd, int(rng.integers(len(self._crowd)))
+        side = crowd.pictures.shape[1]
+        _, shown = draw_maps(rng, VARIATION, side, side)
+        points = placed(crowd.points[row], shown)
+        picture, visible = looked_up(crowd.pictures[row], shown), looked_up(crowd.masks[row], shown)
+        return Photo(row, picture, points, visible, pose_of(points))
 
-    def _turned_away(self, rng: np.random.Generator, photo: Photo) -> Mask:
+    def _hide_turned_away(self, rng: np.random.Generator, photo: Photo) -> Mask:
         """The part of the face that another face's pose would hide."""
         turned = SourceShape.of(photo.points).destination(self.photo(rng).points)
         return np.asarray(255 - seen_at(facing(turned), photo.points, photo.picture.shape[0]), np.uint8)
-
-
-def varied(photo: Photo, rng: np.random.Generator) -> Photo:
-    """The photo a little turned, enlarged and shifted; half of them mirrored."""
-    picture, points, visible, pose = photo.picture, photo.points, photo.visible, photo.pose
-    side = picture.shape[0]
-    if rng.random() < 0.5:
-        picture, visible = np.ascontiguousarray(picture[:, ::-1]), np.ascontiguousarray(visible[:, ::-1])
-        points = points[canonical().mirror] * np.array([-1, 1, 1], np.float32) + np.array(
-            [side - 1, 0, 0], np.float32
-        )
-        pose = Pose(-pose.yaw, pose.pitch, -pose.roll)
-    middle = (side - 1) / 2
-    matrix = cv2.getRotationMatrix2D((middle, middle), rng.uniform(-TURN, TURN), 1 + rng.uniform(-ZOOM, ZOOM))
-    matrix[:, 2] += rng.uniform(-SHIFT, SHIFT, 2) * side
-    size = (side, side)
-    return Photo(
-        photo.row,
-        np.asarray(cv2.warpAffine(picture, matrix, size, borderMode=cv2.BORDER_REFLECT), np.uint8),
-        transform(matrix.astype(np.float32), points),
-        np.asarray(cv2.warpAffine(visible, matrix, size), np.uint8),
-        pose,
-    )
 
 
 def face_of(photo: Photo) -> Mask:
@@ -178,7 +158,7 @@ def strands(rng: np.random.Generator, points: Points, side: int) -> Mask:
     return hole
 
 
-def cloned(face: Image, target: Image, mask: Mask) -> Image:
+def clone(face: Image, target: Image, mask: Mask) -> Image:
     """``face`` on ``target`` by Poisson's equation (Pérez et al. 2003): its gradients, the target's border. An empty
     mask gives the target."""
     x, y, wide, tall = cv2.boundingRect(mask)

@@ -14,9 +14,7 @@ if TYPE_CHECKING:
 OPTIONS = (
     RESOLUTION,
     CAPACITY,
-    TrainOption(
-        "--faithful", switch(), False, "as the original: views are not moved by their landmarks before the network"
-    ),
+    TrainOption("--faithful", switch(), False, "as in the original: do not warp the views by their landmarks first"),
 )
 SIZES = {
     "small": {"resolution": 128, "capacity": "lite"},
@@ -32,6 +30,11 @@ def _load() -> Callable[..., Recipe]:
 
 SPECS = (
     RecipeSpec(
-        "fsgan", "reenacts a photo step by step, fills what is hidden, blends", _load, OPTIONS, SIZES, kind="one-shot"
+        "fsgan",
+        "FSGAN: turns the photo's head, fills in what is hidden, blends",
+        _load,
+        OPTIONS,
+        SIZES,
+        kind="one-shot",
     ),
 )

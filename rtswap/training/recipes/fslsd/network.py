@@ -17,8 +17,8 @@ from torch.nn import functional
 
 from rtswap.training.layers import to_input
 from rtswap.training.recipes.style_prior.encoder import PSP, Encoder, Equalised, begin
-from rtswap.training.recipes.style_prior.network import SLOPE, Dims, StylePrior, enlarged
-from rtswap.training.recipes.style_prior.points import heatmaps, normalised, outline
+from rtswap.training.recipes.style_prior.network import SLOPE, Dims, StylePrior, enlarge
+from rtswap.training.recipes.style_prior.points import heatmaps, normalise, outline
 from rtswap.vision.topology import BROWS_68, LEFT_EYE, LIPS_OUTER, NOSE_68, OVAL, POINTS_68, RIGHT_EYE
 
 POINTS_106 = [*OVAL, *LEFT_EYE, *RIGHT_EYE, *LIPS_OUTER, *BROWS_68, *NOSE_68[1:]]
@@ -109,7 +109,7 @@ class Decoder(nn.Module):
             joined = m * a + (1 - m) * b
             x = joined if x is None else torch.cat([joined, x], 1)
             if k < len(self.ups):
-                x = functional.leaky_relu(enlarged(self.ups[k](x)), SLOPE)
+                x = functional.leaky_relu(enlarge(self.ups[k](x)), SLOPE)
         picture: Tensor = self.last(x)
         return picture
 
@@ -140,7 +140,7 @@ class Fslsd(nn.Module):
 
     def shape_of(self, points: Tensor) -> Tensor:
         """Landmarks (N, 468, 3) px -> the points that the direction reads, -1..1."""
-        return normalised(points, self.dims.resolution)[:, self.direction.rows]
+        return normalise(points, self.dims.resolution)[:, self.direction.rows]
 
     def mixed(self, structure: Tensor, target_rows: Tensor) -> Tensor:
         """Rows of a swap: a structure (N, structure, style), and the appearance of ``target_rows``."""

@@ -20,7 +20,7 @@ from rtswap.training.recipes.fslsd.network import BindGraph, FrameGraph, Fslsd, 
 from rtswap.training.recipes.style_prior import losses
 from rtswap.training.recipes.style_prior.points import outline
 from rtswap.training.recipes.style_prior.recipe import AROUND, StyleRecipe, check_split, dims_of
-from rtswap.training.recipes.style_prior.samples import Batch, moved, toned
+from rtswap.training.recipes.style_prior.samples import Batch, move, relight
 from rtswap.training.system_file import Graph
 
 UNTOUCHED = 8
@@ -50,7 +50,7 @@ class FslsdRecipe(StyleRecipe):
         own = slice(count)
         photos, photo_points, embeddings = (
             torch.cat([one[:count], one.roll(-1, 0)[count:]])
-            for one in (toned(batch.photos), batch.photo_points, batch.embeddings)
+            for one in (relight(batch.photos), batch.photo_points, batch.embeddings)
         )
         mask = outline(batch.points, self.dims.resolution)
         mask[: max(1, len(mask) // UNTOUCHED)] = 0
@@ -81,7 +81,7 @@ class FslsdRecipe(StyleRecipe):
     def taught_terms(self, batch: Batch) -> tuple[Terms, Tensor]:
         """As ``swap_terms``: side output and swap are compared with the truth; with an empty mask with the face."""
         assert batch.truth is not None
-        photos, faces, truth = toned(batch.photos), batch.faces, batch.truth
+        photos, faces, truth = relight(batch.photos), batch.faces, batch.truth
         mask = outline(batch.points, self.dims.resolution)
         still = max(1, len(mask) // UNTOUCHED)
         mask[:still] = 0
@@ -122,7 +122,7 @@ class FslsdRecipe(StyleRecipe):
 
     def _steadiness(self, batch: Batch, photos: Tensor, photo_points: Tensor, made: Made, mask: Tensor) -> Terms:
         """Of clips of two frames: each face, and the same a little turned, enlarged and shifted."""
-        faces, points, flow = moved(batch.faces, batch.points)
+        faces, points, flow = move(batch.faces, batch.points)
         with self.autocast(), torch.no_grad():
             rows = [self.network.prior.encode(one).float() for one in (batch.faces, faces)]
         after = self.made(self.network, faces, points, photos, photo_points, outline(points, self.dims.resolution))

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 OPTIONS = (
     *PRIOR,
-    TrainOption("--structure", integer("ROWS", 4, 12), None, "rows of styles that are structure; the paper: 7 of 18"),
-    TrainOption("--steady", switch(), False, "also learn from faces that move: for films, a third slower"),
+    TrainOption("--structure", integer("ROWS", 4, 12), None, "style rows of the structure; in the paper 7 of 18"),
+    TrainOption("--steady", switch(), False, "also train on moving faces, for films; a third slower"),
 )
 
 
@@ -28,7 +28,7 @@ def _load() -> Callable[..., Recipe]:
 SPECS = (
     RecipeSpec(
         "fslsd",
-        "the source's structure with the target's appearance",
+        "FSLSD: the source's structure, the target's appearance",
         _load,
         OPTIONS,
         {"small": {**SIZES["small"], "structure": 5}, "full": {**SIZES["full"], "structure": 7}},

@@ -15,7 +15,7 @@ from rtswap.training.recipe import Terms
 from rtswap.training.recipes.megafs.network import BindGraph, FrameGraph, Megafs
 from rtswap.training.recipes.style_prior import losses
 from rtswap.training.recipes.style_prior.recipe import AROUND, StyleRecipe, check_split, dims_of
-from rtswap.training.recipes.style_prior.samples import Batch, toned
+from rtswap.training.recipes.style_prior.samples import Batch, relight
 from rtswap.training.system_file import Graph
 
 
@@ -40,7 +40,7 @@ class MegafsRecipe(StyleRecipe):
         count = len(batch.faces) // 2
         own, across = slice(count), slice(count, None)
         photos, embeddings = (
-            torch.cat([one[:count], one.roll(-1, 0)[count:]]) for one in (toned(batch.photos), batch.embeddings)
+            torch.cat([one[:count], one.roll(-1, 0)[count:]]) for one in (relight(batch.photos), batch.embeddings)
         )
         made, faces = self.made(self.network, batch.faces, photos), batch.faces
         weight = AROUND + (1 - AROUND) * batch.masks
@@ -63,7 +63,7 @@ class MegafsRecipe(StyleRecipe):
     def taught_terms(self, batch: Batch) -> tuple[Terms, Tensor]:
         """As ``swap_terms``, compared with the truth."""
         assert batch.truth is not None
-        made, truth = self.made(self.network, batch.faces, toned(batch.photos)), batch.truth
+        made, truth = self.made(self.network, batch.faces, relight(batch.photos)), batch.truth
         weight = AROUND + (1 - AROUND) * batch.masks
         with self.autocast():
             likeness = self.perception(made, truth)

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 OPTIONS = (
     *PRIOR,
-    TrainOption("--kept", integer("ROWS", 1, 12), None, "rows of styles that stay the target's; the paper: 4 of 18"),
+    TrainOption("--kept", integer("ROWS", 1, 12), None, "style rows kept from the target; in the paper 4 of 18"),
     TrainOption(
         "--encoder",
         choice("pyramid", "hierfe"),
         None,
-        "of faces into rows; pyramid: as fslsd's, hierfe: the paper's, which also makes the generator's start",
+        "face encoder. pyramid: as in fslsd; hierfe: the paper's, which also makes the generator's first input",
     ),
 )
 
@@ -33,7 +33,7 @@ def _load() -> Callable[..., Recipe]:
 SPECS = (
     RecipeSpec(
         "megafs",
-        "transfers the finer rows of styles",
+        "MegaFS: exchanges the finer style rows",
         _load,
         OPTIONS,
         {

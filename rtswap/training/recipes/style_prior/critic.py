@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rtswap.training.recipes.style_prior.network import SLOPE, Dims
-from rtswap.training.recipes.style_prior.samples import toned
+from rtswap.training.recipes.style_prior.samples import relight
 
 SHIFT = 8
 """Pictures are shifted by at most a side / ``SHIFT``."""
@@ -60,10 +60,10 @@ class Critic(nn.Module):
         return found
 
 
-def varied(pictures: Tensor) -> Tensor:
+def vary(pictures: Tensor) -> Tensor:
     """Pictures (N, 3, R, R) in another light, all shifted alike and perhaps mirrored. Drawn on the processor."""
     reach = pictures.shape[-1] // SHIFT
     down, right = torch.randint(-reach, reach + 1, (2,)).tolist()
-    shifted = functional.pad(toned(pictures), [reach] * 4, mode="replicate").roll((down, right), (2, 3))
+    shifted = functional.pad(relight(pictures), [reach] * 4, mode="replicate").roll((down, right), (2, 3))
     shifted = shifted[..., reach:-reach, reach:-reach]
     return shifted.flip(3) if float(torch.rand(())) < 0.5 else shifted

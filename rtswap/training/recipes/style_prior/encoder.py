@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from rtswap.training.layers import LeakyResidual
 from rtswap.vision.topology import POINTS_68
 
 SLOPE = 0.2
@@ -147,19 +148,6 @@ class Reader(nn.Module):
         return found
 
 
-class Plain(nn.Module):
-    """(N, C, H, W) -> the same: two convolutions beside the input."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(channels, channels, 3, 1, 1)
-        self.second = nn.Conv2d(channels, channels, 3, 1, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Run the block."""
-        return functional.leaky_relu(x + self.second(functional.leaky_relu(self.first(x), SLOPE)), SLOPE)
-
-
 class IrSe(nn.Module):
     """A unit of IR-SE (ArcFace's residual unit with squeeze-and-excitation)."""
 
@@ -207,7 +195,7 @@ def _stem(dims: EncoderDims) -> nn.Sequential:
 
 
 def _plain(inputs: int, outputs: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, 2, 1), nn.LeakyReLU(SLOPE), Plain(outputs))
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, 2, 1), nn.LeakyReLU(SLOPE), LeakyResidual(outputs))
 
 
 def _irse(inputs: int, outputs: int, count: int) -> nn.Sequential:

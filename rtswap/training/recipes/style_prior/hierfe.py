@@ -53,10 +53,10 @@ class HieRfe(nn.Module):
         self._style, self._unshuffle = style, 1 if dims.apart else resolution // GRID
         if dims.apart:
             pooled = nn.MaxPool2d(3, 2, 1)
-            self.stem = nn.Sequential(*_normalised(nn.Conv2d(3, dims.stem, 7, 2, 3, bias=False)), nn.ReLU(), pooled)
+            self.stem = nn.Sequential(*_norm_layer(nn.Conv2d(3, dims.stem, 7, 2, 3, bias=False)), nn.ReLU(), pooled)
         else:
             inputs = 3 * self._unshuffle**2
-            self.stem = nn.Sequential(*_normalised(nn.Conv2d(inputs, dims.stem, 3, 1, 1, bias=False)), nn.ReLU())
+            self.stem = nn.Sequential(*_norm_layer(nn.Conv2d(inputs, dims.stem, 3, 1, 1, bias=False)), nn.ReLU())
         widths = [dims.stem, *(EXPANSION * inner for inner in dims.stages)]
         self.stages = nn.ModuleList(
             nn.Sequential(
@@ -66,9 +66,9 @@ class HieRfe(nn.Module):
             for number, ((a, b), inner) in enumerate(zip(pairwise(widths), dims.stages, strict=True))
         )
         self.laterals = nn.ModuleList(
-            nn.Sequential(*_normalised(nn.Conv2d(width, style, 3, 1, 1)), nn.ReLU()) for width in widths[2:5]
+            nn.Sequential(*_norm_layer(nn.Conv2d(width, style, 3, 1, 1)), nn.ReLU()) for width in widths[2:5]
         )
-        self.start = nn.Sequential(*_normalised(nn.Conv2d(widths[5], style, 3, 1, 1)))
+        self.start = nn.Sequential(*_norm_layer(nn.Conv2d(widths[5], style, 3, 1, 1)))
         self.heads = nn.ModuleList(
             nn.ModuleList(_head(style, dims.head, int(log2(8 << level)), made * style) for made in shares)
             for level, count in enumerate(dims.rows)
@@ -99,20 +99,20 @@ class Bottleneck(nn.Module):
         super().__init__()
         outputs = EXPANSION * inner
         self.body = nn.Sequential(
-            *_normalised(nn.Conv2d(inputs, inner, 1, bias=False)), nn.ReLU(),
-            *_normalised(nn.Conv2d(inner, inner, 3, stride, 1, bias=False)), nn.ReLU(),
-            *_normalised(nn.Conv2d(inner, outputs, 1, bias=False)),
+            *_norm_layer(nn.Conv2d(inputs, inner, 1, bias=False)), nn.ReLU(),
+            *_norm_layer(nn.Conv2d(inner, inner, 3, stride, 1, bias=False)), nn.ReLU(),
+            *_norm_layer(nn.Conv2d(inner, outputs, 1, bias=False)),
         )  # fmt: skip
         self.shortcut: nn.Module = nn.Identity()
         if stride > 1 or inputs != outputs:
-            self.shortcut = nn.Sequential(*_normalised(nn.Conv2d(inputs, outputs, 1, stride, bias=False)))
+            self.shortcut = nn.Sequential(*_norm_layer(nn.Conv2d(inputs, outputs, 1, stride, bias=False)))
 
     def forward(self, x: Tensor) -> Tensor:
         """Run the block."""
         return torch.relu(self.body(x) + self.shortcut(x))
 
 
-def _normalised(layer: nn.Conv2d) -> tuple[nn.Module, nn.Module]:
+def _norm_layer(layer: nn.Conv2d) -> tuple[nn.Module, nn.Module]:
     return layer, nn.BatchNorm2d(layer.out_channels)
 
 
@@ -120,5 +120,5 @@ def _head(inputs: int, width: int, steps: int, outputs: int) -> nn.Sequential:
     """Halves the side ``steps`` times."""
     layers: list[nn.Module] = []
     for a, b in pairwise((inputs, *[width] * (steps - 1), outputs)):
-        layers += [*_normalised(nn.Conv2d(a, b, 3, 2, 1)), nn.LeakyReLU(0.01)]
+        layers += [*_norm_layer(nn.Conv2d(a, b, 3, 2, 1)), nn.LeakyReLU(0.01)]
     return nn.Sequential(*layers)

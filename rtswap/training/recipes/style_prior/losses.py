@@ -27,7 +27,7 @@ def apart(made: Tensor, wanted: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def matched(made: Tensor, wanted: Tensor, mask: Tensor) -> Tensor:
+def match_histograms(made: Tensor, wanted: Tensor, mask: Tensor) -> Tensor:
     """``made`` (N, 3, R, R) with the histograms of ``wanted`` within ``mask`` (N, 1, R, R): in each channel the pixel
     of rank k gets the k-th value. Pixels where the mask is below one half stay."""
     inside = (mask >= 0.5).expand_as(made).flatten(2)
@@ -39,8 +39,8 @@ def matched(made: Tensor, wanted: Tensor, mask: Tensor) -> Tensor:
 
 
 def style(made: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-    """Mean squared difference to ``matched``, within the mask."""
-    off = (made - matched(made, target, mask)).square() * (mask >= 0.5)
+    """Mean squared difference to ``match_histograms``, within the mask."""
+    off = (made - match_histograms(made, target, mask)).square() * (mask >= 0.5)
     return off.sum() / (3 * (mask >= 0.5).sum()).clamp_min(1)
 
 
@@ -66,12 +66,12 @@ def unsteady(made: Tensor, flow: Tensor, seen: Tensor) -> Tensor:
     return ((carried - after).abs() * weight).sum() / (3 * weight.sum()).clamp_min(1)
 
 
-def fooled(scores: Tensor) -> Tensor:
+def generator_loss(scores: Tensor) -> Tensor:
     """The generator's side of a non-saturating logistic loss."""
     return functional.softplus(-scores.float()).mean()
 
 
-def judged(real: Tensor, made: Tensor) -> Tensor:
+def critic_loss(real: Tensor, made: Tensor) -> Tensor:
     """The critic's side."""
     return functional.softplus(-real.float()).mean() + functional.softplus(made.float()).mean()
 

@@ -100,7 +100,7 @@ class StyledLayer(nn.Module):
         """(N, inputs, H, W), (N, style) -> (N, outputs, H, W), or twice as large."""
         y = self.conv(x, row)
         if self._enlarged:
-            y = enlarged(y)
+            y = enlarge(y)
         return functional.leaky_relu(y + self.conv.bias[:, None, None].to(y.dtype), SLOPE)
 
 
@@ -138,7 +138,7 @@ class Generator(nn.Module):
         for k, (up, layer, to_picture) in enumerate(zip(self.ups, self.layers, self.pictures[1:], strict=True)):
             x = layer(up(x, rows[:, 2 * k + 1]), rows[:, 2 * k + 2])
             maps.append(x)
-            picture = enlarged(picture) + to_picture(x, rows[:, 2 * k + 3])
+            picture = enlarge(picture) + to_picture(x, rows[:, 2 * k + 3])
         return maps, picture
 
 
@@ -169,6 +169,6 @@ class StylePrior(nn.Module):
         return picture
 
 
-def enlarged(maps: Tensor) -> Tensor:
+def enlarge(maps: Tensor) -> Tensor:
     """(N, C, H, W) -> (N, C, 2 H, 2 W), bilinear."""
     return functional.interpolate(maps, scale_factor=2.0, mode="bilinear", align_corners=False)

@@ -12,7 +12,7 @@ SIGMA = 2.0
 """Of a heat map's bell, in its pixels."""
 
 
-def normalised(points: Tensor, side: int) -> Tensor:
+def normalise(points: Tensor, side: int) -> Tensor:
     """Points (N, P, 3) px of a picture of ``side`` px -> -1..1 from edge to edge; z in the same unit, its mean 0."""
     flat = (points[..., :2] + 0.5) * (2 / side) - 1
     depth = points[..., 2:] * (2 / side)

@@ -26,15 +26,15 @@ from rtswap.training.checkpoint import read_checkpoint
 from rtswap.training.crowd import Crowd
 from rtswap.training.identity import IdentityLoss, Perception, Recogniser
 from rtswap.training.layers import to_pictures
-from rtswap.training.lessons import DRAWN, lessons, numbered_triplets
+from rtswap.training.lessons import DRAWN, lessons, open_triplets
 from rtswap.training.losses import decibels, edges
 from rtswap.training.pictures import write_sheet
-from rtswap.training.recipe import Moment, Recipe, Terms, descend, weighted
+from rtswap.training.recipe import Moment, Recipe, Terms, descend, weigh
 from rtswap.training.recipes.style_prior import losses
-from rtswap.training.recipes.style_prior.critic import Critic, varied
+from rtswap.training.recipes.style_prior.critic import Critic, vary
 from rtswap.training.recipes.style_prior.network import Dims, StylePrior
-from rtswap.training.recipes.style_prior.points import normalised
-from rtswap.training.recipes.style_prior.samples import Batch, Portraits, taught_batch, toned, tried
+from rtswap.training.recipes.style_prior.points import normalise
+from rtswap.training.recipes.style_prior.samples import Batch, Portraits, relight, taught_batch, trial_of
 from rtswap.training.triplets import Triplets
 from rtswap.training.workers import in_order
 from rtswap.vision.topology import POINTS_68
@@ -126,7 +126,7 @@ class StyleRecipe(Recipe):
             def drawn() -> Callable[[int], tuple[Triplets, np.random.Generator]]:
                 folder, side, rows = args.out / "triplets", args.resolution, DRAWN * args.batch
                 return stack.enter_context(
-                    numbered_triplets(self._larger, folder, side, rows, seed=args.seed, workers=args.workers)
+                    open_triplets(self._larger, folder, side, rows, seed=args.seed, workers=args.workers)
                 )
 
             def endless() -> Iterator[Batch]:
@@ -156,8 +156,8 @@ class StyleRecipe(Recipe):
         if watched:
             self.critic.requires_grad_(False)
             with self.autocast():
-                terms["fooled"] = self.args.adversarial * losses.fooled(self.critic(varied(made)))
-        descend(weighted(terms, self.weights), self.network, self.optimiser, self.most_norm)
+                terms["fooled"] = self.args.adversarial * losses.generator_loss(self.critic(vary(made)))
+        descend(weigh(terms, self.weights), self.network, self.optimiser, self.most_norm)
         if watched:
             terms["critic"] = self._judge(batch.faces, made.detach(), moment.step)
         return terms
@@ -166,10 +166,10 @@ class StyleRecipe(Recipe):
         """The critic learns. Returns its loss."""
         self.critic.requires_grad_(True)
         with self.autocast():
-            judged = losses.judged(self.critic(varied(faces)), self.critic(varied(made)))
+            judged = losses.critic_loss(self.critic(vary(faces)), self.critic(vary(made)))
         loss = judged
         if step % PENALTY_EVERY == 0:
-            real = varied(faces).requires_grad_(True)
+            real = vary(faces).requires_grad_(True)
             loss = judged + PENALTY * PENALTY_EVERY * losses.penalty(self.critic(real), real)
         self.teach_critic(loss, self.most_norm)
         return judged
@@ -181,11 +181,11 @@ class StyleRecipe(Recipe):
         half, faces = len(batch.faces) // 2, batch.faces
         bent = torch.cat([faces[:half], batch.bent[half:]])
         with self.autocast():
-            first, second = prior.encode(torch.cat([toned(faces), bent])).float().chunk(2)
+            first, second = prior.encode(torch.cat([relight(faces), bent])).float().chunk(2)
             k, count = self.structure, self.dims.rows  # where the generator begins is structure, too
             rows = torch.cat([first[:, :k], second[:, k:count], first[:, count:]], 1)
             made = prior.generator(rows)[1].float()
-            read = prior.reader(torch.cat([toned(faces), made])).float()
+            read = prior.reader(torch.cat([relight(faces), made])).float()
             unlike = self.unlike(made, batch.matrices, batch.embeddings)
         weight = AROUND + (1 - AROUND) * batch.masks
         wanted = self.read(batch.points)
@@ -201,7 +201,7 @@ class StyleRecipe(Recipe):
 
     def read(self, points: Tensor) -> Tensor:
         """Landmarks (N, 468, 3) px as the prior's reader tells them."""
-        return normalised(points, self.dims.resolution)[:, POINTS_68, :2]
+        return normalise(points, self.dims.resolution)[:, POINTS_68, :2]
 
     @property
     @abstractmethod
@@ -225,7 +225,7 @@ class StyleRecipe(Recipe):
         """On people kept out: PSNR in dB of faces inverted, within their masks; of swaps between two of them the
         cosine to the source, that to the target, and the distance of the landmarks from the target's, as a share of
         the side. The sheet: source, target, target inverted, and what ``swapped`` gives."""
-        batch = tried(self.kept.spread(TRIED)).to(self.device)
+        batch = trial_of(self.kept.spread(TRIED)).to(self.device)
         with self.autocast():
             inverted = self.shadow.prior(batch.faces).float()
             made = [one.float() for one in self.swapped(batch)]
@@ -250,7 +250,7 @@ def dims_of(layout: str, resolution: int, name: str, *, hierfe: bool = False) ->
     least, most = (64, 256) if layout == "small" else (64, 1024)
     if resolution & (resolution - 1) or not least <= resolution <= most:
         raise UsageError(
-            f"{name} has no --resolution {resolution} in this --prior-layout",
+            f"unsupported --resolution {resolution} for {name} with this --prior-layout",
             expected=f"a power of two from {least} to {most}",
         )
     return (Dims.small if layout == "small" else Dims.full)(resolution, hierfe=hierfe)

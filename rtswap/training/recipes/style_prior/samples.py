@@ -11,12 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from rtswap.core.types import Matrix
-from rtswap.networks.landmarks import place
-from rtswap.training.crowd import Crowd
+from rtswap.training.crowd import Crowd, CrowdSamples, to_recogniser
 from rtswap.training.layers import to_input
 from rtswap.training.lessons import Lessons
-from rtswap.training.recogniser import SIZE
 from rtswap.training.warp import Map, Variation, draw_maps, grid, placed
 from rtswap.training.workers import Sample
 from rtswap.vision.resample import looked_up
@@ -55,7 +52,7 @@ class Batch(NamedTuple):
 
     @classmethod
     def of(cls, parts: list[Tensor]) -> Batch:
-        """As ``Portraits`` makes them."""
+        """Make a batch of the parts that ``Portraits`` returns."""
         faces, masks, points, bent, photos, *others = parts
         faces, bent, photos = (
             to_input(one).contiguous(memory_format=torch.channels_last) for one in (faces, bent, photos)
@@ -63,65 +60,49 @@ class Batch(NamedTuple):
         return cls(faces, masks[:, None].float() / 255, points, bent, photos, *others)
 
     def to(self, device: str) -> Batch:
-        """On ``device``."""
+        """Move to ``device``."""
         return Batch(*(None if one is None else one.to(device) for one in self))
 
 
-class Portraits:
-    """Implements ``workers.Numbered``: people of a crowd."""
+class Portraits(CrowdSamples):
+    """One face of each person, the same face bent, and one photo."""
 
-    def __init__(self, crowd: Crowd, count: int, seed: int) -> None:
-        self._crowd, self._count, self._seed = crowd, count, seed
-
-    def batch(self, number: int) -> Sample:
+    def sample(self, rng: np.random.Generator, row: int) -> Sample:
         """The parts of a ``Batch``."""
-        rng = np.random.default_rng((self._seed, number))
-        rows = rng.choice(len(self._crowd), self._count, replace=self._count > len(self._crowd))
-        samples = (self._sample(rng, int(row)) for row in rows)
-        return tuple(np.stack(part) for part in zip(*samples, strict=True))
-
-    def _sample(self, rng: np.random.Generator, row: int) -> Sample:
         crowd, flip = self._crowd, float(rng.random() < 0.5)
         side = crowd.pictures.shape[1]
         bent, straight = draw_maps(rng, replace(FACE, mirrored=flip), side, side)
         _, other = draw_maps(rng, replace(PHOTO, mirrored=1 - flip), side, side)
-        return described(crowd, row, straight, bent, other)
+        return describe(crowd, row, straight, bent, other)
 
 
 def taught_batch(taught: Lessons, embeddings: NDArray[np.float32]) -> Batch:
     """``embeddings``: of the crowd. No face is bent."""
-    matrices = np.stack([_to_recogniser(points) for points in taught.points])
+    matrices = np.stack([to_recogniser(points) for points in taught.points])
     parts = (taught.faces, taught.masks, taught.points, taught.faces, taught.photos, taught.photo_points, matrices,
              embeddings[taught.source])  # fmt: skip
     return Batch.of([*map(torch.from_numpy, parts)])._replace(truth=to_input(torch.from_numpy(taught.truth)))
 
 
-def _to_recogniser(points: NDArray[np.float32]) -> Matrix:
-    matrix = place(points, SIZE)
-    if matrix is None:
-        raise ValueError("degenerate landmarks")
-    return matrix
-
-
-def tried(crowd: Crowd) -> Batch:
+def trial_of(crowd: Crowd) -> Batch:
     """All faces of ``crowd`` as they are; their photos, too."""
     straight = grid(crowd.pictures.shape[1])
-    samples = zip(*(described(crowd, row, straight, straight, straight) for row in range(len(crowd))), strict=True)
+    samples = zip(*(describe(crowd, row, straight, straight, straight) for row in range(len(crowd))), strict=True)
     return Batch.of([torch.from_numpy(np.stack(part)) for part in samples])
 
 
-def described(crowd: Crowd, row: int, straight: Map, bent: Map, other: Map) -> Sample:
+def describe(crowd: Crowd, row: int, straight: Map, bent: Map, other: Map) -> Sample:
     """One face as three maps show it. ``straight`` and ``other``: affine."""
     picture = crowd.pictures[row]
     points = placed(crowd.points[row], straight)
-    matrix = _to_recogniser(points)
+    matrix = to_recogniser(points)
     return (
         looked_up(picture, straight), looked_up(crowd.masks[row], straight), points, looked_up(picture, bent),
         looked_up(picture, other), placed(crowd.points[row], other), matrix, crowd.embeddings[row],
     )  # fmt: skip
 
 
-def toned(pictures: Tensor) -> Tensor:
+def relight(pictures: Tensor) -> Tensor:
     """Pictures (N, 3, R, R) in another light: brightness, colour, contrast. Drawn on the processor."""
     count = len(pictures)
     curve = torch.exp(CURVE * torch.randn(count, 1, 1, 1)).to(pictures)
@@ -129,7 +110,7 @@ def toned(pictures: Tensor) -> Tensor:
     return (((pictures + 1) / 2).clamp(1e-4, 1) ** curve * gain).clamp(0, 1) * 2 - 1
 
 
-def moved(faces: Tensor, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def move(faces: Tensor, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Faces (N, 3, R, R) a little later: turned, enlarged and shifted by a random similarity, their points
     (N, 468, 3) px, and the flow (N, 2, R, R) x y in px from each pixel to where it was before. Drawn on the
     processor."""

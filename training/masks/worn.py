@@ -1,0 +1,129 @@
+"""The person's own hair over the forehead, and the glasses they wear: where they lie, where skin lies, where nobody
+can say.
+
+Hair and frames are found by colour. Who wears glasses was found by looking at all pictures (``glasses.txt``): nobody
+should be taught that these are skin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from rtswap.vision.topology import GLASSES, LEFT_BROW, LEFT_EYE, RIGHT_BROW, RIGHT_EYE
+from training.arrays import Bytes, Floats
+from training.masks.layers import fixed
+
+_SKIN = (205, 425, 50, 280, 5, 199)
+_HAIRLINE = (10, 338, 109, 332, 103)
+_UPPER = (127, 162, 21, 54, 103, 67, 109, 10, 338, 297, 332, 284, 251, 389, 356, 301, 334, 9, 105, 71)
+SIDE = 40
+SURE, DOUBT = 0.55, 1.6
+"""Distance to hair over distance to skin in Lab: below which it is hair, up to which nobody can say."""
+LIKE_SKIN = 16.0
+"""What is above the forehead and nearer than this to the skin's colour is a bald head."""
+NONE, CLEAR, DARK = 0, 1, 2
+"""Which glasses somebody wears."""
+LENS = 1.25
+"""Of the eye's ring: what a dark lens hides for certain."""
+DARKER, LONG = 0.55, 0.12
+"""Frames: less than this share of the light on the skin and of what is beside them, and longer than this share of the
+distance between the eyes' outer corners."""
+
+
+def own_hair(crop: Bytes, points: Floats) -> tuple[Bytes, Bytes]:
+    """(S, S) hair and (S, S) doubt, 0 or 255, in a crop before anything is painted on it."""
+    size = crop.shape[0]
+    small = cv2.resize(cv2.GaussianBlur(crop, (0, 0), 1.0), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    lab = cv2.cvtColor(small, cv2.COLOR_BGR2Lab).astype(np.float32) * np.array([0.5, 1, 1], np.float32)
+    at = points * (SIDE / size)
+    chin = at[152]
+    above = [at[row] + 0.1 * (at[row] - chin) for row in _HAIRLINE]
+    skins = np.stack([_colour(lab, at[row]) for row in _SKIN])
+    hairs = np.stack([_colour(lab, place) for place in above])
+    hairs = hairs[np.linalg.norm(hairs[:, None] - skins, axis=-1).min(1) > LIKE_SKIN]
+    skin, hair = _nearest(lab, skins), _nearest(lab, hairs)
+    zone = np.zeros((SIDE, SIDE), np.uint8)
+    cv2.fillPoly(zone, [fixed(at[list(_UPPER)])], 255, cv2.LINE_8, 4)
+    zone = np.asarray(cv2.dilate(zone, np.ones((3, 3), np.uint8)), np.uint8)
+    for ring in (LEFT_BROW, RIGHT_BROW):
+        cv2.fillPoly(zone, [fixed(at[ring])], 0, cv2.LINE_8, 4)
+    is_hair = cv2.medianBlur(((hair < SURE * skin) & (skin > 10) & (zone > 0)).astype(np.uint8), 3) > 0
+    doubtful = (hair < DOUBT * skin) & (zone > 0) & ~is_hair
+    return tuple(  # type: ignore[return-value]
+        cv2.resize(part.astype(np.uint8) * 255, (size, size), interpolation=cv2.INTER_NEAREST)
+        for part in (is_hair, doubtful)
+    )
+
+
+def eye_band(size: int, points: Floats) -> Bytes:
+    """(S, S) 255 where glasses sit, but for the eyes' openings."""
+    band = np.zeros((size, size), np.uint8)
+    cv2.fillPoly(band, [fixed(points[GLASSES])], 255, cv2.LINE_8, 4)
+    for ring in (LEFT_EYE, RIGHT_EYE):
+        cv2.fillPoly(band, [fixed(points[ring])], 0, cv2.LINE_8, 4)
+    return band
+
+
+def _colour(lab: Floats, place: Floats) -> Floats:
+    x, y = (int(min(max(v, 1), SIDE - 2)) for v in place)
+    return np.asarray(lab[y - 1 : y + 2, x - 1 : x + 2].reshape(-1, 3).mean(0), np.float32)
+
+
+def _nearest(lab: Floats, colours: Floats) -> Floats:
+    """(S, S) distance in Lab to the nearest of ``colours`` (N, 3); far where there are none."""
+    nearest = np.full(lab.shape[:2], 1e6, np.float32)
+    for colour in colours:
+        apart = lab - colour
+        np.minimum(nearest, np.einsum("ijk,ijk->ij", apart, apart), out=nearest)
+    return np.sqrt(nearest)
+
+
+def own_frames(crop: Bytes, points: Floats) -> Bytes:
+    """(S, S) 255 where the dark frames of glasses lie for certain, on somebody who is known to wear clear ones.
+
+    Told by their darkness beside the skin's, between brows and eyes, under the eyes and on the nose: lashes, brows
+    and pupils are left out with some room around them, and with them whatever frame lies there.
+    """
+    size = len(crop)
+    light = cv2.cvtColor(cv2.GaussianBlur(crop, (0, 0), 0.6), cv2.COLOR_BGR2GRAY)
+    skin = np.median([_light(light, points[row]) for row in _SKIN[:4]])
+    band, shut = eye_band(size, points), np.zeros((size, size), np.uint8)
+    reach = float(np.linalg.norm(points[33] - points[263]))
+    for ring in (LEFT_EYE, RIGHT_EYE, LEFT_BROW, RIGHT_BROW):
+        cv2.fillPoly(shut, [fixed(points[ring])], 255, cv2.LINE_8, 4)
+    room = max(1, round(0.035 * reach))
+    shut = np.asarray(cv2.dilate(shut, np.ones((2 * room + 1, 2 * room + 1), np.uint8)), np.uint8)
+    wide = max(3, round(0.13 * reach))
+    around = cv2.morphologyEx(light, cv2.MORPH_CLOSE, np.ones((wide, wide), np.uint8)).astype(np.float32)
+    dark = (light < DARKER * np.minimum(around, skin)) & (band > 0) & (shut == 0)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(dark.astype(np.uint8))
+    long = [part for part in range(1, count) if stats[part, 2:4].max() > LONG * reach]
+    return np.asarray(np.isin(labels, long) * 255, np.uint8)
+
+
+def _light(light: Bytes, place: Floats) -> float:
+    x, y = (int(min(max(v, 1), len(light) - 2)) for v in place[:2])
+    return float(light[y - 1 : y + 2, x - 1 : x + 2].mean())
+
+
+def glasses_worn_by(names: Iterable[str]) -> Bytes:
+    """NONE, CLEAR or DARK for each picture's file name."""
+    lines = Path(__file__).with_name("glasses.txt").read_text("utf-8").splitlines()
+    kinds = dict(line.split() for line in lines if line and not line.startswith("#"))
+    codes = {"clear": CLEAR, "dark": DARK}
+    return np.array([codes.get(kinds.get(name, ""), NONE) for name in names], np.uint8)
+
+
+def dark_lenses(size: int, points: Floats) -> Bytes:
+    """(S, S) 255 where dark glasses hide the face for certain: over the eyes."""
+    mask = np.zeros((size, size), np.uint8)
+    for ring in (LEFT_EYE, RIGHT_EYE):
+        eye = points[ring, :2]
+        middle = eye.mean(0)
+        wide = middle + LENS * np.array([1.0, 1.3]) * (eye - middle)
+        cv2.fillPoly(mask, [cv2.convexHull(fixed(wide))], 255, cv2.LINE_8, 4)
+    return mask
