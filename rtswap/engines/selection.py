@@ -5,8 +5,8 @@ the two thread pools compete. The first of ``ENGINES`` starts faster, so another
 
 Every engine must match ONNX Runtime in float32, on face images, within the tolerance of the network
 (``build/profiles.py``). A network that ONNX Runtime refuses is given to no other: on one thread, OpenVINO (2026.4.1)
-overwrites memory where shapes do not fit. An engine that lowers the precision and exceeds the tolerance is tried again
-in float32; an engine that computes in float32 is also tried in bfloat16 if the network tolerates it and the CPU
+overwrites memory where shapes do not fit. An engine that lowers the precision and exceeds the tolerance is tried
+again in float32; an engine that computes in float32 is also tried in bfloat16 if the network tolerates it and the CPU
 supports it.
 """
 

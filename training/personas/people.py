@@ -29,7 +29,7 @@ PEOPLE: dict[str, Wanted] = {
     ),
     "carl": Wanted(
         "man of about 35, dark skin, shaved head",
-        "m53", "m00 m30 m31", "m00 m53 m61 m30 m97 m88", "m00 m53 m61 m30 m97 m88 m31 m98", "m53 m30 m61 m97 m00",
+        "m19", "m53 m00 m30 m31", "m00 m53 m61 m30 m97 m88", "m00 m53 m61 m30 m97 m88 m31 m98", "m53 m30 m61 m97 m00",
     ),
     "dan": Wanted(
         "man of about 30, East Asian, short black hair, thin goatee",
