@@ -50,7 +50,7 @@ OPPOSITE = np.array([[13, 61, 160, 159, 158, 387, 386, 385], [14, 291, 144, 145,
 """Opposite points: of the inner lips, the mouth's corners, the left lids (three) and the right ones."""
 
 
-MOUTH_EXCESS: Vector = np.array([0.1, 0.3, 0.3], np.float32)
+MOUTH_EXCESS: Vector = np.array([0.2, 0.3, 0.3], np.float32)
 """How much more than in the landmarks the mouth opens, widens and lifts its corners, since these understate
 expressions. By MediaPipe's network on clips of people who begin to smile."""
 MOUTH_LARGE: Vector = np.array([0.15, 0.2, 0.1], np.float32)
