@@ -28,7 +28,7 @@ class RtswapError(Exception):
         if expected:
             parts.append(f"expected {expected}")
         if got:
-            parts.append(f"got {got}")
+            parts.append(f"got {got.removesuffix('.')}")
         message = "; ".join(parts)
         super().__init__(f"{message}. {do}" if do else message)
 

@@ -85,6 +85,15 @@ class RecordingOutput(Protocol):
         ...
 
 
+@runtime_checkable
+class OutputWithSound(Protocol):
+    """An ``Output`` that holds what else the input has besides pictures."""
+
+    def play_out(self) -> None:
+        """The input has ended by itself: sound after its last picture is kept, too. Call it before ``close``."""
+        ...
+
+
 class Engine(Protocol):
     """Runs one network on tensors."""
 

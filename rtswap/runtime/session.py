@@ -315,4 +315,4 @@ class Session:
             sender.box.close()
         for sender in senders:
             if sender is not self._window:
-                sender.finish(JOIN_S, complete=complete)
+                sender.finish(JOIN_S, complete=complete, ended=self.completed)

@@ -39,6 +39,15 @@ def test_every_video_is_swapped_and_keeps_its_name(folder: Path, address: str) -
     assert len(read_back(folder / "out/two.mp4")[0]) == 3
 
 
+def test_a_folder_that_cannot_be_made_is_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "taken").write_text("a file")
+    for out in ("taken", "taken/new/"):
+        assert main([*VERA, "-i", "clips", "-o", out]) == 1
+        said = capsys.readouterr().err
+        assert said.startswith(f"rtswap: cannot create the folder {out.rstrip('/')}; got ")
+        assert said.count("\n") == 1
+
+
 def test_a_damaged_video_does_not_keep_the_others_back(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "clips/bad.mp4").write_bytes(b"no video")
     assert main(["-s", "persona:vera", "-i", "clips", "-o", "out/"]) == 1

@@ -64,6 +64,7 @@ def _file(path: Path, frames: int) -> str:
 
 
 def _length(path: Path) -> str:
+    """How long the file plays: its sound may be longer than its pictures."""
     from rtswap.media.inputs.video import VideoFile
 
     if path.suffix.lower() in IMAGE_SUFFIXES:
@@ -72,7 +73,7 @@ def _length(path: Path) -> str:
         video = VideoFile(path)
     except RtswapError:
         return ""
-    length_s = video.duration_s if video.info.frame_count != 1 else 0.0
+    length_s = video.file_s if video.info.frame_count != 1 else 0.0
     video.close()
     return duration(length_s) if length_s else ""
 

@@ -79,8 +79,9 @@ class ImageInput:
             if image is not None:
                 return image
             self._paths.pop(0)
-        got = plural(self.skipped, "damaged file") if self.skipped else "no image files"
-        raise InputError(f"no readable image in {self._path}", expected="PNG, JPEG, ... files", got=got)
+        if self.skipped:
+            raise InputError(f"no readable picture in {self._path}", got=plural(self.skipped, "damaged file"))
+        raise InputError(f"no pictures or videos in {self._path}", do="Check the path: folders in it are not read.")
 
 
 def pictures_in(folder: Path) -> list[Path]:

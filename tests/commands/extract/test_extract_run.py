@@ -202,6 +202,14 @@ def test_finished_files_are_skipped(people_photo: Path, tmp_path: Path, out: Pat
     assert run(out, people_photo, more)["new"] == 1  # ada is known from the picture of the first run
 
 
+def test_files_that_an_earlier_run_found_nothing_in_are_not_said_to_show_nobody(tmp_path: Path, out: Path) -> None:
+    photo = save(tmp_path / "small.png", cv2.resize(group("ada"), (120, 120)))
+    with pytest.raises(InputError, match="no face is good enough"):
+        run(out, photo)
+    with pytest.raises(InputError, match=r"no new face; got 1 file that an earlier run finished\. Add --overwrite"):
+        run(out, photo)
+
+
 def test_nothing_is_overwritten_without_the_flag(people_photo: Path, out: Path) -> None:
     run(out, people_photo)
     before = contents(out)

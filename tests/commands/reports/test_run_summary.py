@@ -104,6 +104,12 @@ def test_an_animation_has_its_own_length_and_one_frame_none(tmp_path: Path) -> N
     assert " s, " not in lines(outputs=[str(tmp_path / "one.mp4")])[0]
 
 
+def test_the_length_of_a_file_is_that_of_its_longest_track(tmp_path: Path) -> None:
+    """Two pictures, the second after a moment; the sound goes on."""
+    make_clip(tmp_path / "a.mp4", 2, fps=1, times_s=[0.0, 0.1], audio=True)
+    assert lines(outputs=[str(tmp_path / "a.mp4")])[0].startswith(f"Wrote {tmp_path / 'a.mp4'} (1.1 s, ")
+
+
 def test_a_manifest_beside_the_file_is_named(tmp_path: Path) -> None:
     for name in ("face.bmp", "face.c2pa"):
         (tmp_path / name).write_bytes(b"12")
