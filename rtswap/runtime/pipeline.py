@@ -299,9 +299,8 @@ class Pipeline:
         self._was_blind = self._guard.blind
         if not self._told_of_doubt and self._guard.reasons & {Reason.OTHERS, Reason.DOUBT}:
             self._told_of_doubt = True
-            self._on_event(
-                "a head that is not swapped is covered. --faces all swaps everybody, --others show shows others"
-            )
+            hint = "" if self.mapping.everyone else "--faces all swaps everybody, "
+            self._on_event(f"a head that is not swapped is covered. {hint}--others show shows others")
 
     def _note_failure(self, what: str, error: Exception) -> None:
         """Report a failure once per row of failing frames."""

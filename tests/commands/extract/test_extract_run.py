@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -186,6 +187,17 @@ def test_a_clip_gives_pictures_some_time_apart(tmp_path: Path, out: Path) -> Non
     assert [(face.frame, face.time_s) for face in faces_in(out)] == [(0, 0.0), (8, 0.5)]
     run(out / "all", clip, keep_all=True, every_s=1.0)
     assert [face.frame for face in faces_in(out / "all")] == [0, 16]
+
+
+def test_a_last_tick_shows_100_percent(tmp_path: Path, out: Path) -> None:
+    make_clip(tmp_path / "clip.mp4", 12)
+    photo, shown = save(tmp_path / "photo.png", group("ada")), io.StringIO()
+    extract(
+        ExtractOptions((str(tmp_path / "clip.mp4"), str(photo)), out),
+        open_quick_models,
+        console=Console(stream=shown),
+    )
+    assert [line.split()[:2] for line in shown.getvalue().splitlines() if "%" in line][-1] == ["100%", "13/13"]
 
 
 def test_finished_files_are_skipped(people_photo: Path, tmp_path: Path, out: Path) -> None:
