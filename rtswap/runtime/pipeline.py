@@ -21,6 +21,7 @@ from rtswap.disclosure.stamp import Disclosure
 from rtswap.runtime.guard import Guard, Reason
 from rtswap.runtime.mapping import Role, SourceMapping
 from rtswap.runtime.metrics import Spans
+from rtswap.tracking.association import count_places
 
 MORE_SIGHT = 0.1
 """Share of a face's landmarks that must be visible beyond ``LEAST_SIGHT`` before a hidden face is swapped again: swap
@@ -270,7 +271,7 @@ class Pipeline:
         if covering and asked == "stop" and self._guard.lost:
             raise FaceLost("the face was lost", do="Leave out --on-failure stop to cover the face instead.")
         if asked == "hold" and self._guard.watching and self._shown and reasons - {Reason.OTHERS, Reason.DOUBT}:
-            return Outcome(None, 0, len(boxes), self._spans.take(), reasons)
+            return Outcome(None, 0, count_places(boxes), self._spans.take(), reasons)
         if covering:
             with self._spans("cover"):
                 style = "pixelate" if self._policy.on_failure == "pixelate" else "blur"
@@ -280,7 +281,8 @@ class Pipeline:
             render.paste()
         with self._spans("deliver"):
             stamped = render.deliver()
-        return Outcome(stamped, len(swaps.done), len(boxes) if covering else 0, self._spans.take(), reasons)
+        covered = count_places(boxes) if covering else 0
+        return Outcome(stamped, len(swaps.done), covered, self._spans.take(), reasons)
 
     def _tell_of(self, swaps: Swaps) -> None:
         if swaps.failure is not None:
