@@ -119,9 +119,11 @@ def _take_words(flags: Flags, words: list[str], commands: Collection[str]) -> li
     they are several, as in ``rtswap *.mp4 out/``. Raises UsageError."""
     if not words:
         return []
+    if not all(word.strip() for word in words):
+        raise UsageError("an empty file name", do="Check the variables of your script.")
     kinds = {row.key: row.kind for row in OPTIONS}
     first = words[0]
-    if "input.address" in flags and not words[1:] and not os.path.exists(first):
+    if "input.address" in flags and not words[1:] and not os.path.isfile(first):
         flags["output.to"] = [kinds["output.to"].parse(first), *flags.get("output.to", ())]
         return []
     if first.isalpha() and not os.path.exists(first):

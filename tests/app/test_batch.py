@@ -39,6 +39,12 @@ def test_every_video_is_swapped_and_keeps_its_name(folder: Path, address: str) -
     assert len(read_back(folder / "out/two.mp4")[0]) == 3
 
 
+def test_a_folder_without_a_flag_is_the_output_also_the_second_time(folder: Path) -> None:
+    for _ in range(2):
+        assert main([*VERA, "-i", "clips/two*", "out/", "-y"]) == 0
+    assert [path.name for path in (folder / "out").iterdir()] == ["two.mp4"]
+
+
 def test_a_folder_that_cannot_be_made_is_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "taken").write_text("a file")
     for out in ("taken", "taken/new/"):

@@ -66,6 +66,13 @@ def last_words(capsys: pytest.CaptureFixture[str]) -> str:
     return err
 
 
+@pytest.mark.parametrize("words", [["", "out.mp4"], ["in.mp4", ""], ["in.mp4", " ", "out/"], [""]])
+def test_an_empty_variable_of_a_script_is_named(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """The word after it must not be taken for the input."""
+    assert main([*words, "-s", "persona:vera"]) == 2
+    assert last_words(capsys) == "rtswap: an empty file name. Check the variables of your script.\n"
+
+
 @pytest.mark.parametrize(
     ("args", "says"),
     [
