@@ -107,6 +107,7 @@ def test_an_empty_variable_of_a_script_is_named(words: list[str], capsys: pytest
         ("--quiet config", r"The command comes first: rtswap config"),
         ("cameras --josn", r"unknown flag '--josn'\. Did you mean --json\?"),
         ("bench --seconds never", "--seconds: expected a number from 0.1 to 3600"),
+        ("train df --minutes long", "--minutes: expected a number from 0 to 1000000, got 'long'"),
         ("inspect", "no clip given.*rtswap inspect clip.mp4"),
         ("inspect a.mp4 b.mp4", "unknown argument .b.mp4."),
         ("config --config absent.toml", "cannot read absent.toml"),
