@@ -45,6 +45,15 @@ def test_a_folder_without_a_flag_is_the_output_also_the_second_time(folder: Path
     assert [path.name for path in (folder / "out").iterdir()] == ["two.mp4"]
 
 
+def test_a_misspelt_input_among_several_is_not_taken_for_an_output(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*VERA, "clips/two.flv", "clips/tow.mp4", "out/"]) == 2
+    assert "no such file: 'clips/tow.mp4'. Check the path. For several outputs" in capsys.readouterr().err
+    assert not (folder / "out").exists()
+    assert not (folder / "clips/tow.mp4").exists()
+
+
 def test_a_folder_that_cannot_be_made_is_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "taken").write_text("a file")
     for out in ("taken", "taken/new/"):
