@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rtswap.compositing.renderer import LEAST_SIGHT, SEEN
-from rtswap.core.errors import FaceLost, InputError, RtswapError
+from rtswap.core.errors import FaceLost, InputError, described
 from rtswap.core.protocols import FrameRender, Lookout, Renderer, Tracker
 from rtswap.core.types import Box, Frame, Head, Image, MarkedImage, Quality, Sighting, StampedImage, Swaps, Track
 from rtswap.disclosure.badge_reader import BadgeReader
@@ -307,7 +307,7 @@ class Pipeline:
     def _note_failure(self, what: str, error: Exception) -> None:
         """Report a failure once per row of failing frames."""
         if not self._failed and not self._failed_before:
-            self._on_event(f"{what}: {error}" if isinstance(error, RtswapError) else f"{what}: {error!r}")
+            self._on_event(f"{what}: {described(error)}")
         self._failed = True
 
     def _forget_ended(self, ids: set[int]) -> None:
