@@ -145,8 +145,9 @@ def _noisy(image: Image, sigma: float, rng: np.random.Generator) -> Image:
 
 
 def mean_of(rows: Sequence[dict], pick: Callable[[dict], float]) -> dict[str, float]:
+    """Over the clips in which enough frames are without a cover."""
     values = [pick(row) for row in rows]
-    return {"mean": round(float(np.mean(values)), 3), "worst": round(float(np.max(values)), 3)}
+    return {"mean": round(float(np.nanmean(values)), 3), "worst": round(float(np.nanmax(values)), 3)}
 
 
 def main() -> None:

@@ -51,17 +51,19 @@ def compare(
     tolerance: Mapping[str, float] | None = None,
 ) -> dict[str, float]:
     """Return milliseconds per pass of every engine that runs and agrees with the first that runs; the reasons for the
-    others are added to ``failed``.
+    others are added to ``failed``. If the first fails to run, no other is tried.
 
     ``tolerance``: output -> largest difference allowed for an engine with reduced precision.
     """
-    reference: Mapping[str, Tensor] | None = None
+    first, reference = next(iter(engines.values()), None), None
     sound: dict[str, Engine] = {}
     for name, engine in engines.items():
         try:
             outputs = {key: value.copy() for key, value in engine.run(sample).items()}
         except EngineError as error:
             failed[name] = str(error)
+            if engine is first:
+                return {}
             continue
         low = (tolerance or {}) if engine.name.endswith(LOW) else None
         wrong = difference(reference, outputs, low) if reference is not None else _not_finite(outputs)

@@ -23,8 +23,11 @@ from rtswap.vision.geometry import box_of
 
 MARGIN = 0.35
 """Margin on each side, in boxes of the face: a mesh ends at the chin and the forehead, a face does not."""
-STRAY_MARGIN = 0.5
-"""The same around heads of the second detector, which places them less exactly."""
+STRAY_MARGIN, CLEAR_MARGIN = 0.5, 0.3
+"""The same around heads of the second detector, which places them less exactly; and around one of at least
+``LARGE_PX`` that is seen in this very frame."""
+LARGE_PX = 64
+"""Height of a face in pixels from which its place is told well."""
 STRAY_S = 0.4
 """How long a stray stays covered after it was last seen: the second detector may miss it in a frame."""
 COVERED_FROM = 0.76
@@ -234,7 +237,7 @@ class Guard:
         if self._others_shown and swapped and not missing and now - self._touched_at > MIXED_UP_S:
             return []
         return [
-            _grow(stray.head.box, STRAY_MARGIN)
+            _grow(stray.head.box, CLEAR_MARGIN if stray.seen_at == now and _is_large(stray.head) else STRAY_MARGIN)
             for stray in self._strays
             if stray.seen_at == now or stray.beside or not any(_is_of(stray.head, track) for track in swapped)
         ]
@@ -296,6 +299,10 @@ def _may_be_one(a: Box, b: Box) -> bool:
         return False
     sizes = float((a[2:] - a[:2]).max()), float((b[2:] - b[:2]).max())
     return max(sizes) <= ONE_HEAD * min(sizes) or _holds(_grow(a, -0.25), b) or _holds(_grow(b, -0.25), a)
+
+
+def _is_large(head: Head) -> bool:
+    return float((head.box[2:] - head.box[:2]).max()) >= LARGE_PX
 
 
 def _as_large(head: Box, ward: Box) -> bool:

@@ -104,7 +104,34 @@ def test_requested_engine_never_falls_back(machine: Machine, model: Path, error:
     machine.engines["openvino"] = error
     with pytest.raises((EngineError, ModelError)):
         pick(model, engine="openvino")
-    assert machine.started == ["openvino"]
+    assert machine.started == ["onnxruntime", "openvino"], "compared, never used instead"
+
+
+def test_what_the_reference_refuses_no_other_engine_is_given(machine: Machine, model: Path) -> None:
+    machine.engines["onnxruntime"] = ModelError("its shapes do not fit")
+    machine.has("openvino", 1.0)
+    for engine in ("auto", "openvino"):
+        with pytest.raises((EngineError, ModelError), match="do not fit"):
+            pick(model, engine=engine)
+    assert machine.started == ["onnxruntime", "onnxruntime"]
+
+
+@pytest.mark.parametrize("engine", ["auto", "openvino"])
+def test_what_fails_in_the_reference_runs_in_no_other_engine(
+    machine: Machine, model: Path, engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.has("onnxruntime", 1.0)
+    machine.has("openvino", 1.0)
+    ran: list[str] = []
+
+    def run(self: FakeEngine, inputs: object) -> None:
+        ran.append(self.name)
+        raise EngineError("its shapes do not fit")
+
+    monkeypatch.setattr(FakeEngine, "run", run)
+    with pytest.raises(EngineError, match="do not fit"):
+        pick(model, engine=engine)
+    assert ran == ["onnxruntime"]
 
 
 def test_requested_engine_is_used_even_if_slower(machine: Machine, model: Path) -> None:
@@ -180,9 +207,7 @@ def test_if_no_engine_runs_all_each_network_gets_its_own(machine: Machine, tmp_p
     networks = write_networks(tmp_path, able)
 
     def start(name: str, network: str, content: bytes, *_: object) -> FakeEngine:
-        if able[content] != name:
-            raise ModelError("unknown operator")
-        return FakeEngine(name, clock, 1e-3)
+        return FakeEngine(name, clock, 1e-3, 1.0 if able[content] == name else np.nan)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(selection, "_start", start)

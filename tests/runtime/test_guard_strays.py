@@ -89,6 +89,18 @@ def test_a_stray_that_flickers_stays_covered_then_no_more() -> None:
     assert guard.judge(STEP + STRAY_S + STEP, SIZE, [track], {}, seen()) == []
 
 
+def test_a_cover_is_wider_where_a_head_is_small_or_out_of_sight() -> None:
+    """A cover over half of the picture hides the swap beside it."""
+
+    def widest(boxes: list[Box]) -> float:
+        return max(float(box[2] - box[0]) for box in boxes)
+
+    for px, clear in ((40.0, 2.0), (200.0, 1.6)):
+        guard, track = with_one()
+        assert widest(guard.judge(STEP, SIZE, [track], {}, seen(head(900, px=px)))) == pytest.approx(clear * px)
+        assert widest(guard.judge(2 * STEP, SIZE, [track], {}, seen())) == pytest.approx(2 * px)
+
+
 @pytest.mark.parametrize(
     ("faint", "kept"), [(head(300, score=0.4), True), (head(300, px=20), False), (head(900), False)]
 )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
-import time
 
 import pytest
 
@@ -40,12 +40,18 @@ pytestmark = pytest.mark.usefixtures("impatient")
 
 def test_all_run_at_once_and_to_their_end() -> None:
     meet = threading.Barrier(5)
-    sessions = [Scripted(0.1, meet=meet) for _ in range(5)]
-    ticks: list[float] = []
-    run_together(sessions, on_tick=lambda: ticks.append(time.perf_counter()))
+    sessions = [Scripted(60, meet=meet) for _ in range(5)]
+    ticks = itertools.count(1)
+
+    def tick() -> None:
+        if next(ticks) == 3:
+            for session in sessions:
+                session.stop()
+
+    run_together(sessions, on_tick=tick)
     assert all(session.ended for session in sessions)
     assert len({session.thread for session in sessions}) == 5
-    assert len(ticks) > 2
+    assert next(ticks) > 3, "ticks go on while they run"
 
 
 def test_the_first_failure_stops_the_others_and_is_raised() -> None:

@@ -22,7 +22,7 @@ from rtswap.training.layers import to_input
 from rtswap.training.onnx_files import difference, to_onnx
 from rtswap.training.recipe import weigh
 from rtswap.vision.geometry import canonical
-from rtswap.vision.topology import LEFT_EYE
+from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, RIGHT_BROW
 from training.landmarks.export import EXPORT
 from training.landmarks.network import (
     ANCHORS,
@@ -287,6 +287,22 @@ def test_perfect_answers_cost_nothing() -> None:
     outputs = (points, twice(points), sure, sure[:, 0])
     terms = losses(outputs, points, torch.ones(1, 468), torch.ones(1), point_weights())
     assert float(weigh(terms, WEIGHTS)) == pytest.approx(0, abs=1e-6)
+
+
+def test_an_expression_that_is_not_read_costs_and_a_shift_does_not() -> None:
+    points = torch.from_numpy(canonical_mesh()[None] / 2)
+    visible, present = torch.ones(1, 468), torch.ones(1)
+    wider = canonical_mesh()
+    wider[[61, 291], 0] += (-8, 8)
+    raised = canonical_mesh()
+    raised[[*LEFT_BROW, *RIGHT_BROW], 1] -= 8
+    costs = []
+    for mesh in (canonical_mesh(), canonical_mesh() + 3, wider, raised, close_eyes(canonical_mesh(), 1, 1)):
+        found = torch.from_numpy(np.asarray(mesh, np.float32)[None] / 2)
+        answers = found, twice(found), torch.zeros(1, 468), torch.zeros(1)
+        costs.append(float(losses(answers, points, visible, present, point_weights())["measures"]))
+    assert costs[:2] == pytest.approx([0, 0], abs=1e-6)
+    assert min(costs[2:]) > 0.02
 
 
 def test_the_exported_network_says_what_torch_says_for_any_number_of_faces(tmp_path: Path) -> None:

@@ -143,22 +143,31 @@ WEIGHTS = {
     "depth": 0.3,
     "shape": 1.5,
     "spans": 0.3,
+    "measures": 0.1,
     "presence": 0.02,
     "visibility": 0.03,
 }
 _EYES = (33, 133, 362, 263)
 _SPANS = ((61, 291), (78, 308), (0, 17), (105, 159), (334, 386))
 """Width of the mouth, outside and inside, height of both lips, brows over the lids: what tells a smile."""
+_MEASURES = (((13, 14),), ((61, 291),), ((160, 144), (159, 145), (158, 153)), ((387, 373), (386, 374), (385, 380)))
+"""Opposite points of opening and width of the mouth and of either eye's opening, as in ``swappers.mesh.shape``."""
+_BROWS = (([70, 63, 105, 66, 107], [33, 133]), ([336, 296, 334, 293, 300], [362, 263]))
+"""Brows and the corners of the eyes below them."""
+_SPREADS = (0.1, 0.08, 0.03, 0.03, 0.04, 0.04)
+"""Inter-ocular distances by which expressions change the measures: errors count relative to these, as their squares,
+so that what is hard to see is not read as nothing."""
 _NEAR = 0.01
 """In inter-ocular distances: below it the error counts as its square, above it as it is."""
 
 
 def point_weights() -> Tensor:
-    """(468,) mean 1: eyelids and lips count 4, brows 2, the outline 2, the rest 1."""
+    """(468,) mean 1: eyelids and lips count 4, brows 3, the outline 2, the rest 1."""
     weights = torch.ones(468)
     for ring, weight in (
         ((*LEFT_EYE, *RIGHT_EYE, *LIPS_INNER, *LIPS_OUTER), 4.0),
-        ((*LEFT_BROW, *RIGHT_BROW, *OVAL), 2.0),
+        ((*LEFT_BROW, *RIGHT_BROW), 3.0),
+        (OVAL, 2.0),
     ):
         weights[list(ring)] = weight
     return weights / weights.mean()
@@ -189,6 +198,8 @@ def losses(
     first, second = zip(*_SPANS, strict=True)
     span = (error[:, list(first)] - error[:, list(second)])[..., :2]
     spans = functional.smooth_l1_loss(span, torch.zeros_like(span), beta=_NEAR, reduction="none").mean((1, 2))
+    apart = (_measures(found) - _measures(points)) / unit[:, None] / unit.new_tensor(_SPREADS)
+    measures = functional.smooth_l1_loss(apart, torch.zeros_like(apart), reduction="none").mean(1)
     bce = functional.binary_cross_entropy_with_logits
     seen_each = bce(seen, visible, reduction="none").mean(1)
     faces = present.sum().clamp_min(1.0)
@@ -198,9 +209,19 @@ def losses(
         "depth": (each[..., 2] * share).sum() / total,
         "shape": (shape * present).sum() / faces,
         "spans": (spans * present).sum() / faces,
+        "measures": (measures * present).sum() / faces,
         "presence": bce(presence, present),
         "visibility": (seen_each * present).sum() / faces,
     }
+
+
+def _measures(points: Tensor) -> Tensor:
+    """(N, 6) in px of (N, 468, 3): ``_MEASURES`` and the height of both brows."""
+    openings = [
+        torch.stack([(points[:, a] - points[:, b]).norm(dim=-1) for a, b in pairs]).mean(0) for pairs in _MEASURES
+    ]
+    brows = [(points[:, brow].mean(1) - points[:, corners].mean(1)).norm(dim=-1) for brow, corners in _BROWS]
+    return torch.stack([*openings, *brows], 1)
 
 
 def _lid_pairs() -> tuple[list[int], list[int]]:

@@ -26,7 +26,8 @@ LOWER_LIDS = (LEFT_EYE[1:8][::-1], RIGHT_EYE[1:8][::-1])
 UPPER_LIDS = (LEFT_EYE[9:16], RIGHT_EYE[9:16])
 CREASES = ([190, 56, 28, 27, 29, 30, 247], [414, 286, 258, 257, 259, 260, 467])
 """The ring above the upper lids, in the order of ``UPPER_LIDS``."""
-_BROW_CENTRES = (105, 334)
+_BROWS = ((105, 107, 70), (334, 336, 300))
+"""Centre, inner and outer end of either brow."""
 
 
 def eye_distance(mesh: Floats) -> float:
@@ -92,6 +93,19 @@ def lump(mesh: Floats, centre: Floats, shift: Floats, reach: float) -> Floats:
     return np.asarray(mesh + np.exp(-distance / (2 * reach**2))[:, None] * shift, np.float32)
 
 
+def move_brows(mesh: Floats, rng: np.random.Generator) -> Floats:
+    """Both brows raised or lowered, mostly as a whole; at times their inner ends are drawn together, or their outer
+    ends raised. Rarely only one of them."""
+    unit, together = eye_distance(mesh), float(rng.normal(0, 0.08))
+    only, knit, ends = rng.random() < 0.1, abs(rng.normal(0, 0.03)) * (rng.random() < 0.3), rng.random() < 0.3
+    for number, (centre, inner, outer) in enumerate(_BROWS):
+        by = 0.0 if only and number else together + float(rng.normal(0, 0.015))
+        point, side = int(rng.choice([inner, outer])) if ends else centre, 1 - 2 * number
+        shift = np.array([side * knit if point == inner else 0.0, by, 0.0], np.float32) * unit
+        mesh = lump(mesh, mesh[point], shift, unit * float(rng.uniform(0.22, 0.4)))
+    return mesh
+
+
 def random_expression(mesh: Floats, rng: np.random.Generator) -> tuple[Floats, float]:
     """A changed mesh, and by how many inter-ocular distances its mouth was opened."""
     unit = eye_distance(mesh)
@@ -104,11 +118,8 @@ def random_expression(mesh: Floats, rng: np.random.Generator) -> tuple[Floats, f
         for point in (61, 291):
             shift = np.array([rng.normal(0, 0.05), rng.normal(0, 0.05), 0]) * unit
             changed = lump(changed, changed[point], shift.astype(np.float32), unit * 0.28)
-    if rng.random() < 0.4:
-        raise_by = rng.normal(0, 0.07)
-        for point in _BROW_CENTRES:
-            shift = np.array([0, raise_by + rng.normal(0, 0.02), 0], np.float32) * unit
-            changed = lump(changed, changed[point], shift.astype(np.float32), unit * 0.3)
+    if rng.random() < 0.5:
+        changed = move_brows(changed, rng)
     if rng.random() < 0.2:
         changed = purse(changed, float(rng.uniform(-0.15, 0.4)))
     if rng.random() < 0.3:

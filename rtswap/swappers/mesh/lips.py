@@ -39,6 +39,8 @@ INSIDE = 0.25
 LEAST_EDGE, FIRST_EDGE = 0.22, 0.5
 """Least difference in log colour of an edge; share of the strongest one from which an edge nearer to the outline
 counts."""
+MOST_UNEVEN = 1.25
+"""How much farther than at most places a lip may end at one: beyond are gaps between teeth."""
 OFFSET = 8.0
 """Levels added before the logarithm."""
 
@@ -86,7 +88,7 @@ def _logs(photo: Image, where: Points) -> Field:
 
 def _ends(logs: Field, inside: Field, shares: Field) -> Field:
     """Where each lip ends (N, 1): the first clear edge of its colours ``logs`` (N, STEPS, 3) beyond which it looks
-    like the mouth's ``inside`` (N, 1, 3); 1 where there is none."""
+    like the mouth's ``inside`` (N, 1, 3). Where there is none it ends as beside; at 1 if there is none at all."""
     sums = np.pad(np.cumsum(logs, axis=1), ((0, 0), (1, 0), (0, 0)))
     means = (sums[:, SIDE:] - sums[:, :-SIDE]) / SIDE
     before, after = means[:, :-SIDE], means[:, SIDE:]
@@ -94,6 +96,10 @@ def _ends(logs: Field, inside: Field, shares: Field) -> Field:
     edges *= np.linalg.norm(after - inside, axis=2) < np.linalg.norm(before - inside, axis=2)
     strongest = edges.max(1)
     first = np.argmax(edges >= FIRST_EDGE * strongest[:, None], axis=1)
-    ends = np.where(strongest >= LEAST_EDGE, shares[SIDE + first], 1)
+    clear = np.flatnonzero(strongest >= LEAST_EDGE)
+    if not len(clear):
+        return np.ones((len(logs), 1), np.float32)
+    ends = np.interp(np.arange(len(logs)), clear, shares[SIDE + first][clear])
+    ends = np.minimum(ends, MOST_UNEVEN * np.median(ends))
     beside = np.pad(ends, 1, mode="edge")
     return np.asarray(np.median([beside[:-2], ends, beside[2:]], axis=0)[:, None], np.float32)

@@ -50,14 +50,14 @@ OPPOSITE = np.array([[13, 61, 160, 159, 158, 387, 386, 385], [14, 291, 144, 145,
 """Opposite points: of the inner lips, the mouth's corners, the left lids (three) and the right ones."""
 
 
-MOUTH_EXCESS: Vector = np.array([0.1, 0.3, 0.3], np.float32)
+MOUTH_EXCESS: Vector = np.array([0.2, 0.3, 0.3], np.float32)
 """How much more than in the landmarks the mouth opens, widens and lifts its corners, since these understate
 expressions. By MediaPipe's network on clips of people who begin to smile."""
 MOUTH_LARGE: Vector = np.array([0.15, 0.2, 0.1], np.float32)
 """Inter-ocular distances of a large expression, beyond which the excess hardly grows."""
 EYES_EXCESS = 0.4
 """How much more than in the landmarks the eyes open and close: an exponent of the opening relative to rest."""
-BROW_EXCESS, AROUND_BROWS, BELOW_BROWS = 0.8, 0.3, 0.1
+BROW_EXCESS, AROUND_BROWS, BELOW_BROWS = 1.2, 0.3, 0.1
 """How much more than in the landmarks the brows move. In inter-ocular distances: how far around them this reaches,
 and over which distance it ends above the eyes."""
 
@@ -95,7 +95,7 @@ def inner_weights() -> Vector:
 
 @cache
 def followed_share() -> NDArray[np.float32]:
-    """How much of the motion that the measures do not explain each point follows, (468, 1), 1 to 1.8."""
+    """How much of the motion that the measures do not explain each point follows, (468, 1), 1 to 2.2."""
     mesh = canonical().mesh[:, :2]
     distance = np.linalg.norm(mesh[:, None] - mesh[None, [*LEFT_BROW, *RIGHT_BROW]], axis=2).min(1)
     above = mesh[[*LEFT_EYE, *RIGHT_EYE], 1].min() - mesh[:, 1]

@@ -44,7 +44,7 @@ def test_the_upper_lip_ends_where_the_photo_shows_it(name: str, share: float) ->
     picture, mesh, edge = photo_of(name, share)
     width = float(np.linalg.norm(mesh[61] - mesh[291]))
     off = np.linalg.norm(edges_in(picture, mesh)[UPPER, :2] - edge[:, :2], axis=1) / width
-    assert off.max() < 0.02
+    assert off.max() < 0.025
     assert np.linalg.norm(at_edges(mesh)[UPPER, :2] - edge[:, :2], axis=1).max() / width > 0.03
 
 
