@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rtswap.app.config import Config
 from rtswap.app.overwriting import files_written_by, refuse
-from rtswap.core.errors import UsageError
+from rtswap.core.errors import OutputError, UsageError, reason
 from rtswap.core.files import list_files, natural_key
 from rtswap.core.urls import local_path, scheme
 from rtswap.media.file_kinds import KINDS
@@ -24,14 +24,18 @@ VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".ts", ".mts"
 def batch_of(config: Config, given: Sequence[str] = ()) -> list[Config]:
     """Return a configuration for each file: of those ``given``, or those that the input stands for; empty if it is
     one input. Raises UsageError if nothing matches a pattern, if the output is not one folder, or if a file in it
-    would replace one of the inputs."""
+    would replace one of the inputs, OutputError if the folder cannot be created."""
     files = [Path(file) for file in given] or _files(config.input.address.strip())
     if not files:
         return []
     folder = _folder(config.output.to)
     if folder is None:
         raise UsageError(f"{len(files)} files as the input", expected="one folder as the output, as in -o out/")
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        do = "Choose another folder for the output."
+        raise OutputError(f"cannot create the folder {folder}", got=reason(error), do=do) from None
     names = OutputNames()
     outputs = [str(folder / _name(file, names)) for file in files]
     written = [one for output in outputs for one in files_written_by(output)]

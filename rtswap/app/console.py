@@ -100,8 +100,9 @@ class Console:
         if self._due():
             self._draw(line)
 
-    def progress(self, done: int, total: int | None, line: str = "") -> None:
-        """Like ``status``, with a progress bar and the remaining time. ``total`` None: unknown."""
+    def progress(self, done: int, total: int | None, line: str = "", *, unit: str = "") -> None:
+        """Like ``status``, with a progress bar and the remaining time. ``total`` None: unknown. ``unit``: of both
+        numbers, if they count nothing."""
         if self._began_at is None:
             self._began_at = self._clock()
         complete = bool(total) and done >= (total or 0)
@@ -112,7 +113,7 @@ class Console:
             self._draw(f"{plural(done, 'frame')}  {line}".rstrip())
             return
         share = min(1.0, done / total)
-        words = f"{math.floor(100 * share):3}%  {done}/{total}{self._remaining(share)}  {line}"
+        words = f"{math.floor(100 * share):3}%  {done}/{total}{unit}{self._remaining(share)}  {line}"
         self._draw(words.rstrip(), share)
 
     def summary(self, result: Mapping[str, Any], *shown: Shown) -> None:

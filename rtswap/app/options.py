@@ -153,7 +153,7 @@ def integer(metavar: str, low: int, high: int) -> Kind:
 
 def number(metavar: str, low: float, high: float) -> Kind:
     """A finite number from ``low`` to ``high``, inclusive."""
-    read, expected = _in_range(float, low, high), f"a number from {low:g} to {high:g}"
+    read, expected = _in_range(float, low, high), f"a number from {low:.9g} to {high:.9g}"
     return Kind(expected, metavar, read, (int, float), write=_number, low=low, high=high)
 
 

@@ -11,13 +11,13 @@ import numpy as np
 
 from rtswap.core.errors import InputError, UsageError, reason
 from rtswap.core.types import Image
-from rtswap.vision.images import read_image
+from rtswap.vision.images import on_white, opacity_of, read_shown
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
 
 Picture: TypeAlias = "str | os.PathLike[str] | Image | PillowImage"
-"""A path; a (H, W, 3) BGR uint8 array; or a Pillow image of any 8-bit mode, whose alpha is dropped."""
+"""A path; a (H, W, 3) BGR uint8 array; or a Pillow image of any 8-bit mode. Transparent places become white."""
 _EXPECTED = "a path, a height x width x 3 uint8 array (BGR) or a Pillow image"
 _MODES = ("RGB", "RGBA", "RGBX", "L", "LA", "P", "PA", "1", "CMYK", "YCbCr", "HSV", "LAB")
 
@@ -38,7 +38,7 @@ def pixels(picture: Picture, name: str = "the picture") -> Image:
     if isinstance(picture, np.ndarray):
         return _check(picture, name)
     if isinstance(picture, str | os.PathLike):
-        return read_image(Path(picture).expanduser())
+        return read_shown(Path(picture).expanduser())[0]
     from PIL import Image as pillow
 
     if isinstance(picture, pillow.Image):
@@ -88,7 +88,8 @@ def _from_pillow(picture: PillowImage, name: str) -> Image:
             do="Scale it to 0..255 and convert it to RGB.",
         )
     try:
-        rgb = np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
+        opacity, rgb = opacity_of(picture), np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
     except (OSError, ValueError, SyntaxError) as error:  # Pillow decodes late; SyntaxError: a broken PNG
         raise InputError(f"cannot decode {name}", got=reason(error), do="Save or download it again.") from None
-    return _check(np.ascontiguousarray(rgb[..., ::-1]), name)
+    image = _check(np.ascontiguousarray(rgb[..., ::-1]), name)
+    return image if opacity is None else on_white(image, opacity)

@@ -131,15 +131,17 @@ def run(
 
 def _report(config: Config, metrics: Metrics, pipeline: Pipeline, unswapped: list[str], event: Event) -> None:
     """Say what was not done. Raises InputError if nothing was written."""
+    unmet = pipeline.mapping.unmet
+    for rule in (read_swap_rules(config)[number] for number in unmet):
+        event(f"{rule}: nobody in the picture was recognised as {rule.person}")
     if unswapped and not metrics.frames:
         what = unswapped[0] if len(unswapped) == 1 else f"any of the {len(unswapped)} pictures"
         raise InputError(
             f"no face was swapped in {what}; nothing was written",
-            do="Use pictures in which a face is large enough and turned to the camera.",
+            do="Change --swap, or name a --source for everybody else."
+            if unmet
+            else "Use pictures in which a face is large enough and turned to the camera.",
         )
-    for number in pipeline.mapping.unmet:
-        rule = read_swap_rules(config)[number]
-        event(f"{rule}: nobody in the picture was recognised as {rule.person}")
     if metrics.frames and metrics.first_swap_at is None:
         event(_why_none(metrics.failures, metrics.frames))
 

@@ -88,7 +88,7 @@ def _dispatch(args: list[str]) -> int:
     os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2")
     if args and args[0] in ("help", "version") and not os.path.exists(args[0]):
         args = ["--version"] if args[0] == "version" else [*_command_named(args[1:2]), "--help"]
-    if args and args[0] in COMMANDS:
+    if args and args[0] and args[0] in COMMANDS:
         command, rest = COMMANDS[args[0]], args[1:]
     else:
         command, rest = COMMANDS[""], args

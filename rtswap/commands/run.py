@@ -119,9 +119,11 @@ def _take_words(flags: Flags, words: list[str], commands: Collection[str]) -> li
     they are several, as in ``rtswap *.mp4 out/``. Raises UsageError."""
     if not words:
         return []
+    if not all(word.strip() for word in words):
+        raise UsageError("an empty file name", do="Check the variables of your script.")
     kinds = {row.key: row.kind for row in OPTIONS}
     first = words[0]
-    if "input.address" in flags and not words[1:] and not os.path.exists(first):
+    if "input.address" in flags and not words[1:] and not os.path.isfile(first):
         flags["output.to"] = [kinds["output.to"].parse(first), *flags.get("output.to", ())]
         return []
     if first.isalpha() and not os.path.exists(first):
@@ -137,7 +139,11 @@ def _take_words(flags: Flags, words: list[str], commands: Collection[str]) -> li
         )
     inputs = [first]
     if words[2:]:
-        if not splitext(words[-1])[1] and all(map(os.path.isfile, words[:-1])):
+        missing = next((word for word in words[:-1] if not os.path.isfile(word)), "")
+        if missing not in ("", first) and (words[-1].endswith(("/", os.sep)) or os.path.isdir(words[-1])):
+            do = "Check the path. For several outputs give each with -o."
+            raise UsageError(f"no such file: {missing!r}", do=do)
+        if not missing and not splitext(words[-1])[1]:
             inputs = words[:-1]
         elif there := next(filter(os.path.isfile, words[1:]), ""):
             raise UsageError(

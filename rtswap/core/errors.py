@@ -28,7 +28,7 @@ class RtswapError(Exception):
         if expected:
             parts.append(f"expected {expected}")
         if got:
-            parts.append(f"got {got}")
+            parts.append(f"got {got.removesuffix('.')}")
         message = "; ".join(parts)
         super().__init__(f"{message}. {do}" if do else message)
 
@@ -74,3 +74,11 @@ def reason(error: object) -> str:
     errno."""
     text = str(getattr(error, "strerror", None) or error).strip()
     return text.splitlines()[0][:200].rstrip(".") if text else type(error).__name__
+
+
+def described(error: BaseException) -> str:
+    """The message of one of our own errors; of any other its cause and kind: ``an empty mask (ValueError)``."""
+    if isinstance(error, RtswapError):
+        return str(error)
+    kind = type(error).__name__
+    return kind if reason(error) == kind else f"{reason(error)} ({kind})"

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from rtswap.core.errors import OutputError, RtswapError, reason
-from rtswap.core.text import as_argument
+from rtswap.core.text import as_argument, size
 
 _MOST_NAME = 255
 """Bytes in a file name, where the file system does not say."""
@@ -138,7 +138,7 @@ def write_cached(path: Path, content: bytes, *, cache: str, error: type[RtswapEr
         write_atomic(path, content)
     except OSError as why:
         raise error(
-            f"cannot write {path.name} ({len(content) / 1e6:.0f} MB) to {cache}",
+            f"cannot write {path.name} ({size(len(content))}) to {cache}",
             got=reason(why),
             do="Free some disk space, or set RTSWAP_CACHE to another folder.",
         ) from why

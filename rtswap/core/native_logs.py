@@ -1,7 +1,8 @@
-"""Silence OpenCV's and FFmpeg's own logs: rtswap reports errors itself, in one line."""
+"""Silence OpenCV's, FFmpeg's and SVT-AV1's own logs: rtswap reports errors itself, in one line."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -21,7 +22,9 @@ def quiet_opencv() -> Iterator[None]:
 
 
 def quiet_ffmpeg() -> None:
-    """Set FFmpeg's log level to PANIC for the rest of the process. Errors are still raised as exceptions."""
+    """Set FFmpeg's log level to PANIC for the rest of the process. Errors are still raised as exceptions. SVT-AV1
+    prints 20 lines past FFmpeg's log unless the environment says otherwise."""
     import av.logging
 
     av.logging.set_libav_level(av.logging.PANIC)
+    os.environ.setdefault("SVT_LOG", "0")

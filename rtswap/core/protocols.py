@@ -82,7 +82,12 @@ class RecordingOutput(Protocol):
 
     def mark_incomplete(self) -> None:
         """The session failed, so the file does not get its final name. Call it before ``close``."""
-        ...
+
+
+@runtime_checkable
+class OutputWithSound(Protocol):
+    def play_out(self) -> None:
+        """The input has ended by itself: sound after its last picture is kept, too. Call it before ``close``."""
 
 
 class Engine(Protocol):

@@ -28,6 +28,14 @@ def scheme(spec: str) -> str:
     return match.group(1).lower() if match else ""
 
 
+def port(url: str) -> int | None:
+    """The port in a URL; None if there is none, or no number."""
+    try:
+        return urlsplit(url).port
+    except ValueError:
+        return None
+
+
 def redact(url: str) -> str:
     """Return a URL that is safe to display: scheme, host, port, and names and values that do not look like a secret.
 

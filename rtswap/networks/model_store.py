@@ -51,7 +51,7 @@ def remove(name: str) -> Installed:
     model = next((model for model in list_installed() if model.name == name), None)
     if model is None:
         names = ", ".join(model.name for model in list_installed())
-        raise ModelError(f"no imported model {name!r}", expected=names or "nothing: none is installed")
+        raise ModelError(f"no imported model {name!r}", expected=names, do="" if names else "None is installed.")
     try:
         shutil.rmtree(model.folder)
     except OSError as error:

@@ -85,7 +85,7 @@ class SourceMapping:
         self._on_event = on_event
         self._told_of_repeats = False
         self._main = 0 if choices else None
-        self._assignments, self._everyone = tuple(assignments), everyone
+        self._assignments, self.everyone = tuple(assignments), everyone
         self._others_shown, self._choosing = others_shown, choosing
         self._claims: list[_Claim] = []
         self._chosen: dict[int, int | None] = {}
@@ -150,7 +150,7 @@ class SourceMapping:
     def assign(self, image: Image, tracks: Sequence[Track], now_s: float) -> list[Role]:
         """Return the people of a frame to swap or to cover; anybody left out is shown unchanged. ``image``: the frame
         as it came. Errors of the recogniser are passed on."""
-        if not self._claims and not self._spreading and (self._everyone or not self._choosing):
+        if not self._claims and not self._spreading and (self.everyone or not self._choosing):
             return [(track, self._main) for track in tracks]
         if image.shape != self._shape:
             self._shape = image.shape
@@ -163,7 +163,7 @@ class SourceMapping:
         self._recognise(image, here, present, now_s)
         for claim in self._claims:
             self._place(claim, here, present, now_s)
-        if not self._everyone and self._main is not None:
+        if not self.everyone and self._main is not None:
             self._place(self._rest, here, present, now_s)
         return self._roles(tracks, present)
 
@@ -199,7 +199,7 @@ class SourceMapping:
                 roles.append((track, sources[track.id]))
             elif searching and self._looked.get(track.id, (0, 0.0))[0] < self._looks:
                 roles.append((track, None))  # who this is has yet to be seen
-            elif self._everyone or track.id == rest:
+            elif self.everyone or track.id == rest:
                 roles.append((track, self._main_for(track)))
             elif not self._others_shown:
                 roles.append((track, None))

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rtswap.compositing.renderer import LEAST_SIGHT, SEEN
-from rtswap.core.errors import FaceLost, InputError, RtswapError
+from rtswap.core.errors import FaceLost, InputError, described
 from rtswap.core.protocols import FrameRender, Lookout, Renderer, Tracker
 from rtswap.core.types import Box, Frame, Head, Image, MarkedImage, Quality, Sighting, StampedImage, Swaps, Track
 from rtswap.disclosure.badge_reader import BadgeReader
@@ -21,6 +21,7 @@ from rtswap.disclosure.stamp import Disclosure
 from rtswap.runtime.guard import Guard, Reason
 from rtswap.runtime.mapping import Role, SourceMapping
 from rtswap.runtime.metrics import Spans
+from rtswap.tracking.association import count_places
 
 MORE_SIGHT = 0.1
 """Share of a face's landmarks that must be visible beyond ``LEAST_SIGHT`` before a hidden face is swapped again: swap
@@ -270,7 +271,7 @@ class Pipeline:
         if covering and asked == "stop" and self._guard.lost:
             raise FaceLost("the face was lost", do="Leave out --on-failure stop to cover the face instead.")
         if asked == "hold" and self._guard.watching and self._shown and reasons - {Reason.OTHERS, Reason.DOUBT}:
-            return Outcome(None, 0, len(boxes), self._spans.take(), reasons)
+            return Outcome(None, 0, count_places(boxes), self._spans.take(), reasons)
         if covering:
             with self._spans("cover"):
                 style = "pixelate" if self._policy.on_failure == "pixelate" else "blur"
@@ -280,7 +281,8 @@ class Pipeline:
             render.paste()
         with self._spans("deliver"):
             stamped = render.deliver()
-        return Outcome(stamped, len(swaps.done), len(boxes) if covering else 0, self._spans.take(), reasons)
+        covered = count_places(boxes) if covering else 0
+        return Outcome(stamped, len(swaps.done), covered, self._spans.take(), reasons)
 
     def _tell_of(self, swaps: Swaps) -> None:
         if swaps.failure is not None:
@@ -299,14 +301,13 @@ class Pipeline:
         self._was_blind = self._guard.blind
         if not self._told_of_doubt and self._guard.reasons & {Reason.OTHERS, Reason.DOUBT}:
             self._told_of_doubt = True
-            self._on_event(
-                "a head that is not swapped is covered. --faces all swaps everybody, --others show shows others"
-            )
+            hint = "" if self.mapping.everyone else "--faces all swaps everybody, "
+            self._on_event(f"a head that is not swapped is covered. {hint}--others show shows others")
 
     def _note_failure(self, what: str, error: Exception) -> None:
         """Report a failure once per row of failing frames."""
         if not self._failed and not self._failed_before:
-            self._on_event(f"{what}: {error}" if isinstance(error, RtswapError) else f"{what}: {error!r}")
+            self._on_event(f"{what}: {described(error)}")
         self._failed = True
 
     def _forget_ended(self, ids: set[int]) -> None:

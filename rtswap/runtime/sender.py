@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from rtswap.core.errors import OutputError
-from rtswap.core.protocols import Output, RecordingOutput
+from rtswap.core.protocols import Output, OutputWithSound, RecordingOutput
 from rtswap.core.types import MarkedImage
 from rtswap.runtime.mailbox import Closed, Mailbox
 
@@ -75,10 +75,12 @@ class Sender:
         self._told = self._told or slow
         return slow
 
-    def finish(self, timeout_s: float, *, complete: bool = True) -> None:
+    def finish(self, timeout_s: float, *, complete: bool = True, ended: bool = False) -> None:
         """Send waiting frames, then close the output. An output that hangs in ``send`` is abandoned. ``complete``
-        False: the session failed, and recordings say so by their name."""
+        False: the session failed, and recordings say so by their name. ``ended``: the input has ended by itself."""
         self.box.close()
+        if ended and isinstance(self.output, OutputWithSound):
+            self.output.play_out()
         if not complete and isinstance(self.output, RecordingOutput):
             self.output.mark_incomplete()
         while self._thread is None and not self.ended:

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from rtswap.core.errors import OutputError
+from rtswap.core.errors import OutputError, described
 from rtswap.core.interrupts import Interrupts
 from rtswap.core.protocols import Input, Output
 from rtswap.core.types import Frame, MarkedImage
@@ -197,7 +197,7 @@ class Session:
             return marked
         except Exception as error:  # noqa: BLE001 - what cannot be marked does not leave
             if not self._unmarked:
-                self._on_event(f"marking failed: {error!r}")
+                self._on_event(f"marking failed: {described(error)}")
             self._unmarked = True
         return replace(outcome, stamped=None).release(self._disclosure, frame, self._last)
 
@@ -315,4 +315,4 @@ class Session:
             sender.box.close()
         for sender in senders:
             if sender is not self._window:
-                sender.finish(JOIN_S, complete=complete)
+                sender.finish(JOIN_S, complete=complete, ended=self.completed)

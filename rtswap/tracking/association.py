@@ -38,6 +38,16 @@ def match(overlaps: Floats, least: float = 0.3) -> list[tuple[int, int]]:
     return pairs
 
 
+def count_places(boxes: Sequence[Box]) -> int:
+    """Number of places in which boxes lie: one whose middle is inside a larger one adds none."""
+    places: list[Box] = []
+    for box in sorted(boxes, key=lambda box: -float(np.prod(box[2:] - box[:2]))):
+        middle = (box[:2] + box[2:]) / 2
+        if not any(np.all(place[:2] <= middle) and np.all(middle <= place[2:]) for place in places):
+            places.append(box)
+    return len(places)
+
+
 def overlapping(boxes: Sequence[Box], least: float = 0.5) -> list[tuple[int, int]]:
     """Pairs of rows whose overlap is larger than ``least``."""
     overlaps = iou(boxes, boxes)

@@ -192,16 +192,32 @@ def read_checked(path: Path) -> tuple[bytes, int]:
     return data, _count_pixels(path, data)
 
 
-def is_transparent(path: Path) -> bool:
-    """Whether an image has places that are not opaque."""
+def read_shown(path: Path) -> tuple[Image, bool]:
+    """Load an image as ``read_image``, as it looks on white paper: what programs keep under transparent places is not
+    meant to be seen. Also returns whether it has such places. Raises InputError."""
+    image = read_image(path)
     with open_with_pillow(path.read_bytes()) as picture:
-        if picture is None or not picture.has_transparency_data:
-            return False
-        try:
-            lowest, _ = picture.convert("RGBA").getchannel("A").getextrema()
-        except DAMAGED:
-            return False
-        return int(lowest) < 255  # type: ignore[arg-type]
+        opacity = None if picture is None else opacity_of(picture)
+    return (image, False) if opacity is None else (on_white(image, opacity), True)
+
+
+def opacity_of(picture: Pillow.Image) -> NDArray[np.uint8] | None:
+    """(H, W), upright, 255 for opaque, of a picture with places that are not; None for every other."""
+    from PIL import ImageOps
+
+    if not picture.has_transparency_data:
+        return None
+    try:
+        opacity = np.asarray(ImageOps.exif_transpose(picture).convert("RGBA").getchannel("A"))
+    except DAMAGED:
+        return None
+    return opacity if opacity.min() < 255 else None
+
+
+def on_white(image: Image, opacity: NDArray[np.uint8]) -> Image:
+    """Lay an image over white paper; ``opacity``: (H, W), 255 for opaque."""
+    covered = cv2.multiply(image, cv2.merge([opacity] * 3), scale=1 / 255)
+    return np.asarray(cv2.add(covered, cv2.merge([255 - opacity] * 3)), np.uint8)
 
 
 def _read_bytes(path: Path) -> bytes:

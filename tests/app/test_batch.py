@@ -39,6 +39,30 @@ def test_every_video_is_swapped_and_keeps_its_name(folder: Path, address: str) -
     assert len(read_back(folder / "out/two.mp4")[0]) == 3
 
 
+def test_a_folder_without_a_flag_is_the_output_also_the_second_time(folder: Path) -> None:
+    for _ in range(2):
+        assert main([*VERA, "-i", "clips/two*", "out/", "-y"]) == 0
+    assert [path.name for path in (folder / "out").iterdir()] == ["two.mp4"]
+
+
+def test_a_misspelt_input_among_several_is_not_taken_for_an_output(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*VERA, "clips/two.flv", "clips/tow.mp4", "out/"]) == 2
+    assert "no such file: 'clips/tow.mp4'. Check the path. For several outputs" in capsys.readouterr().err
+    assert not (folder / "out").exists()
+    assert not (folder / "clips/tow.mp4").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "taken").write_text("a file")
+    for out in ("taken", "taken/new/"):
+        assert main([*VERA, "-i", "clips", "-o", out]) == 1
+        said = capsys.readouterr().err
+        assert said.startswith(f"rtswap: cannot create the folder {out.rstrip('/')}; got ")
+        assert said.count("\n") == 1
+
+
 def test_a_damaged_video_does_not_keep_the_others_back(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "clips/bad.mp4").write_bytes(b"no video")
     assert main(["-s", "persona:vera", "-i", "clips", "-o", "out/"]) == 1

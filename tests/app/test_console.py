@@ -175,6 +175,12 @@ def test_without_a_terminal_progress_is_sparse_plain_lines() -> None:
     ]
 
 
+def test_progress_may_be_measured_instead_of_counted() -> None:
+    stream = io.StringIO()
+    Console(stream=stream).progress(23, 23, "step 29", unit=" s")
+    assert stream.getvalue() == "100%  23/23 s  step 29\n"
+
+
 def test_progress_of_unknown_length() -> None:
     stream = Terminal()
     made(stream).progress(12, None, "40 fps")

@@ -189,7 +189,7 @@ def test_a_frame_that_is_done_again_waits_twice(monkeypatch: pytest.MonkeyPatch)
     assert outcome.stamped is not None
     marks.release(outcome.stamped, frame=Frame(picture, 0, 0.0), swapped=0, stages={})
     assert np.abs(outcome.image[90:150, 130:190].astype(int) - picture[90:150, 130:190]).mean() > 10
-    assert told == ['swapping failed: ValueError("the target\'s own face, not swapped")']
+    assert told == ["swapping failed: the target's own face, not swapped (ValueError)"]
 
 
 def renderer_of(config: Config, known: FaceModels) -> tuple[type, list[str]]:

@@ -97,3 +97,13 @@ def test_different_people_get_different_faces(tmp_path: Path, capsys: pytest.Cap
     assert "nobody in the picture was recognised as persona:grace" in capsys.readouterr().err
     rest = swapped(tmp_path, image, "--swap", "2=persona:dan", "-s", "persona:ada")
     np.testing.assert_array_equal(rest, both)
+
+
+def test_a_rule_that_nobody_meets_is_the_reason_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cv2.imwrite(str(tmp_path / "in.png"), group("ben", size=400))
+    out = tmp_path / "out.png"
+    assert main(["-i", str(tmp_path / "in.png"), "-o", str(out), "--swap", "9=persona:ada"]) == 1
+    err = capsys.readouterr().err
+    assert "--swap 9=persona:ada: nobody in the picture was recognised as 9" in err
+    assert err.splitlines()[-1].endswith("nothing was written. Change --swap, or name a --source for everybody else.")
+    assert not out.exists()

@@ -66,6 +66,13 @@ def last_words(capsys: pytest.CaptureFixture[str]) -> str:
     return err
 
 
+@pytest.mark.parametrize("words", [["", "out.mp4"], ["in.mp4", ""], ["in.mp4", " ", "out/"], [""]])
+def test_an_empty_variable_of_a_script_is_named(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """The word after it must not be taken for the input."""
+    assert main([*words, "-s", "persona:vera"]) == 2
+    assert last_words(capsys) == "rtswap: an empty file name. Check the variables of your script.\n"
+
+
 @pytest.mark.parametrize(
     ("args", "says"),
     [
@@ -100,6 +107,7 @@ def last_words(capsys: pytest.CaptureFixture[str]) -> str:
         ("--quiet config", r"The command comes first: rtswap config"),
         ("cameras --josn", r"unknown flag '--josn'\. Did you mean --json\?"),
         ("bench --seconds never", "--seconds: expected a number from 0.1 to 3600"),
+        ("train df --minutes long", "--minutes: expected a number from 0 to 1000000, got 'long'"),
         ("inspect", "no clip given.*rtswap inspect clip.mp4"),
         ("inspect a.mp4 b.mp4", "unknown argument .b.mp4."),
         ("config --config absent.toml", "cannot read absent.toml"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from faulty_outputs import Recorder
 from faulty_parts import ScriptedLookout, ScriptedSwapper, ScriptedTracker
 
@@ -34,7 +35,9 @@ class FakeSession:
         self.outputs.remove(output)
 
 
-def made(record: Any = Recorder, lookout: ScriptedLookout | None = None) -> tuple[Controls, Any, Pipeline, list[str]]:
+def made(
+    record: Any = Recorder, lookout: ScriptedLookout | None = None, *, everyone: bool = True
+) -> tuple[Controls, Any, Pipeline, list[str]]:
     events: list[str] = []
     pipeline = Pipeline(
         ScriptedTracker(),
@@ -42,7 +45,7 @@ def made(record: Any = Recorder, lookout: ScriptedLookout | None = None) -> tupl
         lookout=lookout or ScriptedLookout(),
         policy=Policy(),
         on_event=events.append,
-        mapping=SourceMapping(choices=2),
+        mapping=SourceMapping(choices=2, everyone=everyone),
     )
     controls = Controls(pipeline, record, Metrics(), on_event=events.append)
     session: Any = FakeSession()
@@ -78,6 +81,15 @@ def test_what_is_covered_while_the_swap_is_off_is_not_told_as_a_surprise() -> No
         told[key] = events
     assert told["s"] == ["swap off"]
     assert any("a head that is not swapped is covered" in event for event in told[""])
+
+
+@pytest.mark.parametrize("everyone", [False, True])
+def test_who_swaps_everybody_is_not_told_how_to(everyone: bool) -> None:
+    head = Head(np.array([10, 10, 60, 60], np.float32), 0.9)
+    _, _, pipeline, events = made(lookout=ScriptedLookout(lambda index: Sighting((head,))), everyone=everyone)
+    pipeline.process(Frame(np.full((120, 160, 3), 90, np.uint8), 0, 0.0, time_s=0.0), Quality())
+    (told,) = [event for event in events if "a head that is not swapped is covered" in event]
+    assert ("--faces all" in told) == (not everyone)
 
 
 def test_o_shows_and_hides_the_figures() -> None:

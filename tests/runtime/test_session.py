@@ -97,6 +97,21 @@ def ending(act: Callable[[Session], None]) -> Callable[[Session], None]:
     return tick
 
 
+@pytest.mark.parametrize("stopped", [False, True])
+def test_sound_after_the_last_picture_is_kept_of_an_input_that_was_not_stopped(stopped: bool) -> None:
+    class WithSound(Recorder):
+        played_out_at: int | None = None
+
+        def play_out(self) -> None:
+            self.played_out_at = self.closes
+
+    output = WithSound()
+    input = ScriptedInput(10_000 if stopped else 3, live=False)
+    played = play(input, outputs=[output], tick=lambda session: session.stop() if stopped else None)
+    assert played.error is None
+    assert output.played_out_at == (None if stopped else 0)
+
+
 def test_stop_from_another_thread() -> None:
     played = play(ScriptedInput(10_000, live=True), tick=ending(lambda session: session.stop()))
     assert played.error is None

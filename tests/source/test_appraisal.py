@@ -58,3 +58,6 @@ def test_appraisal_measures_size_in_the_photo_not_in_the_portrait() -> None:
     assert not appraise(Scene().image(), mesh, 1.0).faults
     small = appraise(Scene().image(), mesh, face_px / 30)
     assert "30 px" in small.faults[0]
+    for px, told in ((49.7, "49 px from eyes to chin, the minimum is 50"), (79.7, "79 px from eyes to chin, use 80")):
+        just = appraise(Scene().image(), mesh, face_px / px)
+        assert told in (*just.faults, *just.doubts)[0], "a figure that is not itself too small"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rtswap.core.types import Box
-from rtswap.tracking.association import iou, kinship, match
+from rtswap.tracking.association import count_places, iou, kinship, match
 
 
 def box(x: float, y: float, w: float, h: float) -> Box:
@@ -74,6 +74,13 @@ def test_nobody_matches_nobody() -> None:
 
 def test_boxes_that_are_no_numbers_match_nothing() -> None:
     assert match(iou([np.full(4, np.nan, np.float32)], [box(0, 0, 5, 5)])) == []
+
+
+def test_a_place_that_is_covered_twice_counts_once() -> None:
+    assert count_places([]) == 0
+    head, around, beside = box(40, 40, 60, 60), box(20, 20, 90, 100), box(85, 40, 125, 80)
+    assert count_places([head, around]) == count_places([around, head, head]) == 1
+    assert count_places([head, around, beside]) == 2
 
 
 @given(boxes, boxes)

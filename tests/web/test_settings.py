@@ -125,3 +125,16 @@ def test_presets_are_kept_in_the_users_own_file(
     assert studio.send("DELETE", "/api/presets/none").status == 422
     studio.good("DELETE", "/api/presets/soft%20%C3%A9")
     assert studio.get("/api/presets") == {"presets": {}}
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({}, "input: expected an object, got nothing"),
+        ({"input": "0"}, "input: expected an object, got a string"),
+        ([1], "expected a JSON object, got a list"),
+        (True, "expected a JSON object, got true or false"),
+    ],
+)
+def test_a_wrong_body_is_described_in_the_words_of_json(studio: Client, body: object, words: str) -> None:
+    assert studio.send("POST", "/api/session", body).json()["detail"] == words

@@ -210,7 +210,7 @@ class _Extraction:
                 yield view
                 self._done = before + min(view.frame or 0, count)
                 self._progress(f"{path.name} {clock(view.time_s or 0.0)}")
-            self._done = before + count - 1
+            self._done = before + count
 
     def _view(self, path: Path, sha256: str, done: FileProgress, view: View) -> None:
         """Process every face of one picture."""

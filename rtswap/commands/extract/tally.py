@@ -57,6 +57,9 @@ class Tally:
         if reasons:
             got = f"{plural(self.seen, 'face')}: {', '.join(reasons + unreadable)}"
             return InputError("no face is good enough", got=got, do="See rtswap extract --help for the limits.")
+        if self.before:
+            got = ", ".join([f"{plural(self.before, 'file')} that an earlier run finished", *unreadable])
+            return InputError("no new face", got=got, do="Add --overwrite to extract again.")
         without = self.files - len(self.unreadable)
         got = ", ".join([*([f"{plural(without, 'file')} without one"] if without else []), *unreadable])
         return InputError("no face found", got=got, do="Give photos or videos that show faces.")

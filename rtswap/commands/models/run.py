@@ -101,9 +101,8 @@ def verify_models(names: Sequence[str]) -> Answer:
     """Read the models and compare their hashes. The exit code is 1 if one is damaged. Raises ModelError."""
     here = {model.name: model for model in list_installed()}
     if unknown := [name for name in names if name not in here]:
-        raise ModelError(
-            f"no imported model {unknown[0]!r}", expected=", ".join(here) or "nothing: none is installed"
-        )
+        do = "" if here else "None is installed."
+        raise ModelError(f"no imported model {unknown[0]!r}", expected=", ".join(here), do=do)
     found = [(here[name], verify(here[name])) for name in names or here]
     rows = [
         (model.name, ("damaged", "bad") if wrong else ("intact", "good"), wrong or _verdict(model))

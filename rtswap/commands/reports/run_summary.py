@@ -12,9 +12,12 @@ from rtswap.commands.reports.table import table
 from rtswap.core.errors import RtswapError
 from rtswap.core.text import duration, plural, size
 from rtswap.media.output_names import IMAGE_SUFFIXES, manifest_beside
+from rtswap.runtime.guard import Reason
 
 WIDTH = 80
 MORE = "More: --stats."
+_OTHERS = {Reason.OTHERS.value, Reason.DOUBT.value}
+"""Why somebody is covered who was not to be swapped."""
 
 
 def run_summary(result: Mapping[str, Any], *, stats: bool) -> Sequence[Shown]:
@@ -64,6 +67,7 @@ def _file(path: Path, frames: int) -> str:
 
 
 def _length(path: Path) -> str:
+    """How long the file plays: its sound may be longer than its pictures."""
     from rtswap.media.inputs.video import VideoFile
 
     if path.suffix.lower() in IMAGE_SUFFIXES:
@@ -72,7 +76,7 @@ def _length(path: Path) -> str:
         video = VideoFile(path)
     except RtswapError:
         return ""
-    length_s = video.duration_s if video.info.frame_count != 1 else 0.0
+    length_s = video.file_s if video.info.frame_count != 1 else 0.0
     video.close()
     return duration(length_s) if length_s else ""
 
@@ -90,6 +94,8 @@ def _faces(result: Mapping[str, Any]) -> str:
     why = [*result["frames_covered_because"]]
     most = f" ({'mostly ' if why[1:] else ''}{why[0]})" if why else ""
     covered = "others covered in" if swapped == frames else "covered in"
+    if swapped == frames and not _OTHERS.issuperset(why):
+        covered = "others covered or the picture held in"
     for count, words, of in ((result["frames_covered"], covered, most), (result["frames_plain"], "no face in", "")):
         said += [f"{words} {count:,}{of}"] if count else []
     said += [f"{plural(left_out, 'picture')} without a swap not written"] if left_out else []

@@ -34,7 +34,7 @@ class Show(Listener):
         if self._began_s is None:
             self._began_s = seconds
         done, total = seconds - self._began_s, max(1.0, of_s - self._began_s)
-        self._console.progress(round(done), round(total), f"s  step {number}{self._line}")
+        self._console.progress(round(done), round(total), f"step {number}{self._line}", unit=" s")
         if self._preview:
             cv2.waitKey(1)
 

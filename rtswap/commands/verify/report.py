@@ -61,7 +61,8 @@ def _mark_rows(verdict: Verdict) -> list[tuple[str, str]]:
     if not verdict.windows:
         return [(title, "not checked: no frames")]
     if not verdict.spans:
-        of = "in the picture" if verdict.frames == 1 else f"in any of {verdict.windows} windows"
+        whole = "in the picture" if verdict.frames == 1 else "in the video"
+        of = whole if verdict.windows == 1 else f"in any of {verdict.windows} windows"
         return [(title, f"not found {of}")]
     if verdict.frames == 1:
         rows = ["found in the picture"]

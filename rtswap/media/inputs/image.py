@@ -14,7 +14,7 @@ from rtswap.core.text import plural
 from rtswap.core.types import Frame, Image, StreamInfo
 from rtswap.core.urls import local_path, scheme
 from rtswap.media.inputs.animation import ANIMATED_SUFFIXES, is_animated
-from rtswap.vision.images import PICTURE_SUFFIXES, is_transparent, looks_like_picture, read_image
+from rtswap.vision.images import PICTURE_SUFFIXES, looks_like_picture, read_shown
 
 FPS = 25.0
 """Nominal frame rate of an image folder."""
@@ -60,9 +60,9 @@ class ImageInput:
     def _read(self, path: Path) -> Image | None:
         """Return None, after an event, for an unreadable image of a folder. Raises InputError for a single image."""
         try:
-            image = read_image(path)
-            if is_transparent(path):
-                self._on_event(f"{path}: transparency is not kept")
+            image, transparent = read_shown(path)
+            if transparent:
+                self._on_event(f"{path}: transparency is not kept; transparent places become white")
             if path.suffix.lower() in ANIMATED_SUFFIXES and is_animated(path):
                 self._on_event(f"{path}: only the first frame of this animation is read")
             return image
@@ -79,8 +79,9 @@ class ImageInput:
             if image is not None:
                 return image
             self._paths.pop(0)
-        got = plural(self.skipped, "damaged file") if self.skipped else "no image files"
-        raise InputError(f"no readable image in {self._path}", expected="PNG, JPEG, ... files", got=got)
+        if self.skipped:
+            raise InputError(f"no readable picture in {self._path}", got=plural(self.skipped, "damaged file"))
+        raise InputError(f"no pictures or videos in {self._path}", do="Check the path: folders in it are not read.")
 
 
 def pictures_in(folder: Path) -> list[Path]:

@@ -53,6 +53,7 @@ class NetworkStream(ClosingInput):
         self._url, self.name = url, redact(url)
         self._timeouts = (open_timeout_s, read_timeout_s)
         self._tls_ca = tls_ca
+        self._recorded = False
         self._container: av.container.InputContainer | None = None
         self._sound = LiveSound(self._say)
         began = time.perf_counter()
@@ -60,12 +61,17 @@ class NetworkStream(ClosingInput):
             first = self._connect()
         except (OSError, ValueError, av.FFmpegError) as error:
             self.close()
-            do = hint(url, "Check the address and that the stream is running.")
+            usual = (
+                "Download the file and give that."
+                if self._recorded
+                else "Check the address and that the stream is running."
+            )
+            do = hint(url, usual)
             late = time.perf_counter() - began >= open_timeout_s
             got = f"no picture within {open_timeout_s:g} s" if late else cause(error)
             raise InputError(f"cannot open {self.name}", got=got, do=do) from None
         self._first = first
-        on_event(f"{self.name}: {self._info.width}x{self._info.height} at {self._info.fps:g} fps")
+        on_event(f"{self.name}: {self._info.width}x{self._info.height} at {self._info.fps:.4g} fps")
 
     @property
     def info(self) -> StreamInfo:
@@ -127,21 +133,21 @@ class NetworkStream(ClosingInput):
         options = {} if protocol in WEB else _LOW_LATENCY | _BY_SCHEME.get(protocol, {})
         with self.lock:
             media = open_media(self._url, tls_ca=self._tls_ca, options=options, timeout=self._timeouts)
-            container, self._begin_read, ends = media
+            container, self._begin_read, self._recorded = media
             try:
                 stream = video_stream(container)
                 if stream is None:
                     raise ValueError("no video stream")
                 limit_pixels(stream)
                 stream.thread_type = "SLICE"  # each frame thread would add a frame of latency
-                decoder = Decoder(container, stream, self._say, on_sound=None if ends else self._sound.hear)
+                decoder = Decoder(container, stream, self._say, on_sound=None if self._recorded else self._sound.hear)
                 batch = self._first_batch(decoder)
             except BaseException:
                 container.close()
                 raise
             self._container, self._decoder = container, decoder
             self._pictures = PictureMaker(stream, self._say)
-            self._describe(container, stream, batch[0], recorded=ends)
+            self._describe(container, stream, batch[0])
         return batch
 
     def _first_batch(self, decoder: Decoder) -> list[av.VideoFrame]:
@@ -158,15 +164,13 @@ class NetworkStream(ClosingInput):
         container: av.container.InputContainer,
         stream: av.video.stream.VideoStream,
         first: av.VideoFrame,
-        *,
-        recorded: bool,
     ) -> None:
         self._zero_s = (container.start_time or 0) / av.time_base
         height, width = self._pictures.to_image(first).shape[:2]
         fps = nominal_fps(stream)
-        sound_there = not recorded and any(s.codec_context is not None for s in container.streams.audio)
-        info = StreamInfo(width, height, fps, not recorded, live_sound=self._sound if sound_there else None)
-        if recorded:
+        sound_there = not self._recorded and any(s.codec_context is not None for s in container.streams.audio)
+        info = StreamInfo(width, height, fps, not self._recorded, live_sound=self._sound if sound_there else None)
+        if self._recorded:
             sound = self._url if container.streams.audio else None
             count = max(1, round(container.duration / av.time_base * fps)) if container.duration else None
             info = replace(info, frame_count=count, audio_path=sound)

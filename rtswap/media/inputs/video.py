@@ -66,6 +66,11 @@ class VideoFile(ClosingInput):
         """Length of the video, or of the file where the video's is not stated."""
         if self._stream.duration is not None and self._stream.time_base is not None:
             return float(self._stream.duration * self._stream.time_base)
+        return self.file_s
+
+    @property
+    def file_s(self) -> float:
+        """Length of the file with all its tracks."""
         return (self._container.duration or 0) / av.time_base
 
     @property

@@ -62,7 +62,8 @@ class ImageOutput:
 
     def send(self, image: MarkedImage) -> None:
         if self._sent and not self._many:
-            do = f"Use {self._path.stem}_%05d{self._path.suffix} or a folder for several frames."
+            many = f"{self._path.stem}_%05d{self._path.suffix}"
+            do = f"Write a video or .gif, or use {many} or a folder for a picture of each frame."
             raise OutputError(f"{self.name} can hold only one frame", got="a second frame", do=do)
         path = self._path_for(image)
         refuse_taken(path, self._overwrite)

@@ -17,7 +17,7 @@ from rtswap.core.isolation import python
 from rtswap.core.native_logs import quiet_ffmpeg
 from rtswap.core.parts import OutputRequest, OutputSpec
 from rtswap.core.types import MarkedImage
-from rtswap.core.urls import redact, scheme
+from rtswap.core.urls import port, redact, scheme
 from rtswap.media.encoding import VideoEncoder, encoder_name
 from rtswap.media.tls import hint, with_verification
 
@@ -32,6 +32,8 @@ FORMATS = {
     "rtp": "rtp_mpegts",
 }
 """URL scheme -> FFmpeg's container format for it."""
+_NEEDS_PORT = ("mpegts", "rtp_mpegts")
+"""Formats whose protocols have no usual port: FFmpeg sends to none, without an error."""
 _OPTIONS = {
     "flv": {"flvflags": "no_duration_filesize"},
     "rtsp": {"rtsp_transport": "tcp"},
@@ -59,6 +61,9 @@ class NetworkOutput:
         if not self._format:
             known = ", ".join(f"{name}://" for name in FORMATS if name != "srt")  # PyAV's wheels lack it
             raise UsageError(f"cannot stream to {redact(url)}", expected=known, got=f"{scheme(url)}://")
+        if self._format in _NEEDS_PORT and not port(url):
+            do = f"Add the receiver's port, such as {scheme(url)}://host:5000."
+            raise UsageError(f"no port in {redact(url)}", do=do)
         self._tls = with_verification(url, request.tls_ca)
         self._encoder_name = encoder_name(request.codec)
         self._relay: Relay | None = None

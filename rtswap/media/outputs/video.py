@@ -51,7 +51,7 @@ class VideoWriter:
         self._tracks: Tracks | LiveTrack | None = None
         self._zero_s: float | None = None
         self._count = 0
-        self._failed = self._closed = self._incomplete = False
+        self._failed = self._closed = self._incomplete = self._ended = False
         self._lock = threading.Lock()
 
     @property
@@ -71,6 +71,10 @@ class VideoWriter:
     def mark_incomplete(self) -> None:
         """See ``protocols.RecordingOutput``."""
         self._incomplete = True
+
+    def play_out(self) -> None:
+        """See ``protocols.OutputWithSound``."""
+        self._ended = True
 
     def close(self) -> None:
         """Finish the file and rename it to its final name. A failed or incomplete recording keeps its partial name;
@@ -136,7 +140,7 @@ class VideoWriter:
             if self._container is not None and self._encoder is not None and not self._failed:
                 packets = self._encoder.finish()
                 if self._tracks is not None:
-                    self._container.mux(list(self._tracks.until(self._encoder.end_s)))
+                    self._container.mux(list(self._tracks.until(self._end_of_sound(self._encoder))))
                 self._container.mux(packets)
         finally:
             if self._tracks is not None:
@@ -149,6 +153,11 @@ class VideoWriter:
             self._request.on_event(f"{self._path} is not complete: what was recorded is in {self.partial_path}")
         elif not self._failed:
             self._publish()
+
+    def _end_of_sound(self, encoder: VideoEncoder) -> float:
+        """Seconds: that of the pictures; of a file that was read to its end that of the sound, which may be later."""
+        request = self._request
+        return request.audio_end_s - request.audio_start_s if self._ended and not request.live else encoder.end_s
 
     def _publish(self) -> None:
         if self._path.exists() and not self._request.overwrite:

@@ -20,6 +20,16 @@ STUDIOS = web.AppKey("studios", Studios)
 JSON_BYTES = 64_000
 READ_S = 20.0
 """Time for a body of JSON to arrive."""
+_JSON = {
+    dict: "an object",
+    list: "a list",
+    str: "a string",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    type(None): "nothing",
+}
+"""What JSON calls Python's types."""
 T = TypeVar("T")
 
 
@@ -59,7 +69,7 @@ async def json_of(request: web.Request) -> dict[str, Any]:
     except (ValueError, RecursionError):
         raise Problem(400, "the body is not JSON") from None
     if not isinstance(found, dict):
-        raise Problem(400, f"expected a JSON object, got {type(found).__name__}")
+        raise Problem(400, f"expected a JSON object, got {_JSON[type(found)]}")
     return found
 
 
@@ -92,7 +102,7 @@ def field_of(data: Mapping[str, Any], name: str, kind: type[T], default: T | Non
     """Return a field of this type. Raises Problem if it is of another, or missing without a default."""
     value = data.get(name, default)
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise Problem(422, f"{name}: expected {kind.__name__}, got {type(value).__name__}")
+        raise Problem(422, f"{name}: expected {_JSON[kind]}, got {_JSON[type(value)]}")
     return value
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -188,6 +189,17 @@ def test_a_clip_gives_pictures_some_time_apart(tmp_path: Path, out: Path) -> Non
     assert [face.frame for face in faces_in(out / "all")] == [0, 16]
 
 
+def test_a_last_tick_shows_100_percent(tmp_path: Path, out: Path) -> None:
+    make_clip(tmp_path / "clip.mp4", 12)
+    photo, shown = save(tmp_path / "photo.png", group("ada")), io.StringIO()
+    extract(
+        ExtractOptions((str(tmp_path / "clip.mp4"), str(photo)), out),
+        open_quick_models,
+        console=Console(stream=shown),
+    )
+    assert [line.split()[:2] for line in shown.getvalue().splitlines() if "%" in line][-1] == ["100%", "13/13"]
+
+
 def test_finished_files_are_skipped(people_photo: Path, tmp_path: Path, out: Path) -> None:
     run(out, people_photo)
     before = contents(out)
@@ -200,6 +212,14 @@ def test_finished_files_are_skipped(people_photo: Path, tmp_path: Path, out: Pat
     assert contents(out) == before
     more = save(tmp_path / "more.png", group("ada", "vera"))
     assert run(out, people_photo, more)["new"] == 1  # ada is known from the picture of the first run
+
+
+def test_files_that_an_earlier_run_found_nothing_in_are_not_said_to_show_nobody(tmp_path: Path, out: Path) -> None:
+    photo = save(tmp_path / "small.png", cv2.resize(group("ada"), (120, 120)))
+    with pytest.raises(InputError, match="no face is good enough"):
+        run(out, photo)
+    with pytest.raises(InputError, match=r"no new face; got 1 file that an earlier run finished\. Add --overwrite"):
+        run(out, photo)
 
 
 def test_nothing_is_overwritten_without_the_flag(people_photo: Path, out: Path) -> None:

@@ -60,6 +60,10 @@ def test_they_fit_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"frames_with_swap": 240, "frames_covered": 10, "frames_plain": 5},
          "Faces: swapped in 240 of 255 frames, covered in 10, no face in 5."),
         ({"frames_covered": 3}, "Faces: swapped in all 255 frames, others covered in 3."),
+        ({"frames_covered": 3, "frames_covered_because": {"other people": 3}},
+         "Faces: swapped in all 255 frames, others covered in 3 (other people)."),
+        ({"frames_covered": 3, "frames_covered_because": {"face lost": 3}},
+         "Faces: swapped in all 255 frames, others covered or the picture held in 3 (face lost)."),
         ({"frames_with_swap": 0, "frames_plain": 255}, "Faces: none swapped, no face in 255."),
         ({"frames": 1, "frames_with_swap": 1}, "Faces: 1 swapped."),
         ({"frames": 1, "frames_with_swap": 1, "faces": 3}, "Faces: 3 swapped."),
@@ -104,6 +108,12 @@ def test_an_animation_has_its_own_length_and_one_frame_none(tmp_path: Path) -> N
     assert " s, " not in lines(outputs=[str(tmp_path / "one.mp4")])[0]
 
 
+def test_the_length_of_a_file_is_that_of_its_longest_track(tmp_path: Path) -> None:
+    """Two pictures, the second after a moment; the sound goes on."""
+    make_clip(tmp_path / "a.mp4", 2, fps=1, times_s=[0.0, 0.1], audio=True)
+    assert lines(outputs=[str(tmp_path / "a.mp4")])[0].startswith(f"Wrote {tmp_path / 'a.mp4'} (1.1 s, ")
+
+
 def test_a_manifest_beside_the_file_is_named(tmp_path: Path) -> None:
     for name in ("face.bmp", "face.c2pa"):
         (tmp_path / name).write_bytes(b"12")
@@ -131,7 +141,7 @@ def test_reason_for_unmarked_pictures_is_reported() -> None:
 def test_why_faces_were_covered_is_said_within_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not [line for line in lines() if "Covered" in line]
     few = {"face lost": 7, "other people": 2}
-    assert "covered in 9 (mostly face lost)." in lines(frames_covered=9, frames_covered_because=few)[1]
+    assert "held in 9 (mostly face lost)." in lines(frames_covered=9, frames_covered_because=few)[1]
     reasons = {reason.value: 1000 for reason in Reason}
     said = lines(stats=True, frames_covered=9, frames_covered_because=reasons)
     shown = " ".join(said)

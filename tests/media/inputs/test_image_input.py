@@ -63,7 +63,7 @@ def test_damaged_pictures_are_skipped_counted_and_named(tmp_path: Path) -> None:
 def test_nothing_readable_is_an_error(tmp_path: Path, names: list[str]) -> None:
     for name in names:
         (tmp_path / name).write_bytes(b"nonsense")
-    with pytest.raises(InputError, match="no readable image"):
+    with pytest.raises(InputError, match="no pictures or videos" if not names else "no readable picture"):
         ImageInput(tmp_path)
 
 

@@ -10,6 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 from media_files import all_numbers, make_clip, number_of, numbered_picture
 from web_servers import serve_folder
@@ -132,6 +133,13 @@ def test_a_file_served_over_http_is_not_live(tmp_path: Path, web: str) -> None:
     frames = list(stream.frames())
     assert all_numbers(f.image for f in frames) == list(range(30))
     assert [f.time_s for f in frames] == pytest.approx(times, abs=1e-3)
+
+
+def test_a_film_whose_index_comes_last_needs_a_server_that_sends_parts(tmp_path: Path, web: str) -> None:
+    noise = list(np.random.default_rng(7).integers(0, 256, (30, 240, 320, 3), np.uint8))
+    make_clip(tmp_path / "film.mp4", noise)  # more than FFmpeg keeps of what it has read
+    with pytest.raises(InputError, match=r"Download the file and give that\."):
+        NetworkStream(f"{web}/film.mp4", on_event=lambda e: None)
 
 
 @pytest.mark.parametrize(

@@ -158,6 +158,12 @@ def test_unknown_scheme() -> None:
         NetworkOutput("gopher://u:geheim@host/x", OutputRequest(fps=25))
 
 
+@pytest.mark.parametrize("url", ["udp://127.0.0.1", "udp://127.0.0.1:0", "tcp://host/x", "rtp://127.0.0.1:x"])
+def test_an_address_to_which_nothing_can_be_sent(url: str) -> None:
+    with pytest.raises(UsageError, match=f"no port in {url[:6]}.*Add the receiver's port, such as {url[:3]}://"):
+        NetworkOutput(url, OutputRequest())
+
+
 def test_unknown_codec() -> None:
     with pytest.raises(UsageError, match="unknown video codec"):
         NetworkOutput("udp://127.0.0.1:1", OutputRequest(fps=25, codec="nonsense"))

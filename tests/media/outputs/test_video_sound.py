@@ -15,15 +15,20 @@ from rtswap.media.inputs.video import VideoFile
 from rtswap.media.outputs.video import VideoWriter
 
 
-def carry_over(source: Path, out: Path, *, frames: int | None = None) -> list[str]:
+def carry_over(source: Path, out: Path, *, frames: int | None = None, end_s: float = np.inf) -> list[str]:
     """As the session does it: every frame through, the sound from the file."""
     events: list[str] = []
     video = VideoFile(source)
-    writer = VideoWriter(out, OutputRequest(fps=video.info.fps, audio_from=str(source), on_event=events.append))
+    told = events.append
+    writer = VideoWriter(
+        out, OutputRequest(fps=video.info.fps, audio_from=str(source), audio_end_s=end_s, on_event=told)
+    )
     for frame in video.frames():
         if frame.index == frames:
             break
         writer.send(MarkedImage(frame.image, frame.index, frame.captured_at, frame.time_s))
+    else:
+        writer.play_out()
     video.close()
     writer.close()
     return events
@@ -81,6 +86,25 @@ def test_sound_is_cut_at_the_last_picture(tmp_path: Path) -> None:
         ends = {s.type: float(s.duration * s.time_base) for s in container.streams if s.duration and s.time_base}
     assert ends["video"] == pytest.approx(1.6, abs=0.01)
     assert ends["audio"] == pytest.approx(1.6, abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "end_s", "last_click_s"),
+    [(".mp4", np.inf, 3.5), (".mkv", np.inf, 3.5), (".avi", np.inf, 3.5), (".mp4", 2.2, 2.0)],
+)
+def test_sound_that_goes_on_after_the_last_picture_is_kept(
+    tmp_path: Path, suffix: str, end_s: float, last_click_s: float
+) -> None:
+    """Slides, and recordings of a screen on which nothing moves any more."""
+    make_clip(tmp_path / "long.mp4", 100, audio=True)
+    with av.open(str(tmp_path / "long.mp4")) as whole, av.open(str(tmp_path / "in.mp4"), "w") as short:
+        streams = {s.index: short.add_stream_from_template(s) for s in whole.streams}
+        for packet in whole.demux():
+            if packet.dts is not None and (packet.stream.type == "audio" or packet.dts * packet.time_base < 1):
+                packet.stream = streams[packet.stream_index]
+                short.mux(packet)
+    carry_over(tmp_path / "in.mp4", tmp_path / f"out{suffix}", end_s=end_s)
+    assert clicks(tmp_path / f"out{suffix}")[-1] == pytest.approx(last_click_s, abs=0.05)
 
 
 def test_sound_and_pictures_lie_side_by_side(tmp_path: Path) -> None:

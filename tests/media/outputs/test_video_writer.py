@@ -78,6 +78,14 @@ def test_an_encoder_leaves_the_scheduling_as_it_was(tmp_path: Path, codec: str) 
     assert real_time_threads() == before
 
 
+def test_an_encoder_prints_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    writer = VideoWriter(tmp_path / "a.mp4", OutputRequest(codec="av1"))
+    for index in range(3):
+        writer.send(mark_picture(index))
+    writer.close()
+    assert capfd.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize("live", [False, True])
 def test_colours_come_back_by_a_player_s_reckoning(tmp_path: Path, live: bool) -> None:
     colours = [(10, 20, 200), (200, 30, 20), (30, 180, 40), (128, 128, 128), (250, 250, 250)]
