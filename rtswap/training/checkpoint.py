@@ -24,7 +24,7 @@ MOST_VALUES = 2_000_000
 """In a checkpoint, a tensor counting as one: a training of a month reports as many."""
 
 
-def read_checkpoint(path: Path, device: str = "cpu", do: str = "Remove it to train anew.") -> dict[str, Any]:
+def read_checkpoint(path: Path, device: str = "cpu", do: str = "Give another --out to train anew.") -> dict[str, Any]:
     """The parts of a checkpoint by name. Raises ModelError, with ``do``, for a file that is damaged, that would grow
     beyond its size when it is read or copied, or that holds anything but tensors and plain values."""
     try:

@@ -147,6 +147,20 @@ def test_other_hosts_need_the_token(tmp_path: Path) -> None:
         assert client.send("GET", "/api", headers={"Cookie": cookie.split(";")[0]}).status == 200
 
 
+@pytest.mark.parametrize("header", [b"Authorization: Bearer \xff", b"Cookie: rtswap_token=\xff", b"Host: \xff"])
+def test_what_is_no_text_is_no_token_and_not_logged(
+    header: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    host = b"" if header.startswith(b"Host") else b"Host: localhost\r\n"
+    with (
+        run_studio(Config(), tmp_path, Access(LOOPBACK, token="s3cret")) as client,
+        socket.create_connection(("127.0.0.1", client.port), timeout=5) as server,
+    ):
+        server.sendall(b"GET /api HTTP/1.1\r\n" + host + header + b"\r\n\r\n")
+        assert server.recv(12)[8:] in (b" 401", b" 403")
+    assert caplog.text == ""
+
+
 def test_every_answer_keeps_other_pages_out(studio: Client) -> None:
     for path in ("/", "/api/config", "/api/nothing"):
         headers = studio.send("GET", path).headers
