@@ -136,6 +136,15 @@ def to_toml(effective: Effective) -> str:
     return "\n".join(lines[1:]) + "\n"
 
 
+def written(text: str) -> bytes:
+    """The bytes of a file of settings. Raises ValueError for one that could not be read again: TOML has no names of
+    files that are no UTF-8."""
+    import tomllib
+
+    tomllib.loads(text)
+    return text.encode()
+
+
 def parse(path: Path) -> dict[str, Any]:
     """Return what a file holds, unchecked. Raises ConfigError."""
     import tomllib
