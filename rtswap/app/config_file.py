@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ MAX_BYTES = 1_000_000
 MOST_DOTS = 200
 """In a line, beside quoted texts: Python takes minutes for a key of half a million parts."""
 _QUOTED = re.compile(rb"""\"(?:[^"\\]|\\.)*+(?:\"|.?$)|'[^']*(?:'|$)""")
+_TEXT = re.compile(r"""\"[^"\n]*\"?|'[^'\n]*'?""")
 PRESETS = "presets"
 """The section of ``app.presets``: no setting of any run."""
 
@@ -96,6 +98,31 @@ def read(path: Path) -> dict[str, Any]:
     return found
 
 
+def texts_in(files: Iterable[Path]) -> list[str]:
+    """All texts in these files, which may hold addresses with secrets; those in quotes, of a file that is no TOML."""
+    found: list[str] = []
+    for path in files:
+        try:
+            waiting: list[Any] = [parse(path)]
+        except ConfigError:
+            with suppress(OSError, ValueError), open_regular(path) as file:
+                found += [text[1:-1] for text in _TEXT.findall(file.read(MAX_BYTES).decode(errors="replace"))]
+            continue
+        while waiting:
+            value = waiting.pop()
+            inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+            waiting += inside
+            found += [value] if isinstance(value, str) else []
+    return found
+
+
+def files_read(file: str | None = None) -> list[Path]:
+    """The files that ``effective`` reads by default, or ``file`` alone."""
+    return (
+        [Path(file)] if file is not None else [place / FILE_NAME for place in _default_folders() if _is_there(place)]
+    )
+
+
 def to_toml(effective: Effective) -> str:
     """Return the configuration as TOML, with each value's origin as a comment."""
     lines: list[str] = []
@@ -107,6 +134,15 @@ def to_toml(effective: Effective) -> str:
                 line = f"# {row.word} =" if value is None else f"{row.word} = {row.kind.to_toml(value)}"
                 lines.append(f"{line:<36}  # {_one_line(effective.origins[row.key])}")
     return "\n".join(lines[1:]) + "\n"
+
+
+def written(text: str) -> bytes:
+    """The bytes of a file of settings. Raises ValueError for one that could not be read again: TOML has no names of
+    files that are no UTF-8."""
+    import tomllib
+
+    tomllib.loads(text)
+    return text.encode()
 
 
 def parse(path: Path) -> dict[str, Any]:

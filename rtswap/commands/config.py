@@ -33,12 +33,13 @@ def _run(flags: Flags) -> int:
 
 def _write(path: Path, text: str, overwrite: bool) -> None:
     """Write all settings at once, after everything was read. Raises OutputError."""
+    from rtswap.app.config_file import written
     from rtswap.core.errors import OutputError, reason
     from rtswap.core.files import refuse_existing, write_atomic
 
     refuse_existing(path, overwrite)
     try:
-        write_atomic(path.resolve(), text.encode(), private=True)  # addresses may hold keys
+        write_atomic(path.resolve(), written(text), private=True)  # addresses may hold keys
     except (OSError, ValueError, RuntimeError) as error:
         raise OutputError(f"cannot write {path}", got=reason(error)) from None
 

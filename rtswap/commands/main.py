@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from io import TextIOWrapper
+from itertools import pairwise
 from types import TracebackType
 from typing import NoReturn
 
@@ -42,7 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if sys.stdout is not None:
             sys.stdout.flush()
     except RtswapError as error:
-        _say(hide_secrets(f"rtswap: {error}", args), hide_secrets(_trace(), args) if debug else "")
+        given, trace = _given(args), _trace() if debug else ""
+        _say(hide_secrets(f"rtswap: {error}", given), hide_secrets(trace, given))
         return error.exit_code
     except (MemoryError, BlockingIOError, RuntimeError) as error:  # the last two where no thread can be started
         if isinstance(error.__cause__, KeyboardInterrupt):  # while a class was made, as Python before 3.12 says it
@@ -128,10 +130,22 @@ def _defect(args: list[str], kind: type[BaseException], error: BaseException, _:
     """Report an internal error in one line, with the traceback or how to see it."""
     line = str(error).splitlines()[0] if str(error) else "no message"
     line = f"rtswap: internal error: {kind.__name__}: {line}. This is a bug"
+    given = _given(args)
     if "--debug" in args:
-        _say(hide_secrets(f"{line}.", args), hide_secrets(_trace(error), args))
+        _say(hide_secrets(f"{line}.", given), hide_secrets(_trace(error), given))
     else:
-        _say(hide_secrets(f"{line}; run again with --debug for a traceback.", args))
+        _say(hide_secrets(f"{line}; run again with --debug for a traceback.", given))
+
+
+def _given(args: list[str]) -> list[str]:
+    """What may hold addresses with secrets: arguments, and what the settings' files say."""
+    from rtswap.app.config_file import files_read, texts_in
+
+    named = [after for word, after in pairwise(args) if word == "--config"]
+    named += [word.removeprefix("--config=") for word in args if word.startswith("--config=")]
+    with suppress(OSError, ValueError):
+        return [*args, *texts_in(files_read(named[-1] if named else None))]
+    return args
 
 
 def _say(line: str, trace: str = "") -> None:

@@ -9,6 +9,8 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 _SCHEME = re.compile(r"^([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):/{1,2}([^/\s].*)", re.IGNORECASE | re.DOTALL)
+_LOGIN = re.compile(r":[^\s/:@]+@")
+"""The password in ``user:password@host``, also where no scheme is before it, or a mistyped one."""
 _PIECE = re.compile(r"[^/?#&=;:@,\s\\'\"]{5,}")
 """A part of an address that may be a secret."""
 _HOST = re.compile(r"[a-z0-9.:_-]{0,253}")
@@ -58,7 +60,10 @@ def redact(url: str) -> str:
 def hide_secrets(text: str, words: Iterable[str]) -> str:
     """Return ``text`` with the addresses in ``words`` redacted. What is hidden of one is hidden anywhere: a message
     may repeat a part of it, or the path that it would be where a file is expected."""
-    for given in (found for word in words for found in _ADDRESS.finditer(word)):
+    listed = list(words)
+    for login in {login for word in listed for login in _LOGIN.findall(word)}:
+        text = text.replace(login, ":***@")
+    for given in (found for word in listed for found in _ADDRESS.finditer(word)):
         name, rest = given.groups()
         if name.lower() == "file":
             continue

@@ -3,12 +3,14 @@ in the playlist's own folder. ``web_files`` opens those on the web."""
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
+from rtswap.core.errors import reason
 from rtswap.core.files import open_regular
 from rtswap.core.urls import redact, scheme
 
@@ -18,6 +20,9 @@ BEGINS = b"#EXTM3U"
 _NAMED = re.compile(r'^([^#\s].*)$|URI="([^"]+)"', re.MULTILINE)
 _MOST_BYTES = 64 << 20
 """Read until the first picture, so that an endless playlist does not fill the memory."""
+_LONGEST = 4 << 20
+"""Bytes of a playlist on the disk: two days have a tenth of that."""
+_END = b"\n#EXT-X-ENDLIST\n"
 _ENCRYPTED = ("crypto+", "crypto:")
 _CHUNK = 1 << 16
 
@@ -29,7 +34,7 @@ def files_named(path: Path, levels: int = 2) -> Iterator[Path]:
         return
     try:
         with open_regular(path) as file:
-            text = file.read(_MOST_BYTES).decode(errors="replace")
+            text = file.read(_LONGEST).decode(errors="replace")
     except (OSError, ValueError):
         return
     for name in dict.fromkeys(line or uri for line, uri in _NAMED.findall(text)):
@@ -73,6 +78,9 @@ class Opener:
 
     def __init__(self) -> None:
         self._left: int | None = _MOST_BYTES
+        self.failed = False
+        """From then on there is nothing to read: FFmpeg tries other files, and PyAV, which passes the first error on
+        later, would print the traceback of a second."""
 
     def playing(self) -> None:
         """The first picture has arrived: read without a limit of size."""
@@ -80,13 +88,18 @@ class Opener:
 
     def __call__(self, url: str, flags: int, options: dict[str, str]) -> Readable:
         if flags & 2:
+            self.failed = True
             raise OSError("a playlist that opens a file for writing")
         key = None
         if url.startswith(_ENCRYPTED):
             url, key = url[len(_ENCRYPTED[0]) :], (options.get("key", ""), options.get("iv", ""))
         first, last = int(options.get("offset") or 0), int(options.get("end_offset") or 0)
-        file: Readable = self.open(url, first, last)
-        return _Limited(self, file if key is None else _Decrypted(file, *key))
+        try:
+            file: Readable = io.BytesIO() if self.failed else self.open(url, first, last)
+            return _Limited(self, file if key is None or self.failed else _Decrypted(file, *key))
+        except OSError:
+            self.failed = True
+            raise
 
     def open(self, url: str, first: int, last: int) -> Readable:
         """Open what the playlist names, from byte ``first`` up to ``last``, which is not included; 0: to the end."""
@@ -101,7 +114,8 @@ class Opener:
 
 
 class FolderPlaylist(Opener):
-    """A playlist on the disk, which may name files in its own folder and the folders in that."""
+    """A playlist on the disk, which may name files in its own folder and the folders in that. It ends, whatever it
+    says: FFmpeg would wait for more of one that does not, hours for each part if it says so."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -109,14 +123,24 @@ class FolderPlaylist(Opener):
         self.address = str(self._path)
         self._folder = Path(os.path.realpath(self._path.parent))
 
-    def open(self, url: str, first: int, last: int) -> IO[bytes]:
+    def open(self, url: str, first: int, last: int) -> Readable:
         if scheme(url) not in ("", "file"):
             raise OSError(f"its playlist names {redact(url)}, and a file may not open connections")
         path = url if Path(url).is_absolute() else url.removeprefix("file:")
         real = Path(os.path.realpath(path))
         if not real.is_relative_to(self._folder) and Path(path) != self._path:
             raise OSError(f"its playlist names {path[:200]!r}, which is outside its folder")
-        return open_regular(real)  # FFmpeg seeks in files by itself
+        try:
+            file = open_regular(real)  # FFmpeg seeks in files by itself
+            if not file.peek(len(BEGINS)).startswith(BEGINS):
+                return file
+            with file:
+                text = file.read(_LONGEST + 1)
+        except (OSError, ValueError) as error:
+            raise OSError(f"its playlist names {path[:200]!r}: {reason(error)}") from None
+        if len(text) > _LONGEST:
+            raise OSError(f"a playlist of more than {_LONGEST >> 20} MB")
+        return io.BytesIO(text + _END)
 
 
 class _Limited:
@@ -124,16 +148,15 @@ class _Limited:
 
     def __init__(self, opener: Opener, file: Readable) -> None:
         self._opener, self._file = opener, file
-        self._failed = False
 
     def read(self, size: int = -1) -> bytes:
-        if self._failed:  # FFmpeg tries again, and PyAV prints an error that it has not yet passed on
+        if self._opener.failed:
             return b""
         try:
             data = self._file.read(_CHUNK if size < 0 else size)
             self._opener.count(len(data))
         except OSError:
-            self._failed = True
+            self._opener.failed = True
             raise
         return data
 

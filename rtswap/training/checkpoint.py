@@ -20,11 +20,13 @@ DAMAGED = (
     TypeError, UnpicklingError, ValueError, zipfile.BadZipFile,
 )  # fmt: skip
 """What reading or using a damaged checkpoint may raise."""
+MOST_VALUES = 2_000_000
+"""In a checkpoint, a tensor counting as one: a training of a month reports as many."""
 
 
-def read_checkpoint(path: Path, device: str = "cpu", do: str = "Remove it to train anew.") -> dict[str, Any]:
+def read_checkpoint(path: Path, device: str = "cpu", do: str = "Give another --out to train anew.") -> dict[str, Any]:
     """The parts of a checkpoint by name. Raises ModelError, with ``do``, for a file that is damaged, that would grow
-    beyond its size when it is read, or that holds anything but tensors and plain values."""
+    beyond its size when it is read or copied, or that holds anything but tensors and plain values."""
     try:
         with open_regular(path) as file:
             with zipfile.ZipFile(file) as pack:
@@ -35,6 +37,7 @@ def read_checkpoint(path: Path, device: str = "cpu", do: str = "Remove it to tra
             state = torch.load(file, map_location=device, weights_only=True)
         if not isinstance(state, dict):
             raise ValueError("no parts")
+        check_size(state)
     except DAMAGED as error:
         got = reason(error) if isinstance(error, OSError) else "a damaged file, or one of another kind"
         raise ModelError(f"cannot read the checkpoint {path}", got=got, do=do) from None
@@ -47,6 +50,21 @@ def check_uncompressed(pack: zipfile.ZipFile, path: Path) -> None:
     stored = all(entry.compress_type == zipfile.ZIP_STORED for entry in entries)
     if not stored or sum(entry.file_size for entry in entries) > path.stat().st_size:
         raise ValueError("compressed data")
+
+
+def check_size(state: dict[str, Any]) -> None:
+    """Raise ValueError for more than ``MOST_VALUES`` values. A short pickle can name one list in many places, or in
+    itself, and grows without end where it is copied."""
+    waiting: list[Any] = [state]
+    count = 0
+    while waiting:
+        value = waiting.pop()
+        inside = value.values() if isinstance(value, dict) else value
+        if isinstance(value, (dict, list, tuple, set)):
+            count += len(value)
+            if count > MOST_VALUES:
+                raise ValueError("too many values")
+            waiting.extend(inside)
 
 
 def load_part(part: Any, state: Any) -> None:

@@ -19,7 +19,7 @@ from rtswap.training.dfm import write_dfm
 from rtswap.training.facesets import load_people
 from rtswap.training.spec import RecipeSpec
 from rtswap.training.system_file import write_system
-from rtswap.training.trainer import CHECKPOINT, Listener, Trainer
+from rtswap.training.trainer import CHECKPOINT, CURVES, HISTORY, Listener, Trainer, contact_sheet
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,7 @@ def train(job: TrainJob, listener: Listener) -> dict[str, Any]:
     Raises UsageError, InputError, OutputError and ModelError. What was learnt until then lies in the checkpoint.
     """
     recipe_class: Any = job.spec.load()
+    refuse_losses(job)
     device = _device(job.device)
     args = argparse.Namespace(device=device, begin_from=None, **job.options)
     if args.half is None:
@@ -97,6 +98,18 @@ def train(job: TrainJob, listener: Listener) -> dict[str, Any]:
         "largest_difference_from_torch": off,
         "folder": str(job.out),
     }
+
+
+def refuse_losses(job: TrainJob) -> None:
+    """Raise UsageError if a training that does not go on with another one would replace files."""
+    if not job.minutes or (job.out / CHECKPOINT).exists():
+        return
+    written = job.file, job.out / HISTORY, job.out / CURVES, contact_sheet(job.out, 0)
+    there = next((path for path in written if os.path.lexists(path)), None)
+    if there is not None:
+        raise UsageError(
+            f"{there} already exists, and no training to go on with", do="Give another --out, or remove it."
+        )
 
 
 def _load_pair(job: TrainJob, args: argparse.Namespace) -> tuple[Sequence[Any], list[str]]:

@@ -27,7 +27,7 @@ from rtswap.training.pictures import curves
 from rtswap.training.processes import broadcast
 from rtswap.training.recipe import Moment, Recipe, Terms
 
-CHECKPOINT = "checkpoint.pt"
+CHECKPOINT, HISTORY, CURVES = "checkpoint.pt", "history.json", "curves.png"
 REPORT_S, SAVE_S = 20.0, 60.0
 """Seconds of training between two reports, and between two checkpoints."""
 ENDING_S = 12.0
@@ -284,16 +284,21 @@ class Trainer:
         minutes = self.progress.seconds / 60
         self.recipe.shadow.eval()
         with torch.no_grad():
-            picture = self._out / f"contact-{minutes:04.0f}.png"
+            picture = contact_sheet(self._out, minutes)
             figures = self.recipe.trial(picture)
         self.recipe.shadow.train()
         self._listener.trial(minutes, figures, picture)
         self.progress.note(figures)
-        write_atomic(self._out / "history.json", json.dumps(self.progress.history).encode())
-        curves(self.progress.history, self._out / "curves.png")
+        write_atomic(self._out / HISTORY, json.dumps(self.progress.history).encode())
+        curves(self.progress.history, self._out / CURVES)
         self.save()
         self._budget = budget_s(self._minutes, self._until, self.progress.seconds)
         self._last = self._clock()
+
+
+def contact_sheet(out: Path, minutes: float) -> Path:
+    """Where the sheet of a trial lies."""
+    return out / f"contact-{minutes:04.0f}.png"
 
 
 def _is_row(row: Any) -> bool:

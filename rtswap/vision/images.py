@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import struct
 import warnings
 from collections.abc import Iterator
@@ -44,6 +45,11 @@ _REDUCED_JPEG = (
     cv2.IMREAD_REDUCED_COLOR_8,
 )
 _JPEG = b"\xff\xd8\xff"
+_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
+"""Of JPEG (ITU T.81, B.1.1.3): not among the data of a scan."""
+_SCAN, _JPEG_END, _LENGTH_BYTES = 0xDA, 0xD9, 2
+MOST_SCANS = 100
+"""Of a progressive JPEG, each as large as the picture: 10 are usual, and 3,000 in 1 MB take minutes."""
 _TIFF = b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 _KINDS = "a PNG, JPEG, WebP, TIFF, BMP, GIF, AVIF or HEIC image"
@@ -245,7 +251,8 @@ def _read_bytes(path: Path) -> bytes:
 
 
 def _count_pixels(path: Path, data: bytes) -> int:
-    """Return the number of pixels by the header, 0 if it does not state it. Raises InputError for too many."""
+    """Return the number of pixels by the header, 0 if it does not state it. Raises InputError for too many, and for
+    a JPEG that has them decoded too often."""
     if not data:
         raise InputError(f"{path} is empty", expected=_KINDS, got="0 bytes", do="Save or download it again.")
     if len(data) > MAX_BYTES:
@@ -253,12 +260,27 @@ def _count_pixels(path: Path, data: bytes) -> int:
     try:
         width, height = stated_size(data) or (0, 0)
         got = f"{width}x{height}" if width * height > MAX_PIXELS else ""
+        if data.startswith(_JPEG) and (scans := _count_scans(data)) > MOST_SCANS:
+            raise InputError(f"{path} is refused", expected=f"a JPEG of at most {MOST_SCANS} scans", got=f"{scans}")
     except ValueError as error:
         got = str(error)
     if got:
         expected = f"at most {MAX_PIXELS // 1_000_000} megapixels"
         raise InputError(f"{path} is too large", expected=expected, got=got, do="Scale it down first.")
     return width * height
+
+
+def _count_scans(data: bytes) -> int:
+    """How many scans a JPEG has, without what follows its end."""
+    scans, at = 0, 2
+    while found := _MARKER.search(data, at):
+        at = found.end()
+        kind = data[at - 1]
+        if kind == _JPEG_END:
+            break
+        scans += kind == _SCAN
+        at += max(_LENGTH_BYTES, int.from_bytes(data[at : at + _LENGTH_BYTES], "big"))
+    return scans
 
 
 def stated_size(data: bytes) -> tuple[int, int] | None:

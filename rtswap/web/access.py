@@ -84,7 +84,8 @@ class Access:
             request.cookies.get(COOKIE, ""),
             request.headers.get("Authorization", "").removeprefix("Bearer "),
         ]
-        return any(hmac.compare_digest(one.encode(), (self.token or "").encode()) for one in given)
+        token = (self.token or "").encode()
+        return any(hmac.compare_digest(one.encode(errors="backslashreplace"), token) for one in given)
 
 
 def access_middleware(access: Access) -> Middleware:

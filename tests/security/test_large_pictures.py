@@ -16,7 +16,7 @@ from rtswap.core.errors import InputError
 from rtswap.disclosure import watermark
 from rtswap.disclosure.watermark import Payload, Watermark
 from rtswap.media.inputs import open_input
-from rtswap.vision.images import read_image
+from rtswap.vision.images import decode_photo, read_image
 
 MARKS = """
 import numpy as np
@@ -84,6 +84,22 @@ def test_a_huge_animation_is_refused_at_once(tmp_path: Path) -> None:
     first.save(tmp_path / "a.gif", save_all=True, append_images=[Picture.new("P", first.size, 1)])
     with pytest.raises(InputError, match="at most 40 megapixels; got 8000x6000"):
         open_input(str(tmp_path / "a.gif"))
+
+
+@pytest.mark.parametrize("tail", [b"", b"\xff\xda" * 500], ids=["alone", "with a film behind it"])
+def test_a_jpeg_that_is_decoded_thousands_of_times_is_refused(tail: bytes, tmp_path: Path) -> None:
+    """A scan of a progressive JPEG costs a few hundred bytes, and as much time as the whole picture."""
+    path = tmp_path / "a.jpg"
+    Picture.new("RGB", (400, 300)).save(path, progressive=True)
+    good = path.read_bytes()
+    scan = good[good.rfind(b"\xff\xda") : -2]
+    path.write_bytes(good + tail)
+    assert read_image(path).shape == (300, 400, 3)
+    path.write_bytes(good[:-2] + 3000 * scan + good[-2:] + tail)
+    with pytest.raises(InputError, match="at most 100 scans; got 30"):
+        read_image(path)
+    with pytest.raises(InputError, match="at most 100 scans"):
+        decode_photo(path.read_bytes(), "a.jpg")
 
 
 def test_opencv_decodes_no_more_than_rtswap_reads() -> None:

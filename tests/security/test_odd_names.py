@@ -163,3 +163,12 @@ def test_commands_in_messages_run_nothing_of_a_name(tmp_path: Path, monkeypatch:
     for command in commands:
         words = shlex.split(command.rpartition(": ")[2])
         assert any(word in (f"{odd}x", odd, str(key)) for word in words), command
+
+
+def test_settings_that_could_not_be_read_again_are_not_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "rtswap.toml"
+    assert main(["config", "-i", "\udcff.mp4", "--write", str(path)]) == 1
+    assert f"cannot write {path}" in capsys.readouterr().err
+    assert not path.exists()

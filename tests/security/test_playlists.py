@@ -203,6 +203,36 @@ def test_no_sound_is_taken_through_one(site: Site, tmp_path: Path, name: str) ->
     assert "cannot read" in told[0]
 
 
+@pytest.mark.parametrize("lasting", [2, 1_000_000])
+def test_a_playlist_on_the_disk_that_does_not_end_is_not_waited_for(site: Site, lasting: int) -> None:
+    """FFmpeg waits for more parts, and the longer the longer one lasts."""
+    text = f"#EXTM3U\n#EXT-X-VERSION:4\n#EXT-X-TARGETDURATION:{lasting}\n#EXTINF:1.2,\nclip.ts\n"
+    (site.folder / f"open{lasting}.m3u8").write_text(text)
+    (site.folder / f"master{lasting}.m3u8").write_text(
+        f"#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=100\nopen{lasting}.m3u8\n"
+    )
+    assert site.open(f"{site.folder}/open{lasting}.m3u8") == 30
+    assert site.open(f"{site.folder}/master{lasting}.m3u8") == 30
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        playlist("gone.ts", "gone too.ts"),
+        playlist("gone.ts", "gone too.ts").removesuffix("#EXT-X-ENDLIST\n"),
+        playlist("clip.ts", before='#EXT-X-KEY:METHOD=AES-128,URI="gone.key"\n'),
+        "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\ngone.m3u8\n#EXT-X-STREAM-INF:BANDWIDTH=2\nfar.m3u8\n",
+    ],
+    ids=["parts", "parts of one that does not end", "a key", "playlists"],
+)
+def test_what_it_names_and_is_not_there_is_told_in_one_line(
+    site: Site, text: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (site.folder / "lost.m3u8").write_text(text)
+    assert "its playlist names" in site.refusal(f"{site.folder}/lost.m3u8")
+    assert "Traceback" not in capfd.readouterr().err
+
+
 def test_films_that_hold_themselves_are_read(tmp_path: Path) -> None:
     for suffix in (*SUFFIXES, ".avi", ".webm", ".flv", ".ts", ".gif"):
         path = tmp_path / f"film{suffix}"

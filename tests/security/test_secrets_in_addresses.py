@@ -14,7 +14,7 @@ from tls_front import web
 
 from rtswap.commands.main import main
 from rtswap.core.parts import OutputRequest
-from rtswap.core.urls import redact
+from rtswap.core.urls import hide_secrets, redact
 from rtswap.core.web import Web
 from rtswap.media.outputs import open_output
 from rtswap.media.outputs.video import VideoWriter
@@ -153,6 +153,40 @@ def test_messages_show_none(
     (tmp_path / "rtswap.toml").write_text(f"[output]\nto = {json.dumps([f'rtmp://h/app/{SECRET}'])}\n")
     assert main(["-s", "persona:vera", "-i", "clip.mp4"]) == 2
     assert SECRET not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'input = "rtsp://u:{}@cam/s1"',
+        'output = ["rtmp://host/app/{}"]',
+        '[input]\naddress = "https:/u:{}@host/a.mp4"',
+        '[input]\naddress = "http//u:{}@host/a.mp4"',
+        '[input]\naddress = "rtsp:/cam/live/{}"',
+        '[output]\nto = ["rtmp:/host/app/{}"]',
+        '[input]\naddress = "https:/u:{}@host/a.mp4"\n[broken',
+    ],
+)
+def test_a_mistake_in_the_own_settings_shows_none(
+    line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where an address with a secret belongs: as a flag, every user of the computer sees it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / "rtswap").mkdir()
+    (tmp_path / "rtswap" / "rtswap.toml").write_text(line.format(SECRET) + "\n")
+    to = [] if "output" in line else ["-o", "null"]
+    given = ["-i", "gone.mp4"] if "output" in line else []
+    for more in ([], ["--debug"], ["--config", "rtswap/rtswap.toml"]):
+        assert main(["-s", "persona:vera", *given, *to, *more]) in (1, 2)
+        told = capsys.readouterr()
+        assert SECRET not in told.out + told.err
+
+
+@pytest.mark.parametrize("address", ["http//u:{}@host/a.mp4", "u:{}@host/a.mp4"])
+def test_an_address_without_a_scheme_shows_no_password(address: str) -> None:
+    given = address.format(SECRET)
+    assert SECRET not in hide_secrets(f"no such file: {given}", [given])
 
 
 def test_the_sound_of_an_address_shows_none(tmp_path: Path) -> None:

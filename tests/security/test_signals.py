@@ -14,6 +14,7 @@ import av
 import cv2
 import pytest
 from media_files import make_clip
+from processes import run_python
 
 from rtswap.media.inputs import open_input
 from rtswap.media.playlists import Opener
@@ -167,3 +168,31 @@ def test_an_interrupt_while_a_module_is_imported_late_is_no_fault(late: str, tmp
     env = {**os.environ, "PYTHONPATH": str(tmp_path)}
     found = subprocess.run([sys.executable, "-m", "late"], env=env, capture_output=True, timeout=60)
     assert (found.returncode, found.stderr) == (130, b"")
+
+
+LOSES = """
+import os, signal, sys, time, weakref
+from rtswap.core.interrupts import raise_on_signals
+from rtswap.runtime.second_signal import end_at_second_signal
+
+class Thing:
+    pass
+
+raise_on_signals()
+end_at_second_signal(130, patience_s=0.5)
+thing = Thing()
+kept = weakref.ref(thing, lambda _: os.kill(os.getpid(), signal.SIGINT))
+try:
+    del thing
+    time.sleep(30)
+    print("lost")
+except KeyboardInterrupt:
+    time.sleep(2)
+    print("ended in order")
+"""
+
+
+def test_an_interrupt_while_python_cleans_up_is_not_lost() -> None:
+    """``rtswap train`` went on after Ctrl-C in a callback of matplotlib's, with a traceback."""
+    ended = run_python(LOSES)
+    assert (ended.stdout, ended.stderr) == ("ended in order\n", "")

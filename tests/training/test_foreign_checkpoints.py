@@ -151,6 +151,17 @@ def test_files_that_are_no_checkpoints_are_one_error(state: dict[str, Any], tmp_
         read_checkpoint(path)
 
 
+def test_a_short_file_that_grows_where_it_is_copied_is_refused(state: dict[str, Any], tmp_path: Path) -> None:
+    """200 kB that named a row of 3,000 figures 100,000 times took all memory at the next checkpoint."""
+    path, circle = tmp_path / CHECKPOINT, list[Any]()
+    circle.append(circle)
+    row = {"minutes": 1.0, "step": 1} | {f"x{number}": 1.0 for number in range(3000)}
+    for history in ([row] * 10_000, circle):
+        torch.save(state | {"progress": state["progress"] | {"history": history}}, path)
+        with pytest.raises(ModelError, match="cannot read the checkpoint"):
+            read_checkpoint(path)
+
+
 def test_links_planted_in_the_folder_are_not_followed(tmp_path: Path) -> None:
     mine, out = tmp_path / "mine", tmp_path / "out"
     mine.write_text("mine")

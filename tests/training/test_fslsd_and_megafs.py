@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -168,6 +169,26 @@ def test_a_prior_is_taken_from_the_other_systems_training(tmp_path: Path) -> Non
     (tmp_path / "none.pt").write_bytes(b"nothing")
     with pytest.raises(ModelError, match=r"Give a checkpoint\.pt of fslsd or megafs"):
         FslsdRecipe(one_shot_arguments("fslsd", prior=str(tmp_path / "none.pt")), CROWD)
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        lambda like: like.to_sparse(),
+        lambda like: like.to("meta"),
+        lambda like: like[..., None],
+        lambda like: {},
+    ],
+    ids=["sparse", "empty", "another shape", "no tensor"],
+)
+def test_a_prior_with_strange_weights_is_refused_in_one_line(
+    strange: Callable[[Tensor], object], tmp_path: Path
+) -> None:
+    weights = Megafs(Dims.small(64), 2).prior.state_dict()
+    weights["generator.first.conv.weight"] = strange(weights["generator.first.conv.weight"])
+    torch.save({"shadow": {f"prior.{name}": value for name, value in weights.items()}}, tmp_path / CHECKPOINT)
+    with pytest.raises(UsageError, match=r"\A[^\n]* holds another prior[^\n]*\Z"):
+        FslsdRecipe(one_shot_arguments("fslsd", prior=str(tmp_path / CHECKPOINT)), CROWD)
 
 
 @pytest.mark.parametrize("layout_and_side", [("small", 96), ("small", 512), ("full", 2048)])

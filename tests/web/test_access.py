@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from studio_client import Client, run_studio
 
 from rtswap.app.config import Config
 from rtswap.web.access import LOOPBACK, Access
+from rtswap.web.peers import users_at
 
 NOBODY = 65534
 EVERYWHERE = ["/", "/api", "/api/config", "/api/status", "/api/preview.mjpg", "/api/snapshot.jpg", "/app.js"]
@@ -72,18 +74,60 @@ def test_the_own_page_may_do_everything(studio: Client) -> None:
 def test_another_user_of_the_computer_gets_nothing(studio: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """Loopback is everybody's: without a token, anybody could look through the camera."""
     assert studio.send("GET", "/api/status").status == 200
+    with connected_by_another_user(studio.port, monkeypatch) as other:
+        other.sendall(b"GET /api/status HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert other.recv(12)[8:] == b" 403"
+
+
+RESET = struct.pack("ii", 1, 0)
+"""How long a socket stays open after it was closed: not at all."""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems do not say whose a connection is")
+@pytest.mark.parametrize("reset", [False, True], ids=["closed", "reset"])
+def test_nor_one_who_hangs_up_before_being_asked_who_it_is(
+    studio: Client, reset: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Linux gives a closed connection to root, or forgets it; the request can still be read."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        gone = connected_by_another_user(server.getsockname()[1], monkeypatch)
+        connection, (_, port) = server.accept()
+        hang_up(gone, reset)
+        with connection:
+            assert connection.recv(3) == b"PUT"
+            assert users_at(port, server.getsockname()[1]) == {None}
+    for _ in range(20):
+        hang_up(connected_by_another_user(studio.port, monkeypatch), reset)
+    monkeypatch.undo()
+    assert studio.get("/api/config")["values"]["swap.strength"] == 1.0
+
+
+def test_one_who_has_only_said_all_is_known() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client:
+        client.shutdown(socket.SHUT_WR)
+        with server.accept()[0]:
+            assert users_at(client.getsockname()[1], server.getsockname()[1]) <= {os.geteuid()}
+
+
+def connected_by_another_user(port: int, monkeypatch: pytest.MonkeyPatch) -> socket.socket:
     if os.geteuid() == 0:
         os.seteuid(NOBODY)
         try:
-            other = socket.create_connection(("127.0.0.1", studio.port), timeout=5)
+            return socket.create_connection(("127.0.0.1", port), timeout=5)
         finally:
             os.seteuid(0)
-    else:
-        other = socket.create_connection(("127.0.0.1", studio.port), timeout=5)
-        monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
-    with other:
-        other.sendall(b"GET /api/status HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        assert other.recv(12)[8:] == b" 403"
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    return socket.create_connection(("127.0.0.1", port), timeout=5)
+
+
+def hang_up(other: socket.socket, reset: bool) -> None:
+    """Send a request and close the connection."""
+    body = b'{"swap.strength": 0.1}'
+    head = b"PUT /api/config HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    if reset:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+    other.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+    other.close()
 
 
 def test_other_hosts_need_the_token(tmp_path: Path) -> None:
@@ -101,6 +145,20 @@ def test_other_hosts_need_the_token(tmp_path: Path) -> None:
         assert "HttpOnly" in cookie
         assert "SameSite=Strict" in cookie
         assert client.send("GET", "/api", headers={"Cookie": cookie.split(";")[0]}).status == 200
+
+
+@pytest.mark.parametrize("header", [b"Authorization: Bearer \xff", b"Cookie: rtswap_token=\xff", b"Host: \xff"])
+def test_what_is_no_text_is_no_token_and_not_logged(
+    header: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    host = b"" if header.startswith(b"Host") else b"Host: localhost\r\n"
+    with (
+        run_studio(Config(), tmp_path, Access(LOOPBACK, token="s3cret")) as client,
+        socket.create_connection(("127.0.0.1", client.port), timeout=5) as server,
+    ):
+        server.sendall(b"GET /api HTTP/1.1\r\n" + host + header + b"\r\n\r\n")
+        assert server.recv(12)[8:] in (b" 401", b" 403")
+    assert caplog.text == ""
 
 
 def test_every_answer_keeps_other_pages_out(studio: Client) -> None:

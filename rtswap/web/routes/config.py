@@ -9,7 +9,7 @@ import platformdirs
 from aiohttp import web
 
 from rtswap.app.config import OPTIONS, Config
-from rtswap.app.config_file import FILE_NAME, Effective, effective, to_toml
+from rtswap.app.config_file import FILE_NAME, Effective, effective, to_toml, written
 from rtswap.app.presets import Presets, read_presets, write_presets
 from rtswap.app.presets import to_toml as presets_to_toml
 from rtswap.core.errors import OutputError, UsageError, reason
@@ -100,8 +100,8 @@ def _write(studio: Studio, overwrite: bool) -> Path:
         own = effective({}, file=str(path)).config if path.exists() else Config()
         kept = Effective(with_settings_of(own, studio.config), origins)
         text = to_toml(kept) + presets_to_toml(read_presets(path))
-        write_atomic(path.resolve(), text.encode(), private=True)
-    except OSError as error:
+        write_atomic(path.resolve(), written(text), private=True)
+    except (OSError, ValueError) as error:
         raise OutputError(f"cannot write {path}", got=reason(error)) from None
     return path
 

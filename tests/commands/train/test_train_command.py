@@ -107,6 +107,17 @@ def test_facesets_that_will_not_do(tmp_path: Path, capsys: pytest.CaptureFixture
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("name", ["me.dfm", "history.json", "curves.png", "contact-0000.png"])
+def test_a_new_training_replaces_no_file(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    need_torch()
+    ada, ben = two_people(tmp_path)
+    (tmp_path / "me").mkdir()
+    (tmp_path / "me" / name).write_text("mine")
+    words = ["--data", str(ada), "--data", str(ben), "--minutes", "0.01", "--out", str(tmp_path / "me"), *DF]
+    assert f"{name} already exists, and no training to go on with" in refused(capsys, "df", *words)
+    assert [(path.name, path.read_text()) for path in (tmp_path / "me").iterdir()] == [(name, "mine")]
+
+
 @pytest.mark.parametrize("recipe", ["df", "liae"])
 def test_two_facesets_become_a_swapped_picture(
     recipe: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

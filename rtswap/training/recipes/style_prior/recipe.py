@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from rtswap.core.errors import UsageError
-from rtswap.training.checkpoint import read_checkpoint
+from rtswap.training.checkpoint import DAMAGED, load_part, read_checkpoint
 from rtswap.training.crowd import Crowd
 from rtswap.training.identity import IdentityLoss, Perception, Recogniser
 from rtswap.training.layers import to_pictures
@@ -99,7 +99,7 @@ class StyleRecipe(Recipe):
     def __init__(self, network: nn.Module, dims: Dims, args: argparse.Namespace, crowd: Crowd) -> None:
         self.dims = dims
         if args.prior is not None:
-            network.prior.load_state_dict(read_prior(Path(args.prior).expanduser(), network.prior))  # type: ignore[union-attr,operator]
+            load_prior(Path(args.prior).expanduser(), network.prior)  # type: ignore[arg-type]
         super().__init__(network, args)
         self.phases = Phases(0.0 if args.prior is not None else PRIOR_UNTIL)
         self._larger, self.learnt, self.kept = crowd.split()[0], *crowd.at(dims.resolution).split()
@@ -265,18 +265,14 @@ def check_split(rows: int, dims: Dims, flag: str) -> int:
     return rows
 
 
-def read_prior(path: Path, prior: nn.Module) -> dict[str, Tensor]:
-    """The averaged prior of a checkpoint of FSLSD or MegaFS. Raises ModelError and UsageError for another file."""
+def load_prior(path: Path, prior: nn.Module) -> None:
+    """Give ``prior`` the averaged prior of a checkpoint of FSLSD or MegaFS. Raises ModelError and UsageError for
+    another file."""
     do = "Give a checkpoint.pt of fslsd or megafs with the same --resolution and --prior-layout."
-    state = read_checkpoint(path, do=do).get("shadow")
-    found = (
-        {name.removeprefix("prior."): value for name, value in state.items() if str(name).startswith("prior.")}
-        if isinstance(state, dict)
-        else {}
-    )
-    wanted = prior.state_dict()
-    if found.keys() != wanted.keys() or any(
-        getattr(found[name], "shape", None) != wanted[name].shape for name in wanted
-    ):
-        raise UsageError(f"{path} holds another prior", do=do)
-    return found
+    state = read_checkpoint(path, do=do)
+    try:
+        found = {str(name): value for name, value in state["shadow"].items()}
+        named = {name.removeprefix("prior."): value for name, value in found.items() if name.startswith("prior.")}
+        load_part(prior, named)
+    except DAMAGED:
+        raise UsageError(f"{path} holds another prior", do=do) from None
