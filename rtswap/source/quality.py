@@ -99,7 +99,7 @@ _Check = tuple[float, str, str]
 
 def _size(figures: Figures) -> _Check:
     face_px = figures.size_px
-    told = f"the face is small: {math.floor(face_px)} px from eyes to chin"
+    told = f"the face is small: {math.floor(round(face_px, 1))} px from eyes to chin"
     score = min(face_px / _LARGE_PX, 1.0)
     if face_px < _REFUSED_PX:
         return score, f"{told}, the minimum is {_REFUSED_PX:.0f}", ""
@@ -116,7 +116,7 @@ def _sharpness(figures: Figures) -> _Check:
 
 def _pose(figures: Figures) -> _Check:
     turn = figures.turn_deg
-    told = f"the face is turned away by {math.ceil(turn)} degrees"
+    told = f"the face is turned away by {math.ceil(round(turn, 1))} degrees"
     score = max(float(np.cos(np.radians(min(turn, 90.0)))), 0.01) ** 2
     if turn > _REFUSED_TURN:
         return score, f"{told}, the limit is {_REFUSED_TURN:.0f}", ""
