@@ -146,12 +146,9 @@ def _examine(job: _Job, gpu: str) -> tuple[dict[str, Engine], Record]:
         if engine in ON_GPU and not gpu:
             failed[engine] = why_no_gpu()
             continue
-        try:
-            started[engine] = job.start(engine)
-        except (ModelError, EngineError, ImportError) as error:
-            failed[engine] = str(error)
-            if engine == ENGINES[0] and isinstance(error, ModelError):
-                break  # no other engine is given a file that the reference refuses
+        error = _start_or_note(engine, job, started, failed)
+        if engine == ENGINES[0] and isinstance(error, ModelError):
+            break  # no other engine is given a file that the reference refuses
     took = job.compare(started, failed)
 
     def add(variant: str, reference: str, tolerance: Mapping[str, float] | None = None) -> None:
@@ -160,12 +157,12 @@ def _examine(job: _Job, gpu: str) -> tuple[dict[str, Engine], Record]:
         took.update({name: ms for name, ms in again.items() if name == variant})
 
     for engine, full in FULL.items():
-        if engine in started and engine not in took and took and _start_or_note(full, job, started, failed):
+        if engine in started and engine not in took and took and _start_or_note(full, job, started, failed) is None:
             add(full, next(name for name in started if name in took))
     allowed = profile_of(job.title).half
     for engine, half in HALF.items():
         if (
-            engine in took and allowed and _start_or_note(half, job, started, {})
+            engine in took and allowed and _start_or_note(half, job, started, {}) is None
         ):  # optional: a failure to start is not reported
             add(half, engine, allowed)
     if not took:
@@ -174,12 +171,14 @@ def _examine(job: _Job, gpu: str) -> tuple[dict[str, Engine], Record]:
     return started, Record(job.key(gpu), took, failed)
 
 
-def _start_or_note(engine: str, job: _Job, started: dict[str, Engine], failed: dict[str, str]) -> bool:
+def _start_or_note(engine: str, job: _Job, started: dict[str, Engine], failed: dict[str, str]) -> Exception | None:
+    """Add the engine to ``started``, or the reason to ``failed``, and return the error."""
     try:
         started[engine] = job.start(engine)
     except (ModelError, EngineError, ImportError) as error:
         failed[engine] = str(error)
-    return engine in started
+        return error
+    return None
 
 
 def _report_failures(records: Mapping[str, Record], on_event: Callable[[str], None]) -> None:

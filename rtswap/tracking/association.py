@@ -40,8 +40,9 @@ def match(overlaps: Floats, least: float = 0.3) -> list[tuple[int, int]]:
 
 def count_places(boxes: Sequence[Box]) -> int:
     """Number of places in which boxes lie: one whose middle is inside a larger one adds none."""
-    places: list[Box] = []
-    for box in sorted(boxes, key=lambda box: -float(np.prod(box[2:] - box[:2]))):
+    places: list[NDArray[np.float64]] = []
+    doubles = [box.astype(np.float64) for box in boxes]  # lengths that float32 cannot hold are possible
+    for box in sorted(doubles, key=lambda box: -float(np.prod(box[2:] - box[:2]))):
         middle = (box[:2] + box[2:]) / 2
         if not any(np.all(place[:2] <= middle) and np.all(middle <= place[2:]) for place in places):
             places.append(box)
