@@ -117,6 +117,7 @@ class VideoEncoder:
         self._stream = stream
         self._least_step = 1 if steady else LEAST_STEP
         self._last_pts = -self._least_step
+        self._untimed = encoder == "libx265"
         self._step = 1 / fps
 
     @property
@@ -131,7 +132,9 @@ class VideoEncoder:
         self._last_pts = pts
         frame = self._frame(self._fitter.fit(image))
         frame.pts, frame.time_base = pts, self._clock
-        return self._stream.encode(frame)
+        packets = self._stream.encode(frame)
+        self._untimed &= not packets
+        return packets
 
     def _frame(self, image: Image) -> av.VideoFrame:
         if self._palettes is not None:
@@ -144,7 +147,19 @@ class VideoEncoder:
         return whole.reformat(format=self._layout, dst_colorspace=_BT601, dst_color_range=_FULL)
 
     def finish(self) -> list[av.Packet[av.video.stream.VideoStream]]:
-        return self._stream.encode(None)
+        packets = self._stream.encode(None)
+        return _timed(packets) if self._untimed else packets
+
+
+def _timed(packets: list[av.Packet[av.video.stream.VideoStream]]) -> list[av.Packet[av.video.stream.VideoStream]]:
+    """Give the packets of a whole film their decoding times. libx265 reads those of a film of one or two frames from
+    memory that nobody wrote."""
+    timed = [packet for packet in packets if packet.pts is not None]
+    shown = sorted(cast(int, packet.pts) for packet in timed)
+    late = max((time - cast(int, packet.pts) for time, packet in zip(shown, timed, strict=True)), default=0)
+    for time, packet in zip(shown, timed, strict=True):
+        packet.dts = time - late
+    return packets
 
 
 def to_yuv(image: Image) -> av.VideoFrame:
