@@ -1,13 +1,10 @@
 """Render the swapper ``mesh`` as one function of tensors. No shape, branch or loop depends on a value, so it can be
 captured into a CUDA graph, once per number of faces and crop side.
 
-The formulas are those of ``swapper``, ``light`` and ``tones``, which explain them; the numbers come from
-``gpu_rows``.
+The formulas are those of ``swapper``, which explains them; the numbers come from ``gpu_rows``.
 """
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 
@@ -15,43 +12,12 @@ from rtswap.core.types import Image, Mask
 from rtswap.gpu.resample import Device, Tensor, bilinear, gaussian, rounded
 from rtswap.gpu.torch_import import load_torch
 from rtswap.swappers.mesh import gpu_rows as fields
+from rtswap.swappers.mesh.gpu_light import lids_of, light_of, on_darker, seam_of, toned
 from rtswap.swappers.mesh.gpu_openings import LidsLight, with_openings
-from rtswap.swappers.mesh.light import (
-    GLEAM,
-    GLOSS,
-    GLOSS_SIGMA,
-    LEAST_SEAM,
-    LIDS_LEAST,
-    LIDS_LIMIT,
-    LIDS_SIGMA,
-    LUMA,
-    MOST_BLACK,
-    MOST_GLOSS,
-    OFFSET,
-    PURPLE,
-    SEAM,
-    SEAM_LIMIT,
-    SEAM_REACH,
-    UNLIKE,
-    SourceLight,
-    brows_and_lips,
-)
+from rtswap.swappers.mesh.light import SourceLight
 from rtswap.swappers.mesh.placement import LIGHT_STEP, MASK_STEP
-from rtswap.swappers.mesh.skin_tones import (
-    BROWS_DEEPER,
-    DEEP,
-    EVENED,
-    EVENER,
-    HIGHLIGHTS,
-    LEAST_EVEN,
-    LIGHTER,
-    LIPS_EVENER,
-    LIPS_SHIFT,
-    MUCH_LIGHTER,
-    ONE,
-    REDDER,
-    SHADOWS,
-)
+from rtswap.swappers.mesh.ratios import brows_and_lips
+from rtswap.swappers.mesh.skin_tones import ONE
 from rtswap.swappers.mesh.wrinkles import LEAST, MOST, STEP
 
 torch = load_torch()
@@ -189,113 +155,16 @@ def _lit(
     """Put the target's light on the ratios (N, 3, S, S), as ``light.relight``. ``features``: the shares of brows and
     of lips, (N, 1, S, S); ``area`` and ``around`` (the eyes), (N, h, w) on the light grid."""
     theirs = torch.nn.functional.avg_pool2d(target, LIGHT_STEP)
-    field, skin, mean, black = _light_of(theirs, area, numbers, black_level - source.black)
+    field, skin, mean, black = light_of(theirs, area, numbers, black_level - source.black)
     lighter = torch.log(mean / max(source.mean, 1.0))
-    field = _with_gloss(field, black, theirs, area, numbers, lighter)
-    ratios = _toned(ratios, features, lighter)
+    field = on_darker(field, black, theirs, area, numbers, lighter)
+    ratios = toned(ratios, features, lighter)
     ours = torch.nn.functional.avg_pool2d(ratios, LIGHT_STEP)
-    gain = field * _seam_of(field, skin, black, theirs, ours, area, numbers)
-    lids = _lids_of(field, skin, black, theirs, ours * gain / ONE, around[:, None], numbers)
+    gain = field * seam_of(field, skin, black, theirs, ours, area, numbers)
+    lids = lids_of(field, skin, black, theirs, ours * gain / ONE, around[:, None], numbers)
     gain, lids = (_enlarged(one, numbers, u, v, LIGHT_STEP) for one in (gain, lids))
     lit = ((ratios * gain / ONE).round().clamp(0, 255) + black).round().clamp(0, 255)
     return lit, LidsLight(lids, black)
-
-
-def _light_of(target: Tensor, area: Tensor, numbers: Tensor, black: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """``light.light_of`` and ``skin_light``: field (N, 3, h, w), skin (N, 1, h, w), mean (N,), black (N, 1, 1, 1)."""
-    blur = gaussian(area.shape[-1], *numbers[:, fields.LIGHT : fields.MASK].unbind(1))[:, None]
-    whole = area[:, None]
-    first = _low_pass(target, whole, blur)
-    unlike = torch.log(_luma(target + OFFSET) / _luma(first + OFFSET)) / UNLIKE
-    skin = whole / (1 + unlike**4)
-    field = _low_pass(target, skin, blur)
-    means = (field * whole).sum((2, 3)) / whole.sum((2, 3)).clamp(min=1)
-    black = torch.minimum(black.clamp(min=0), MOST_BLACK * means.amin(1))
-    mean = (_luma(means[..., None, None]).flatten() - black).clamp(min=1)
-    black = black[:, None, None, None]
-    return (field - black).clamp(min=1), skin, mean, black
-
-
-def _with_gloss(
-    field: Tensor, black: Tensor, target: Tensor, area: Tensor, numbers: Tensor, lighter: Tensor
-) -> Tensor:
-    """``light.with_gloss``: the field (N, 3, h, w) with the target's gloss."""
-    share = (-GLOSS * lighter).clamp(0, MOST_GLOSS)[:, None, None, None]
-    theirs = (target - black).clamp(min=0)
-    logs = torch.log((theirs + OFFSET) / (field + OFFSET))
-    purple = (logs[:, :1] + logs[:, 2:]) / 2 - logs[:, 1:2]
-    skin = area[:, None] / (1 + (_luma(logs) / GLEAM) ** 4 + (purple / PURPLE) ** 4)
-    sigma = GLOSS_SIGMA * numbers[:, fields.LIGHT]
-    blur = gaussian(area.shape[-1], sigma, (3 * sigma).round().clamp(min=1))[:, None]
-    above = torch.minimum((theirs - field).clamp(min=0), (math.exp(GLEAM) - 1) * field)
-    shine = blur @ (above * skin) @ blur.mT
-    broad = gaussian(area.shape[-1], *numbers[:, fields.LIGHT : fields.MASK].unbind(1))[:, None]
-    shine = shine - _low_pass(shine, area[:, None], broad)
-    return torch.where(share > 0, (field + share * shine).clamp(min=1), field)
-
-
-def _toned(ratios: Tensor, features: list[Tensor], lighter: Tensor) -> Tensor:
-    """``skin_tones.tones`` and ``skin_tones.feature_tones`` of each face's ratios; ``lighter`` (N,)."""
-    logs = torch.log(ratios.clamp(min=1) / ONE)
-    above, below = (
-        (1 + torch.where(lighter > 0, up, down) * lighter).clamp(low, high)[:, None, None, None]
-        for up, down, low, high in (HIGHLIGHTS, SHADOWS)
-    )
-    excess, of_lips = ((lighter - least).clamp(min=0)[:, None, None, None] for least in (MUCH_LIGHTER, LIGHTER))
-    shift, redder = (
-        torch.stack([torch.full_like(lighter, per) for per in of], 1)[..., None, None] for of in (LIPS_SHIFT, REDDER)
-    )
-    most = excess.clamp(max=1)
-    dark = below * logs.clamp(DEEP, 0) + (logs - DEEP).clamp(max=0)
-    dark = dark * (1 - most * EVENER / (1 + (dark / EVENED) ** 2))
-    shown = _of_ratios(above * logs.clamp(min=0) + dark + most * redder * dark.clamp(min=-EVENED))
-    brows = _of_ratios(logs.clamp(min=0) + logs.clamp(max=0) * (1 + BROWS_DEEPER * excess))
-    lips = _of_ratios(logs * (1 - LIPS_EVENER * of_lips).clamp(min=LEAST_EVEN) + shift * of_lips)
-    for other, share, more in zip((brows, lips), features, (excess, of_lips), strict=True):
-        shown = (shown + share * (more > 0) * (other - shown)).round()
-    return shown
-
-
-def _of_ratios(logs: Tensor) -> Tensor:
-    """The ratios 0..255 of logs."""
-    return (ONE * torch.exp(logs)).round().clamp(0, 255)
-
-
-def _seam_of(
-    field: Tensor, skin: Tensor, black: Tensor, target: Tensor, ratios: Tensor, area: Tensor, numbers: Tensor
-) -> Tensor:
-    """``light.seam_of``, (N, 3, h, w)."""
-    sigma = (SEAM * numbers[:, fields.LIGHT]).clamp(min=LEAST_SEAM)
-    blur = gaussian(area.shape[-1], sigma, (3 * sigma).round().clamp(min=1))[:, None]
-    low, high = SEAM_REACH
-    near = ((high - blur @ area[:, None] @ blur.mT) / (high - low)).clamp(0, 1)
-    theirs = (target - black).clamp(min=0) + OFFSET
-    spread = _low_pass(torch.log(theirs / (field * ratios / ONE + OFFSET)), near * skin, blur)
-    return torch.exp(spread.clamp(-SEAM_LIMIT, SEAM_LIMIT) * near)
-
-
-def _lids_of(
-    field: Tensor, skin: Tensor, black: Tensor, target: Tensor, lit: Tensor, around: Tensor, numbers: Tensor
-) -> Tensor:
-    """``light.lids_of``, (N, 3, h, w)."""
-    sigma = (LIDS_SIGMA * numbers[:, fields.LIGHT]).clamp(min=LEAST_SEAM)
-    blur = gaussian(around.shape[-1], sigma, (3 * sigma).round().clamp(min=1))[:, None]
-    theirs, ours = (target - black).clamp(min=0) + OFFSET, lit + OFFSET
-    unlike = torch.log(_luma(ours) / _luma(field + OFFSET)) / UNLIKE
-    weights = around * skin / (1 + unlike**4)
-    low = blur @ torch.cat([torch.log(ours / theirs) * weights, weights], 1) @ blur.mT
-    return torch.exp((low[:, :3] / (low[:, 3:] + LIDS_LEAST)).clamp(-LIDS_LIMIT, LIDS_LIMIT))
-
-
-def _low_pass(image: Tensor, weights: Tensor, blur: Tensor) -> Tensor:
-    """``light.low_pass`` of (N, 3, h, w) over (N, 1, h, w)."""
-    low = blur @ torch.cat([image * weights, weights], 1) @ blur.mT
-    return (low[:, :3] + 1e-4) / (low[:, 3:] + 1e-6)
-
-
-def _luma(image: Tensor) -> Tensor:
-    """Light of (N, 3, h, w), (N, 1, h, w)."""
-    return sum(float(weight) * image[:, channel : channel + 1] for channel, weight in enumerate(LUMA))
 
 
 def _followed_black_level(planes: Tensor, numbers: Tensor, black_levels: Tensor) -> Tensor:

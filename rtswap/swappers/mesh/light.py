@@ -2,9 +2,8 @@
 
 ``out = low(target) * ratio``, where ``ratio = source / low(source)`` is what distinguishes a place of the source's
 face from its surroundings. A ratio keeps its hue under any light, so no tone arises that neither face has; a
-difference, added to much lighter skin, turns teal or white. ``ratios_of`` computes the ratios once, on the chart, and
-limits what belongs to the photo's light: gloss, coloured lamps. The target's low-pass is smooth, so it is computed on
-a small grid.
+difference, added to much lighter skin, turns teal or white. ``ratios`` computes them once. The target's low-pass
+is smooth, so it is computed on a small grid.
 
 Towards the outline the swap also follows the target's finer shading (``seam_of``), so that its edge shows no step.
 
@@ -17,56 +16,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import cache
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.core.types import Image, Mask
-from rtswap.swappers.mesh.skin_tones import DEEP, ONE, toned
-from rtswap.swappers.mesh.uv_chart import COARSE, SIZE, Field, coarse_positions, inwards, rings_mask
-from rtswap.vision.geometry import canonical
-from rtswap.vision.resample import blurred, resized
-from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_OUTER, RIGHT_BROW, RIGHT_EYE
+from rtswap.core.types import Image
+from rtswap.swappers.mesh.skin_tones import ONE, toned
+from rtswap.swappers.mesh.uv_chart import Field
+from rtswap.vision.resample import resized
 
-HAIR_TINT = 0.1
-"""Share of the tint that is kept in hair: next to skin, neutral hair is blue."""
 LUMA = 0.15, 0.45, 0.4
 """Weights of B, G and R: more red than in BT.601, so that a blush, which is dark in green alone, stays light."""
 _WEIGHTS = np.array(LUMA, np.float32)
 OFFSET = 4.0
 """Levels added before a ratio is taken, so that sensor noise in black does not count."""
-AROUND = 17.0
-"""Sigma in coarse texels of a place's surroundings on the chart: 0.18 face widths, as in ``geometry``."""
-BRIGHTEST, LIPS_BRIGHTEST = 0.65, 0.35
-"""Log lightness above the surroundings which highlights approach: more is gloss."""
-LIPS_BROAD, LIPS_SIGMA = 0.1, 9.0
-"""Log lightness which a whole lip approaches: the lower one may be far lighter than dark skin. Sigma in texels of a
-whole lip; its creases are kept."""
-DARKEST, LIPS_DARKEST = 3.0, 0.7
-"""Log lightness below the surroundings which shadows approach."""
-SHADE, SHADE_SIGMA, EDGE = 0.4, 4.0, 0.3
-"""Log lightness which broad shades on skin approach, sigma in coarse texels of what counts as broad, and log
-lightness of an edge between shades."""
-FOLD, FOLD_SIGMA, STUBBLE = 0.2, 8.0, 0.75
-"""Log lightness which wrinkles approach, sigma in texels of their surroundings, and the share of this in the area of
-a beard. In a photo's hard light they are so deep that on another face they look etched."""
-NOSTRILS, NOSTRILS_REACH = (20, 60, 250, 290), 0.09
-"""Points around the nostrils, and inter-ocular distances from them within which darkness is no wrinkle."""
-EVEN = 0.12
-"""Mean difference in log lightness between the halves of a face in even light: where it is larger, shades are
-reduced in proportion."""
-TINT, LIPS_TINT, OF_TINT = 0.2, 0.4, 0.95
-"""Distance in log colour from the surroundings that skin and lips approach: more is coloured light. Share of it that
-is kept."""
-LIPS_LILAC = 0.5
-"""Share that is removed of the blue which lips have beyond their green and red: with all of it they are lilac on
-pinkish skin, with none of it beige on any."""
-SKIN_TINT, LEAST_TINT = 0.32, 0.6
-"""Log of red over blue of average skin: where skin has more colour, so have all its tints, and they are reduced to
-this share at most."""
 MOST_BLACK = 0.6
 """Upper bound on the black level, as a share of the face's mean in its darkest channel."""
 UNLIKE = 0.5
@@ -75,6 +40,13 @@ background differ more."""
 GLOSS, GLOSS_SIGMA, MOST_GLOSS = 0.75, 0.25, 0.3
 """Share of the target's gloss that is kept, per log of how much darker the target is than the photo; sigma of gloss
 as a share of the light's; and largest share. Dark skin without it looks powdered; more of it is the target's face."""
+MATTE, MOST_MATTE, MOST_COLOUR = 0.8, 0.5, 0.1
+"""Share of the way from the mean colour of the target's skin to that without gloss, per log of how much darker the
+target is than the photo; largest share; and longest way, in log colour. Gloss is as grey as the lamp: without it, but
+in the mean colour, dark skin looks ashen. All of the way is a step in colour towards the target's temples."""
+LEAST_COLOUR, SHADED = 0.05, 0.15
+"""Log of a colour below which it is none; and log lightness below the surroundings at which half counts as shade,
+which light from skin to skin may colour."""
 GLEAM, PURPLE = 1.0, 0.1
 """Log lightness, and log of red and blue over green, at which half counts as gloss: eyes and teeth are lighter, lips
 purple."""
@@ -110,84 +82,6 @@ class SourceLight(NamedTuple):
     """Mean of the skin's light."""
     black: float
     """``black_level_of`` the face."""
-
-
-def ratios_of(texture: Image, face: Mask) -> tuple[Image, SourceLight]:
-    """Ratio of each texel to its surroundings (512, 512, 3), in 8 bits with ``ONE`` as 1, and the photo's light.
-    ``texture`` (512, 512, 3), ``face`` (128, 128) 255 = skin."""
-    middle = slice(SIZE // 5, -SIZE // 5)
-    skin = np.asarray(face * (inwards() > 0) / np.float32(255), np.float32)
-    small = np.asarray(resized(texture, (COARSE, COARSE), cv2.INTER_AREA), np.float32)
-    around, skin = skin_light(small, skin, AROUND)
-    mean = (around * skin[..., None]).sum((0, 1)) / max(float(skin.sum()), 1.0) + OFFSET
-    logs = np.log(texture + np.float32(OFFSET)) - np.log(resized(around, (SIZE, SIZE)) + np.float32(OFFSET))
-    light = (logs @ _WEIGHTS)[..., None]
-    lips = resized(blurred(rings_mask((LIPS_OUTER,), 2.0), 1.5), (SIZE, SIZE))[..., None]
-    of_skin = np.float32(np.clip(SKIN_TINT / max(np.log(mean[2] / mean[0]), 1e-3), LEAST_TINT, 1))
-    tint = (logs - light) * (of_skin + (1 - of_skin) * lips)
-    light = light - resized(_shadows(block_means(light, (COARSE, COARSE)), skin), (SIZE, SIZE))[..., None]
-    light = light - _folds(light[..., 0])[..., None]
-    broad = blurred(light[..., 0], LIPS_SIGMA)[..., None]
-    light = light + lips * np.where(broad > 0, LIPS_BROAD * np.tanh(broad / LIPS_BROAD) - broad, 0)
-    hair = np.clip(light / DEEP - 1, 0, 1) * (1 - lips)
-    strength = np.maximum(np.linalg.norm(tint, axis=2, keepdims=True), np.float32(1e-6))
-    most = TINT + lips * (LIPS_TINT - TINT)
-    tint[..., :1] -= LIPS_LILAC * lips * np.maximum(tint[..., :1] - tint[..., 1:].mean(2, keepdims=True), 0)
-    tint *= (OF_TINT + hair * (HAIR_TINT - OF_TINT)) * most * np.tanh(strength / most) / strength
-    brightest, darkest = (
-        skin_limit + lips * (lip_limit - skin_limit)
-        for skin_limit, lip_limit in ((BRIGHTEST, LIPS_BRIGHTEST), (DARKEST, LIPS_DARKEST))
-    )
-    limit = np.where(light > 0, brightest, darkest)
-    ratios = ONE * np.exp(limit * np.tanh(light / limit) + tint)
-    found = SourceLight(float(mean @ _WEIGHTS) - OFFSET, black_level_of(texture[middle, middle]))
-    return np.asarray(np.clip(np.round(ratios), 0, 255), np.uint8), found
-
-
-@cache
-def brows_and_lips() -> Image:
-    """255 on the brows, and 255 on the lips (128, 128, 2), on the chart."""
-    brows, lips = (blurred(rings_mask(rings, 2.0), 1.5) for rings in ((LEFT_BROW, RIGHT_BROW), (LIPS_OUTER,)))
-    return np.asarray(np.round(255 * np.stack([brows, lips], 2)), np.uint8)
-
-
-def _shadows(light: Field, skin: Field) -> Field:
-    """What broad shades exceed skin's by (128, 128), in log lightness ``light`` (128, 128): the photo's light. It is
-    compressed along its edges, and more so if the halves of the face differ (Durand and Dorsey, Fast Bilateral
-    Filtering, SIGGRAPH 2002)."""
-    broad = np.asarray(cv2.bilateralFilter(light, -1, EDGE, SHADE_SIGMA), np.float32)
-    both = skin * skin[:, ::-1]
-    uneven = float((np.abs(broad - broad[:, ::-1]) * both).sum()) / max(1.0, float(both.sum()))
-    most = np.float32(SHADE * min(1.0, EVEN / max(uneven, 1e-6)))
-    return np.asarray((broad - most * np.tanh(broad / most)) * (1 - _kept_areas()), np.float32)
-
-
-def _folds(light: Field) -> Field:
-    """What wrinkles exceed those of a smooth face by, in log lightness ``light`` (512, 512)."""
-    detail = light - blurred(light, FOLD_SIGMA)
-    where = coarse_positions()
-    nose = canonical().mesh[list(NOSTRILS), :2]
-    nostrils = np.linalg.norm(where[:, :, None] - nose, axis=3).min(2) < NOSTRILS_REACH
-    kept = np.maximum(_rings(), np.maximum(nostrils, (1 - STUBBLE) * _beard()))
-    share = 1 - resized(blurred(np.asarray(kept, np.float32), 1.5), (SIZE, SIZE))
-    return np.asarray((detail - FOLD * np.tanh(detail / FOLD)) * share, np.float32)
-
-
-@cache
-def _kept_areas() -> Field:
-    """1 on eyes, brows, lips and beard (128, 128), which may be far darker than their surroundings."""
-    return blurred(np.maximum(_rings(), _beard()), 2.0)
-
-
-def _rings() -> Field:
-    """1 on eyes, brows and lips (128, 128)."""
-    return rings_mask((LEFT_BROW, RIGHT_BROW, LEFT_EYE, RIGHT_EYE, LIPS_OUTER), 2.0)
-
-
-def _beard() -> Field:
-    """1 where a beard may be (128, 128)."""
-    where = coarse_positions()
-    return np.asarray((np.abs(where[..., 0]) < 0.6) & (where[..., 1] > 0.35), np.float32)
 
 
 class TargetLight(NamedTuple):
@@ -236,19 +130,36 @@ def _weighted(image: Field, weights: Field, sigma: float) -> tuple[Field, Field]
     return low[..., :3], low[..., 3:]
 
 
-def with_gloss(light: TargetLight, target: Field, area: Field, sigma: float, lighter: float) -> TargetLight:
-    """The light with the target's gloss, where the target is darker than the photo. ``target``, ``area``, ``sigma``
-    as for ``light_of``; ``lighter``: log of how much lighter the target is."""
-    share = np.float32(min(max(-GLOSS * lighter, 0.0), MOST_GLOSS))
-    if not share:
+def on_darker(light: TargetLight, target: Field, area: Field, sigma: float, lighter: float) -> TargetLight:
+    """The light on a target that is darker than the photo: in the colour of its skin without gloss, and with a share
+    of its gloss. ``target``, ``area``, ``sigma`` as for ``light_of``; ``lighter``: log of how much lighter it is."""
+    if lighter >= 0:
         return light
+    share, matte = (np.float32(min(-per * lighter, most)) for per, most in ((GLOSS, MOST_GLOSS), (MATTE, MOST_MATTE)))
     theirs = np.maximum(target - np.float32(light.black), 0)
     logs = np.log((theirs + np.float32(OFFSET)) / (light.field + np.float32(OFFSET)))
     skin = area / (1 + _fourth(logs @ _GLEAM) + _fourth(logs @ _PURPLE))
+    lit = np.asarray(skin / (1 + _fourth(np.minimum(logs @ _WEIGHTS, 0) / np.float32(SHADED))), np.float32)
     above = np.minimum(np.maximum(theirs - light.field, 0), light.field * np.float32(math.exp(GLEAM) - 1))
     shine = _gaussian(above * skin[..., None], GLOSS_SIGMA * sigma)
     shine = shine - low_pass(shine, area, sigma)
-    return light._replace(field=np.maximum(light.field + share * shine, 1))
+    field = light.field * np.exp(matte * _without_gloss(theirs, lit))
+    return light._replace(field=np.maximum(field + share * shine, 1))
+
+
+def _without_gloss(target: Field, skin: Field) -> NDArray[np.float32]:
+    """Logs (3,) from the mean colour of ``target`` (h, w, 3), where it is ``skin`` (h, w) 0..1, to its colour without
+    gloss, equally light. Gloss has the lamp's colour, so what has most colour has least of it (Klinker, Shafer and
+    Kanade, The measurement of highlights in color images, IJCV 1988)."""
+    logs = np.log(target + np.float32(OFFSET))
+    tints = logs - (logs @ _WEIGHTS)[..., None]
+    mean = (tints * skin[..., None]).sum((0, 1)) / max(1.0, float(skin.sum()))
+    length = float(mean @ mean)
+    colour = np.clip(tints @ mean / np.float32(max(length, LEAST_COLOUR**2)), 0, 2)
+    clear = skin * np.square(colour * colour * colour)
+    change = (tints * clear[..., None]).sum((0, 1)) / max(1e-3, float(clear.sum())) - mean
+    most = MOST_COLOUR / max(math.sqrt(float(change @ change)), 1e-6)
+    return np.asarray(change * min(1.0, most), np.float32)
 
 
 def seam_of(light: TargetLight, target: Field, ratios: Field, area: Field, sigma: float) -> Field:
@@ -304,7 +215,7 @@ def relight(
     """
     light = light_of(target, area, sigma, black - source.black)
     lighter = math.log(light.mean / max(source.mean, 1.0))
-    light, ratios = with_gloss(light, target, area, sigma, lighter), toned(ratios, lighter, features)
+    light, ratios = on_darker(light, target, area, sigma, lighter), toned(ratios, lighter, features)
     small = block_means(ratios, area.shape[::-1])
     gain = light.field * seam_of(light, target, small, area, max(SEAM * sigma, LEAST_SEAM))
     around = np.zeros_like(area) if around_eyes is None else around_eyes

@@ -25,11 +25,10 @@ from rtswap.swappers.mesh.light import (
     SourceLight,
     black_level_of,
     block_means,
-    brows_and_lips,
-    ratios_of,
     relight,
 )
 from rtswap.swappers.mesh.placement import LIDS, LIGHT_STEP, MASK_STEP, FacePlacement, Opening, grid
+from rtswap.swappers.mesh.ratios import brows_and_lips, ratios_of
 from rtswap.swappers.mesh.shape import SourceShape
 from rtswap.swappers.mesh.strength import strengthened
 from rtswap.swappers.mesh.texture import Texture

@@ -9,23 +9,19 @@ import numpy as np
 import pytest
 from people import NAMES, person
 
-from rtswap.core.types import Image, SourceIdentity
+from rtswap.core.types import Image
 from rtswap.swappers.mesh.light import (
-    BRIGHTEST,
-    LIPS_TINT,
     SourceLight,
     black_level_of,
     block_means,
-    brows_and_lips,
     light_of,
     low_pass,
-    ratios_of,
     relight,
     skin_light,
 )
+from rtswap.swappers.mesh.ratios import ratios_of
 from rtswap.swappers.mesh.skin_tones import ONE, feature_tones
-from rtswap.swappers.mesh.uv_chart import COARSE, SIZE, chart, inwards, rings_mask, to_chart
-from rtswap.vision.topology import LIPS_OUTER
+from rtswap.swappers.mesh.uv_chart import COARSE, SIZE, inwards, to_chart
 
 H, W = 64, 96
 PLAIN = SourceLight(mean=120.0, black=10.0)
@@ -91,6 +87,27 @@ def test_dark_skin_keeps_its_gloss_but_not_the_target_s_lips_and_teeth() -> None
     assert rises(45.0)[0] < 0.5 * gloss
 
 
+def test_dark_skin_is_not_ashen() -> None:
+    """A third of a dark target is glossy, in the lamp's grey; the photo's skin is matte. On a target much darker
+    than the photo the swap is nearer to the colour of skin without gloss, and a grey film stays grey."""
+    skin, gloss = np.array((60.0, 80.0, 132.0)), 48.0
+    target = field(*skin, size=(24, 40))
+    target[:, ::3] += gloss
+    plain = np.full((192, 320, 3), ONE, np.uint8)
+
+    def colour(of: np.ndarray, mean: float) -> float:
+        found = relight(plain.copy(), of, area((24, 40)), 5.0, SourceLight(mean=mean, black=0.0), 0.0).picture
+        blue, _, red = found[80:112, 140:180].reshape(-1, 3).mean(0)
+        return math.log(red / blue)
+
+    whole, same = math.log(132 / 60), colour(target, 100.0)
+    assert same < 0.9 * whole
+    much = colour(target, 250.0)
+    assert same + 0.25 * (whole - same) < much < whole
+    assert same < colour(target, 160.0) < much, "less of it, the less lighter the photo is"
+    assert abs(colour(np.repeat(target.mean(2, keepdims=True), 3, axis=2).astype(np.float32), 250.0)) < 0.02
+
+
 def test_brows_stay_dark_and_lips_turn_red_on_much_lighter_skin() -> None:
     """Of dark skin, brows at 0.7 of it and lips as light as it: on skin four times as light, both would be pale."""
     ratios = np.full((H, W, 3), ONE, np.uint8)
@@ -116,34 +133,6 @@ def test_lips_turn_red_on_slightly_lighter_skin_and_what_is_no_lip_stays() -> No
     blue, green, red = found[45, 45] / found[30, 45].astype(float)
     assert green < min(blue, 0.95) < red
     assert np.ptp(found[30:38, 30:60].reshape(-1, 3), axis=0).max() <= 1
-
-
-def test_a_lip_far_lighter_than_its_skin_keeps_its_creases() -> None:
-    """The lower lip of dark skin came out as one flat patch."""
-    texture = np.full((SIZE, SIZE, 3), (30, 40, 60), np.uint8)
-    lips = cv2.resize(brows_and_lips()[..., 1], (SIZE, SIZE)) > 250
-    creases = np.where(np.arange(SIZE) // 3 % 2, 0.85, 1.15)
-    texture[lips] = np.clip(texture * 1.8 * creases[None, :, None], 0, 255)[lips]
-    ratios, _ = ratios_of(texture, WHOLE)
-    inside = cv2.erode(lips.astype(np.uint8), np.ones((15, 15))) > 0
-    shown = ratios[inside].astype(float).mean(1) / ONE
-    assert shown.std() / shown.mean() > 0.06
-    assert 0.95 < shown.mean() < 1.25
-
-
-def test_deep_wrinkles_are_softened_and_pores_and_nostrils_stay() -> None:
-    """Lines of a third of the skin's light looked etched on another face; a nostril may be as dark as it is."""
-    plain = np.full((SIZE, SIZE, 3), (90, 120, 160), np.float32)
-    cheek, pores = np.s_[300:304, 120:170], np.s_[200:240, 120:170]
-    x, y = np.round(chart().points[20, :2]).astype(int)
-    nostril = np.s_[y - 4 : y + 4, x - 4 : x + 4]
-    plain[cheek] *= 0.35
-    plain[pores] *= np.where(np.arange(40) // 2 % 2, 0.96, 1.04)[:, None, None]
-    plain[nostril] *= 0.35
-    shown = ratios_of(plain.astype(np.uint8), WHOLE)[0].astype(float).mean(2) / ONE
-    assert shown[cheek].mean() > 0.65
-    assert shown[nostril].mean() < 0.6
-    assert shown[pores].std() > 0.03
 
 
 @pytest.mark.parametrize("target", [(0, 0, 0), (255, 255, 255), (255, 0, 0), (0, 0, 255)])
@@ -183,40 +172,6 @@ def test_no_hue_arises_that_neither_face_has() -> None:
     assert (red > green - 4).all()
     assert (red > blue).all()
     assert (green > blue - 12).all()
-
-
-def test_gloss_is_limited_and_a_dark_brow_stays_dark() -> None:
-    grey = np.full((SIZE, SIZE, 3), 60, np.uint8)
-    grey[256:306, 60:452] = 250  # a bar across both cheeks
-    grey[190:205, 60:452] = 10
-    ratios, _ = ratios_of(grey, WHOLE)
-    assert ratios[280, 160].max() <= ONE * math.exp(BRIGHTEST) + 1
-    assert ratios[197, 160].max() < ONE / 3
-
-
-def two_lamps(who: SourceIdentity) -> Image:
-    """A blue one from the left, an orange one on the middle of the face."""
-    x = (np.arange(who.portrait.shape[1]) - who.landmarks[1, 0]) / np.ptp(who.landmarks[:, 0])
-    warm = np.exp(-(((x - 0.12) / 0.1) ** 2))[:, None].astype(np.float32)
-    return np.clip(who.portrait * (BLUE + warm * (ORANGE - BLUE))[None], 0, 255).astype(np.uint8)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_coloured_lamps_leave_no_more_tint_than_skin_has(name: str) -> None:
-    who = person(name)
-    ratios, _ = ratios_of(to_chart(two_lamps(who), who.landmarks).image, WHOLE)
-    logs = np.log(block_means(ratios, (COARSE, COARSE)))
-    tint = np.linalg.norm(logs - (logs @ (0.15, 0.45, 0.4))[..., None], axis=2)[inwards() > 0.1]
-    assert tint.max() <= LIPS_TINT * 1.3
-    assert np.percentile(tint, 90) <= 0.2
-
-
-@pytest.mark.parametrize("skin", [np.zeros((COARSE, COARSE), np.uint8), WHOLE])
-@pytest.mark.parametrize("level", [0, 255])
-def test_black_white_and_no_skin_at_all_give_ratios(level: int, skin: np.ndarray) -> None:
-    ratios, source = ratios_of(np.full((SIZE, SIZE, 3), level, np.uint8), skin)
-    assert ratios.shape == (SIZE, SIZE, 3)
-    assert math.isfinite(source.mean)
 
 
 def test_the_outline_follows_the_target_s_shading() -> None:
@@ -284,16 +239,6 @@ def test_no_black_level_takes_all_light_away(black_levels: tuple[float, float]) 
     assert np.ptp(found) > 0.3 * np.ptp(ratios)
 
 
-def test_a_cast_shadow_over_half_of_the_photo_is_reduced() -> None:
-    """The edge stays an edge, but a fifth of its depth."""
-    grey = np.full((SIZE, SIZE, 3), 150, np.uint8)
-    grey[:, : SIZE // 2] = 60
-    ratios, _ = ratios_of(grey, WHOLE)
-    small = block_means(ratios, (COARSE, COARSE))[60:76].mean((0, 2))
-    depth = abs(math.log(small[COARSE // 2 - 12] / small[COARSE // 2 + 12]))
-    assert depth < 0.35 * math.log(150 / 60)
-
-
 def test_dark_skin_keeps_its_gloss() -> None:
     """A bright spot on a target darker than the photo stays visible; on a lighter one it is the photo's affair."""
     size = (32, 48)
@@ -309,20 +254,6 @@ def test_dark_skin_keeps_its_gloss() -> None:
         )
         rise[mean] = float(found[16, 24].mean() / found[8, 12].mean())
     assert rise[150.0] > rise[40.0] + 0.1
-
-
-def test_lips_turn_neither_lilac_nor_beige() -> None:
-    """Pink lips on yellowish skin. With all of their blue they were lilac on pinkish skin, with none of it beige on
-    yellowish skin."""
-    yellow = np.full((SIZE, SIZE, 3), (90, 140, 190), np.uint8)
-    lips = cv2.resize(rings_mask((LIPS_OUTER,)), (SIZE, SIZE)) > 0.5
-    yellow[lips] = (150, 130, 190)
-    ratios, _ = ratios_of(yellow, WHOLE)
-    x, y, w, h = cv2.boundingRect(lips.astype(np.uint8))
-    inner = ratios[y + h // 3 : y + 2 * h // 3, x + w // 4 : x + 3 * w // 4].reshape(-1, 3).mean(0) / ONE
-    blue, green, red = np.log(inner)
-    excess = blue - (green + red) / 2
-    assert 0.1 < excess < 0.2, "of 0.5 in the photo"
 
 
 def test_lids_come_into_the_light_of_the_skin_around_them() -> None:
