@@ -14,6 +14,7 @@ from training.heads.lures import Lures  # noqa: E402
 from training.heads.network import Deployed, HeadNetwork, losses, to_ratios  # noqa: E402
 from training.heads.portraits import Portraits  # noqa: E402
 from training.heads.rooms import patch  # noqa: E402
+from training.heads.round_things import PAINTERS, round_thing  # noqa: E402
 from training.heads.samples import HEIGHT, MAY, SHALL, WIDTH, Sampler  # noqa: E402
 from training.landmarks.views import Views  # noqa: E402
 
@@ -51,6 +52,17 @@ def test_no_patch_holds_a_head() -> None:
     plain = [part for part in parts if part.max() == part.min() == 60]
     assert len(plain) > 40, "the others are painted"
     assert all(part.max() < 255 or part.std() > 0 for part in parts)
+
+
+def test_round_things_are_of_the_size_asked_for_and_lie_within_their_outline() -> None:
+    rng = np.random.default_rng(4)
+    for height, width in [(1, 1), (7, 5), (96, 96), (150, 240)] * len(PAINTERS):
+        picture, alpha = round_thing(height, width, rng)
+        assert picture.shape == (height, width, 3)
+        assert alpha.shape == (height, width)
+        if min(height, width) > 20:
+            assert 0.1 < alpha.mean() / 255 < 0.85
+            assert max(alpha[0].max(), alpha[:, 0].max()) < 128
 
 
 def test_a_head_in_a_pane_or_behind_a_corner_shall_be_found_while_half_of_it_can_be_seen() -> None:

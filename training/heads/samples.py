@@ -21,6 +21,7 @@ from training.heads.lures import Lures
 from training.heads.optics import Optics
 from training.heads.portraits import Portraits
 from training.heads.rooms import patch, print_on_cloth, put_bars, room, scrap
+from training.heads.round_things import round_thing
 from training.landmarks.views import Views
 
 HEIGHT, WIDTH = 192, 256
@@ -39,6 +40,8 @@ BEHIND = 0.5
 """Distance to a nearer head, in its heights, below which one that is behind it may be found or not."""
 OF_ROOMS, OF_DECOYS = 0.2, 0.5
 """How often a room, and something that is no head, are what was taken for a head before."""
+ROUND = 0.35
+"""How often something that is no head is a painted wheel, lamp, flower or the like."""
 CLOSE, BELOW, HANDS = 0.3, 0.4, 0.35
 """How often a head is partly before another, has a trunk below it, and hands near it."""
 
@@ -231,10 +234,12 @@ class Sampler:
         rng = self._rng
         side = float(np.exp(rng.uniform(np.log(6), np.log(200))))
         width, height = (max(4, round(length)) for length in (side, side * float(np.exp(rng.normal(0, 0.25)))))
-        picture, alpha = scrap(self._portraits, height, width, self._skin, rng)
-        lure = self._lure(height, width, OF_DECOYS)
-        if lure is not None:
-            picture = lure
+        if rng.random() < ROUND:
+            picture, alpha = round_thing(height, width, rng)
+        else:
+            picture, alpha = scrap(self._portraits, height, width, self._skin, rng)
+            lure = self._lure(height, width, OF_DECOYS)
+            picture = picture if lure is None else lure
         x = int(rng.integers(-width // 2, WIDTH - width // 2))
         y = int(rng.integers(-height // 2, HEIGHT - height // 2))
         self._blend(picture, alpha, x, y)
