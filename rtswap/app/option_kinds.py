@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rtswap.app.options import Kind, choice, integer, text
 from rtswap.compositing.finishes import GROUP as FINISHES
+from rtswap.compositing.finishes import optional_finishes
 from rtswap.core.plugins import plugin_names
 from rtswap.swappers import GROUP as SWAPPERS
 from rtswap.swappers import built_in_swappers
@@ -92,7 +93,8 @@ def runs_foreign_part(value: object) -> bool:
     swapper or finish. It runs others' files or code, or carries a person's face, so a ``rtswap.toml`` that is not the
     user's own may not choose it (``option(own=...)``)."""
     ours = {"none", *MASKS, *(spec.name for spec in built_in_swappers())}
-    return not ours.issuperset(value if isinstance(value, tuple) else (value,))
+    others = set(value if isinstance(value, tuple) else (value,)) - ours
+    return bool(others and others - optional_finishes().keys())  # which are slow to import
 
 
 def _is_known(name: str) -> bool:
@@ -103,17 +105,17 @@ def _is_known(name: str) -> bool:
 
 
 def finish() -> Kind:
-    """A plugin's finish; it is loaded only when used."""
+    """A finish that no other setting turns on: rtswap's own, or a plugin's, which is loaded only when used."""
 
     def installed() -> tuple[str, ...]:
-        return plugin_names(FINISHES)
+        return (*optional_finishes(), *plugin_names(FINISHES))
 
     def parse(value: str) -> str:
         if value not in installed():
             raise ValueError(repr(value))
         return value
 
-    return Kind("the name of an installed plugin's finish", "NAME", parse, many=True, installed=installed)
+    return Kind("the name of a finish that no other flag turns on", "NAME", parse, many=True, installed=installed)
 
 
 def detector() -> Kind:

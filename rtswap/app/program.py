@@ -95,7 +95,8 @@ class Program:
         it."""
         wanted = self.spec.networks if self.spec else ()
         masks = {"skin", "occlusion"} & set(self.config.mask.masks)
-        steps = [spec.networks for spec in (*built_in_finishes(), *self._finishes) if spec.networks]
+        by_settings = [spec for spec in built_in_finishes() if spec.enabled is not None]
+        steps = [spec.networks for spec in (*by_settings, *self._finishes) if spec.networks]
         settings = BuildContext(self.config.swap, self.config.mask, models=self.config.models)
         theirs = [name for networks in steps for name in networks(settings)]
         return self.models.open((*wanted, *(("occlusion",) if masks else ()), *theirs))

@@ -174,7 +174,7 @@ class SwapConfig:
         (),
         finish(),
         "--finish",
-        help="extra step between swap and paste, from an installed package; repeatable",
+        help="extra step between swap and paste that no other flag turns on; repeatable",
         own=runs_foreign_part,
     )
 

@@ -9,11 +9,16 @@ import numpy as np
 import pytest
 from people import face_models, person
 
+from rtswap.app import program
 from rtswap.app.config import Config
+from rtswap.app.option_kinds import finish, runs_foreign_part
 from rtswap.app.program import Program
+from rtswap.compositing import finishes
 from rtswap.compositing.finishes import built_in_finishes
+from rtswap.compositing.finishes.poisson import PoissonBlend
 from rtswap.compositing.renderer import HostRenderer
-from rtswap.core.errors import UsageError
+from rtswap.core.errors import ModelError, UsageError
+from rtswap.core.parts import FinishSpec
 from rtswap.core.types import Frame, Quality
 from rtswap.swappers import built_in_swappers, swapper_spec
 
@@ -90,5 +95,29 @@ def test_a_mistyped_swapper_is_one_line() -> None:
 
 
 @pytest.mark.parametrize("spec", [*built_in_swappers(), *built_in_finishes()], ids=lambda spec: spec.name)
-def test_what_has_no_version_for_a_gpu_says_so_and_all_else_has_one(spec: Any) -> None:
-    assert (spec.build_gpu is None) == (spec.name in ("poisson", "enhance", "xseg", "bisenet"))
+def test_a_part_has_a_version_for_a_gpu_or_is_known_to_have_none(spec: Any) -> None:
+    listed = spec.name in ("poisson", "enhance", "xseg", "bisenet")
+    assert (spec.build_gpu is None) == listed, f"give {spec.name} a build_gpu, or list it here, but not both"
+
+
+def extra(spec: FinishSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A finish that comes with rtswap and that no setting turns on."""
+    ours = built_in_finishes()
+    monkeypatch.setattr(finishes, "built_in_finishes", lambda: (*ours, spec))
+    monkeypatch.setattr(program, "built_in_finishes", lambda: (*ours, spec))
+
+
+def test_a_finish_of_our_own_without_a_setting_is_turned_on_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    extra(FinishSpec("brighter", "", "color", lambda context: PoissonBlend(), networks=absent), monkeypatch)
+    assert "PoissonBlend" not in finishes_of()  # nor are its networks opened
+    with pytest.raises(ModelError, match="absent"):
+        finishes_of(finishes=("brighter",))
+    extra(FinishSpec("brighter", "", "color", lambda context: PoissonBlend()), monkeypatch)
+    assert "PoissonBlend" in finishes_of(finishes=("brighter",))
+    assert finish().parse("brighter") == "brighter"
+    assert not runs_foreign_part(("brighter",))
+    assert runs_foreign_part(("brighter", "theirs"))
+
+
+def absent(_: object) -> tuple[str, ...]:
+    raise ModelError("absent")

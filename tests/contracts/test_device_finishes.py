@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from built_parts import build_finish, context_of, old_film
 from people import place_mesh
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
+from rtswap.compositing.finishes import built_in_finishes, optional_finishes  # noqa: E402
 from rtswap.compositing.finishes.color_gpu import METHODS, GpuColorMatch  # noqa: E402
 from rtswap.compositing.finishes.detail_gpu import GpuMatchDetail  # noqa: E402
 from rtswap.compositing.finishes.grey_gpu import GpuGreyMatch  # noqa: E402
 from rtswap.compositing.finishes.occlusion_gpu import GpuOcclusionMask  # noqa: E402
 from rtswap.compositing.finishes.parts_gpu import GpuPartsMask  # noqa: E402
 from rtswap.compositing.finishes.restore_gpu import GpuRestoreDetail  # noqa: E402
+from rtswap.core.parts import FinishSpec  # noqa: E402
 from rtswap.core.protocols import GpuFinish  # noqa: E402
-from rtswap.core.types import BatchedTarget, Points, Quality, SwappedBatch, TargetBatch  # noqa: E402
+from rtswap.core.types import (  # noqa: E402
+    BatchedTarget,
+    Points,
+    Quality,
+    SwappedBatch,
+    SwappedFace,
+    Target,
+    TargetBatch,
+)
 from rtswap.engines.torch.engine import TorchEngine  # noqa: E402
 from rtswap.networks.registry import Registry  # noqa: E402
 
@@ -29,6 +41,14 @@ def on_torch(name: str) -> TorchEngine:
     return TorchEngine(Registry(on_event=lambda text: None).path(name), threads=1, device="cpu")
 
 
+def on_device(spec: FinishSpec) -> GpuFinish:
+    assert spec.build_gpu is not None
+    context = context_of(spec)
+    return spec.build_gpu(replace(context, engines={name: on_torch(name) for name in context.engines}))
+
+
+OPTIONAL = [spec for spec in (old_film(), *optional_finishes().values()) if spec.build_gpu is not None]
+"""What ``--finish`` turns on."""
 FINISHES: dict[str, Callable[[], GpuFinish]] = {
     **{f"color {method}": lambda method=method: GpuColorMatch(method) for method in METHODS},
     "occlusion": lambda: GpuOcclusionMask(on_torch("occlusion")),
@@ -37,8 +57,14 @@ FINISHES: dict[str, Callable[[], GpuFinish]] = {
     "grey": GpuGreyMatch,
     "parts": lambda: GpuPartsMask(["eyes", "mouth"], []),
     "keep": lambda: GpuPartsMask(["all"], ["mouth", "eyes"]),
+    **{spec.name: lambda spec=spec: on_device(spec) for spec in OPTIONAL},
 }
-"""Add a finish here, and all that follows is asked of it."""
+"""As in ``test_finishes``: add a finish that a setting of its own turns on."""
+
+
+def test_every_finish_is_asked() -> None:
+    on_gpu = {spec.name for spec in built_in_finishes() if spec.build_gpu is not None}
+    assert not on_gpu - {name.split()[0] for name in FINISHES}, "add them to FINISHES"
 
 
 @pytest.fixture(params=FINISHES, ids=str)
@@ -144,3 +170,21 @@ def test_the_same_stream_gives_the_same_again_also_once_it_is_forgotten(make: Ca
             for ours, theirs in zip(first, again, strict=True)
             for a, b in zip(ours, theirs, strict=True)
         )
+
+
+@pytest.mark.parametrize("spec", OPTIONAL, ids=lambda spec: spec.name)
+def test_both_halves_agree(spec: FinishSpec) -> None:
+    """Within 2 of 255, as docs/writing-parts.md asks."""
+    host = build_finish(spec)
+    for size in ((160, 200), (37, 53)):
+        swapped, targets = faces([size])
+        (face,) = targets.faces
+        inside = slice(size[1]), slice(size[0])
+        crop, mask, theirs = (
+            part[0].numpy()[inside].copy() for part in (swapped.crops, swapped.masks, targets.crops)
+        )
+        there = checked(on_device(spec), swapped, targets, Quality())
+        target = Target(face.track_id, theirs, face.landmarks, face.visibility, face.time_s)
+        here = host.apply(SwappedFace(crop, mask), target, Quality())
+        for ours, found in ((here.crop, there.crops), (here.mask, there.masks)):
+            assert np.abs(ours.astype(int) - found[0].numpy()[inside]).max() <= 2

@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from built_parts import build_finish, old_film
 from people import face_models, place_mesh
 
+from rtswap.compositing.finishes import built_in_finishes, optional_finishes
 from rtswap.compositing.finishes.color import ColorMatch
 from rtswap.compositing.finishes.detail import MatchDetail
 from rtswap.compositing.finishes.grey import GreyMatch
@@ -27,6 +29,8 @@ def occlusion_model() -> OcclusionModel:
     return found
 
 
+OPTIONAL = {"old-film": old_film(), **optional_finishes()}
+"""What ``--finish`` turns on."""
 FINISHES: dict[str, Callable[[], Finish]] = {
     **{f"color {method}": lambda method=method: ColorMatch(method) for method in ("rct", "lct", "mkl")},
     **{f"color {method}": lambda method=method: ColorMatch(method) for method in ("hist", "idt", "sot")},
@@ -37,8 +41,12 @@ FINISHES: dict[str, Callable[[], Finish]] = {
     "poisson": PoissonBlend,
     "parts": lambda: PartsMask(["eyes", "mouth"], []),
     "keep": lambda: PartsMask(["all"], ["mouth", "eyes"]),
+    **{name: lambda spec=spec: build_finish(spec) for name, spec in OPTIONAL.items()},
 }
-"""Add a finish here, and all that follows is asked of it."""
+"""All that follows is asked of each. Those of ``OPTIONAL`` are found by their ``SPEC``; add one that a setting turns
+on."""
+IMPORTED = {"enhance", "xseg", "bisenet"}
+"""What runs the user's own models."""
 SIZES = [(2, 2), (3, 2), (8, 8), (37, 53), (160, 200)]
 
 
@@ -75,6 +83,11 @@ def checked(step: Finish, swapped: SwappedFace, face: Target, quality: Quality |
     assert found.crop.dtype == found.mask.dtype == np.uint8
     assert (found.mask <= before).all()
     return found
+
+
+def test_every_finish_is_asked() -> None:
+    unasked = {spec.name for spec in built_in_finishes()} - {name.split()[0] for name in FINISHES} - IMPORTED
+    assert not unasked, "add them to FINISHES"
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
@@ -115,8 +128,10 @@ def test_any_visibility(make: Callable[[], Finish], visible: float) -> None:
 
 @pytest.mark.parametrize("ours", [0, 128, 255])
 @pytest.mark.parametrize("theirs", [0, 255])
-def test_pictures_of_one_colour(make: Callable[[], Finish], ours: int, theirs: int) -> None:
-    swapped, face = case()
+@pytest.mark.parametrize("name", sorted(FINISHES.keys() - OPTIONAL.keys()))
+def test_pictures_of_one_colour(name: str, ours: int, theirs: int) -> None:
+    """What a user has to ask for by ``--finish`` may paint any colour."""
+    make, (swapped, face) = FINISHES[name], case()
     swapped.crop[:] = ours
     plain = np.full_like(face.crop, theirs)
     found = checked(make(), swapped, Target(1, plain, face.landmarks, face.visibility, 0.0))

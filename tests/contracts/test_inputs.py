@@ -16,6 +16,8 @@ import pytest
 from media_files import make_animation, make_clip, number_of, numbered_picture
 
 from rtswap.core.errors import InputError
+from rtswap.core.parts import InputSpec
+from rtswap.core.plugins import built_in
 from rtswap.core.protocols import Input
 from rtswap.core.types import Frame, Image
 from rtswap.media.inputs import open_input
@@ -59,22 +61,22 @@ def camera(folder: Path) -> Input:
     return Camera(0, on_event=lambda e: None, open_device=lambda which: Webcam())
 
 
-def file(folder: Path) -> Input:
+def video_file(folder: Path) -> Input:
     make_clip(folder / "clip.mp4", COUNT)
     return VideoFile(folder / "clip.mp4")
 
 
-def varying_file(folder: Path) -> Input:
+def video_file_varying(folder: Path) -> Input:
     make_clip(folder / "clip.mkv", COUNT, vfr=True, audio=True)
     return VideoFile(folder / "clip.mkv")
 
 
-def picture(folder: Path) -> Input:
+def image_file(folder: Path) -> Input:
     cv2.imwrite(str(folder / "a.png"), numbered_picture(0))
     return ImageInput(folder / "a.png")
 
 
-def pictures(folder: Path) -> Input:
+def image_folder(folder: Path) -> Input:
     for index in range(COUNT):
         cv2.imwrite(str(folder / f"{index}.png"), numbered_picture(index))
     return ImageInput(folder)
@@ -85,7 +87,7 @@ def animation(folder: Path) -> Input:
     return AnimationInput(folder / "a.webp")
 
 
-def network(folder: Path) -> Input:
+def stream_udp(folder: Path) -> Input:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         s.bind(("127.0.0.1", 0))
         url = f"udp://127.0.0.1:{s.getsockname()[1]}"
@@ -106,9 +108,18 @@ def send(url: str) -> None:
 
 
 MAKERS: dict[str, Callable[[Path], Input]] = {
-    f.__name__: f for f in (camera, file, varying_file, picture, pictures, animation, network)
+    f.__name__: f for f in (camera, video_file, video_file_varying, image_file, image_folder, animation, stream_udp)
 }
-LIVE = {"camera", "network"}
+"""All that follows is asked of each. Add an input by a function whose name begins with that of its ``SPEC``."""
+
+
+def test_every_input_is_asked() -> None:
+    names = [spec.name for spec in built_in("rtswap.media.inputs", InputSpec)]
+    unasked = [name for name in names if not any(maker.startswith(name.replace(" ", "_")) for maker in MAKERS)]
+    assert unasked == [], "add them to MAKERS"
+
+
+LIVE = {"camera", "stream_udp"}
 
 
 @pytest.fixture(params=MAKERS)
@@ -140,7 +151,7 @@ def test_info_is_true(opened: Input, kind: str) -> None:
     frames = take(opened)
     assert all(f.image.shape == (info.height, info.width, 3) for f in frames)
     if not info.live:
-        assert info.frame_count == pytest.approx(len(frames), abs=1 if kind != "varying_file" else 30)
+        assert info.frame_count == pytest.approx(len(frames), abs=1 if kind != "video_file_varying" else 30)
 
 
 def test_order_and_numbering(opened: Input) -> None:

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from media_files import mark_picture
 
 from rtswap.core.errors import OutputError
-from rtswap.core.parts import OutputRequest
+from rtswap.core.parts import OutputRequest, OutputSpec
+from rtswap.core.plugins import built_in
 from rtswap.core.protocols import Output
 from rtswap.core.types import MarkedImage
 from rtswap.media.outputs import open_output, window
@@ -29,19 +30,19 @@ from rtswap.media.outputs.window import Window
 Maker = Callable[[Path, pytest.MonkeyPatch], Output]
 
 
-def mp4(folder: Path, patch: pytest.MonkeyPatch) -> Output:
+def video_mp4(folder: Path, patch: pytest.MonkeyPatch) -> Output:
     return VideoWriter(folder / "out.mp4", OutputRequest(fps=25))
 
 
-def live_mkv(folder: Path, patch: pytest.MonkeyPatch) -> Output:
+def video_live_mkv(folder: Path, patch: pytest.MonkeyPatch) -> Output:
     return VideoWriter(folder / "out.mkv", OutputRequest(fps=25, live=True))
 
 
-def numbered_pictures(folder: Path, patch: pytest.MonkeyPatch) -> Output:
+def image_numbered(folder: Path, patch: pytest.MonkeyPatch) -> Output:
     return ImageOutput(folder / "out_%05d.png", overwrite=True)
 
 
-def udp(folder: Path, patch: pytest.MonkeyPatch) -> Output:
+def stream_udp(folder: Path, patch: pytest.MonkeyPatch) -> Output:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         s.bind(("127.0.0.1", 0))
         return NetworkOutput(f"udp://127.0.0.1:{s.getsockname()[1]}", OutputRequest(fps=25))
@@ -77,7 +78,7 @@ def virtual_camera(folder: Path, patch: pytest.MonkeyPatch) -> Output:
     return VirtualCamera(fps=25)
 
 
-def preview(folder: Path, patch: pytest.MonkeyPatch) -> Output:
+def window_imitated(folder: Path, patch: pytest.MonkeyPatch) -> Output:
     """highgui is imitated: the real window is opened in tests/outputs/test_window.py."""
     patch.setattr(window, "available", lambda: (True, "fake"))
     for name in ("namedWindow", "resizeWindow", "imshow", "destroyWindow"):
@@ -88,8 +89,16 @@ def preview(folder: Path, patch: pytest.MonkeyPatch) -> Output:
 
 
 MAKERS: dict[str, Maker] = {
-    f.__name__: f for f in (mp4, live_mkv, numbered_pictures, udp, null, virtual_camera, preview)
+    f.__name__: f
+    for f in (video_mp4, video_live_mkv, image_numbered, stream_udp, null, virtual_camera, window_imitated)
 }
+"""All that follows is asked of each. Add an output by a function whose name begins with that of its ``SPEC``."""
+
+
+def test_every_output_is_asked() -> None:
+    names = [spec.name for spec in built_in("rtswap.media.outputs", OutputSpec)]
+    unasked = [name for name in names if not any(maker.startswith(name.replace(" ", "_")) for maker in MAKERS)]
+    assert unasked == [], "add them to MAKERS"
 
 
 @pytest.fixture(params=MAKERS)

@@ -1,4 +1,4 @@
-"""The contract of every swapper, including the one in the docs."""
+"""The contract of every swapper, including the one in the docs. Built-in ones are found by their ``SPEC``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import cv2
 import foreign_models as foreign
 import numpy as np
 import pytest
+from built_parts import build
 from imported_swappers import with_arcface
 from people import ReadyMesh, person, place_mesh, swap_face
 from scripts_loader import load_script
@@ -18,6 +19,7 @@ from rtswap.engines.onnxruntime import OnnxRuntimeEngine
 from rtswap.networks.catalog import Entry
 from rtswap.networks.model_catalog import model_catalog
 from rtswap.networks.registry import Registry
+from rtswap.swappers import built_in_swappers
 from rtswap.swappers.onnx.identity import Latent
 from rtswap.swappers.onnx.swapper import OnnxSwapModel, OnnxSwapper
 from rtswap.swappers.refiner.swapper import RefinerSwapModel
@@ -55,13 +57,19 @@ class Known:
         return self._model.bind(with_arcface(source))
 
 
-MODELS = {"mesh": ReadyMesh, "paper mask": paper_mask, "refiner": refiner}
+MODELS = {spec.name: partial(build, spec) for spec in built_in_swappers()}
+MODELS |= {"mesh": ReadyMesh, "paper mask": paper_mask, "refiner": refiner}
 MODELS |= {f"imported {family}": partial(imported, family) for family in ("inswapper", "simswap", "uniface")}
 
 
 @pytest.fixture(scope="module", params=MODELS, ids=str)
-def swapper(request: pytest.FixtureRequest) -> Swapper:
-    return MODELS[request.param]().bind(person("ada"))
+def model(request: pytest.FixtureRequest) -> SwapModel:
+    return MODELS[request.param]()
+
+
+@pytest.fixture(scope="module")
+def swapper(model: SwapModel) -> Swapper:
+    return model.bind(person("ada"))
 
 
 def ground() -> np.ndarray:
@@ -124,10 +132,9 @@ def test_cheap_quality_is_served_too(swapper: Swapper) -> None:
     assert (swapped.mask > 128).any()
 
 
-def test_two_sources_do_not_share(swapper: Swapper) -> None:
+def test_two_sources_do_not_share(model: SwapModel, swapper: Swapper) -> None:
     if isinstance(swapper, OnnxSwapper):
         pytest.skip("the made-up networks paint nobody; test_models_command.py puts two people on two")
-    model = paper_mask() if type(swapper).__name__ == "PaperMask" else ReadyMesh()
     other = model.bind(person("dan"))
     who = person("ben")
     one, _ = swap_face(swapper, who.portrait, who.landmarks, match_color=False)
