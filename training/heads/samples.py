@@ -155,9 +155,8 @@ class Sampler:
         if self._heads and rng.random() < CLOSE:
             x, y, other, _ = self._heads[int(rng.integers(len(self._heads)))]
             wanted, angle = max(other * float(np.exp(rng.normal(0, 0.25))), LEAST_PX), rng.uniform(0, 2 * np.pi)
-            to = np.array([x, y]) + rng.uniform(0.5, 1.2) * max(wanted, other) * np.array(
-                [np.cos(angle), np.sin(angle)]
-            )
+            way = np.array([np.cos(angle), np.sin(angle)])
+            to = np.array([x, y]) + rng.uniform(0.5, 1.2) * max(wanted, other) * way
         matrix = self._place(wanted / height, middle, to, float(np.exp(rng.normal(0, 0.12))))
         skin, body = views.cheek(number), rng.random()
         if body < BELOW:
@@ -187,9 +186,8 @@ class Sampler:
         for _ in range(1 if rng.random() < 0.6 else 2):
             angle = rng.uniform(0, np.pi) if rng.random() < 0.75 else rng.uniform(0, 2 * np.pi)
             at = middle + height * rng.uniform(1, 2.6) * np.array([np.cos(angle), np.sin(angle)], np.float32)
-            self._lay_solid(
-                _one_of(self._limbs.hands, rng), matrix, at, height * float(np.exp(rng.normal(0.1, 0.2))), skin
-            )
+            tall = height * float(np.exp(rng.normal(0.1, 0.2)))
+            self._lay_solid(_one_of(self._limbs.hands, rng), matrix, at, tall, skin)
 
     def _lay_solid(self, solid: Solid, matrix: Floats, at: Floats, height: float, skin: Floats) -> None:
         """Lay a solid with its origin at a place of what ``matrix`` lays, its unit as long as ``height`` there."""
@@ -234,12 +232,12 @@ class Sampler:
         rng = self._rng
         side = float(np.exp(rng.uniform(np.log(6), np.log(200))))
         width, height = (max(4, round(length)) for length in (side, side * float(np.exp(rng.normal(0, 0.25)))))
-        if rng.random() < ROUND:
+        picture, alpha = scrap(self._portraits, height, width, self._skin, rng)
+        lure = self._lure(height, width, OF_DECOYS)
+        if lure is not None:
+            picture = lure
+        elif rng.random() < ROUND:
             picture, alpha = round_thing(height, width, rng)
-        else:
-            picture, alpha = scrap(self._portraits, height, width, self._skin, rng)
-            lure = self._lure(height, width, OF_DECOYS)
-            picture = picture if lure is None else lure
         x = int(rng.integers(-width // 2, WIDTH - width // 2))
         y = int(rng.integers(-height // 2, HEIGHT - height // 2))
         self._blend(picture, alpha, x, y)
@@ -278,10 +276,8 @@ class Sampler:
     def _where(self, height: float) -> Floats:
         """Where a face of this height comes to lie; at times half out of the picture."""
         margin = 0.25 * height if self._rng.random() < 0.2 else -0.3 * height
-        low, high = (
-            np.minimum(-margin, (WIDTH / 3, HEIGHT / 3)),
-            np.maximum((WIDTH + margin, HEIGHT + margin), (WIDTH / 1.5, HEIGHT / 1.5)),
-        )
+        low = np.minimum(-margin, (WIDTH / 3, HEIGHT / 3))
+        high = np.maximum((WIDTH + margin, HEIGHT + margin), (WIDTH / 1.5, HEIGHT / 1.5))
         return self._rng.uniform(low, high).astype(np.float32)
 
     def _place(self, scale: float, middle: Floats, to: Floats, squeeze: float, roll: float | None = None) -> Floats:
