@@ -11,7 +11,6 @@ from __future__ import annotations
 import io
 import os
 import re
-import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 from rtswap.core.errors import InputError
 from rtswap.core.native_logs import quiet_opencv
 from rtswap.core.types import Image
+from rtswap.vision.foreign_pictures import DAMAGED, foreign_kind
 
 if TYPE_CHECKING:
     from PIL import Image as Pillow
@@ -52,22 +52,11 @@ MOST_SCANS = 100
 """Of a progressive JPEG, each as large as the picture: 10 are usual, and 3,000 in 1 MB take minutes."""
 _TIFF = b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
-_KINDS = "a PNG, JPEG, WebP, TIFF, BMP, GIF, AVIF or HEIC image"
+KINDS = "a PNG, JPEG, WebP, TIFF, BMP, GIF, AVIF or HEIC image"
+"""What is read."""
+CONVERT = "Convert it to PNG or JPEG."
 _FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000")
 """Pillow's names of the formats."""
-DAMAGED = (
-    OSError,
-    ValueError,
-    SyntaxError,
-    EOFError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    ArithmeticError,
-    RuntimeError,
-    struct.error,
-)
-"""What Pillow raises for damaged images."""
 
 
 def read_image(path: str | Path, *, most_pixels: int = MAX_PIXELS) -> Image:
@@ -85,13 +74,15 @@ def decode_photo(data: bytes, name: str) -> Image:
 
 def _image_of(path: Path, data: bytes, pixels: int, most_pixels: int) -> Image:
     """``pixels``: their number by the header. ``path``: for messages. Raises InputError."""
+    if foreign := foreign_kind(path, data):
+        raise InputError(f"cannot decode {path}", expected=KINDS, got=foreign, do=CONVERT)
     halvings = next((n for n in range(3) if pixels <= most_pixels * 4**n), 3)
     known = looks_like_picture(data[:32])
     image = _decode(path, data, halvings) if known else None  # OpenCV reads more, whose size is not checked above
     if image is None:
         raise InputError(
             f"cannot decode {path}",
-            expected=_KINDS,
+            expected=KINDS,
             got="a truncated or damaged image" if known else _kind_of(data),
             do="Save or download it again." if known else "Check the file, or convert it to PNG or JPEG.",
         )
@@ -254,7 +245,7 @@ def _count_pixels(path: Path, data: bytes) -> int:
     """Return the number of pixels by the header, 0 if it does not state it. Raises InputError for too many, and for
     a JPEG that has them decoded too often."""
     if not data:
-        raise InputError(f"{path} is empty", expected=_KINDS, got="0 bytes", do="Save or download it again.")
+        raise InputError(f"{path} is empty", expected=KINDS, got="0 bytes", do="Save or download it again.")
     if len(data) > MAX_BYTES:
         raise InputError(f"{path} is too large", expected=f"at most {MAX_BYTES >> 20} MB", do="Use a smaller image.")
     try:
