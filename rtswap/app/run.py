@@ -150,6 +150,8 @@ def _check(config: Config) -> None:
     """Raise for settings that contradict each other, would lose a file, or name no input or output."""
     if config.output.crf is not None and config.output.bitrate is not None:
         raise ConfigError("--crf and --bitrate exclude each other", do="Remove one of them.")
+    if config.input.duration_s == 0:
+        raise ConfigError("--duration must be more than 0", got=clock(0, 1))
     if config.input.last_s <= config.input.start_s:
         got = f"{clock(config.input.start_s, 1)} and {clock(config.input.last_s, 1)}"
         raise ConfigError("--start must be before --end", got=got)
