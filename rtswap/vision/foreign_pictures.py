@@ -53,11 +53,12 @@ def foreign_kind(path: Path, data: bytes) -> str:
         return "a Targa picture"
     if b"<svg" in data[:512]:
         return "an SVG drawing"
-    return next((kind for head, kind in _BEGINNINGS.items() if data.startswith(head)), "") or _unread_tiff(data)
+    return next((kind for head, kind in _BEGINNINGS.items() if data.startswith(head)), "")
 
 
-def _unread_tiff(data: bytes) -> str:
-    """What a TIFF is whose pixels are not whole numbers of at most 16 bits; empty for every other file."""
+def unread_tiff(data: bytes) -> str:
+    """Return what a TIFF is whose pixels are not whole numbers of at most 16 bits; empty for every other file. Pillow
+    reads some of them, if they are grey."""
     from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
     if data[:4] not in (b"II*\0", b"MM\0*"):

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from rtswap.core.errors import InputError
 from rtswap.core.native_logs import quiet_opencv
 from rtswap.core.types import Image
-from rtswap.vision.foreign_pictures import DAMAGED, foreign_kind
+from rtswap.vision.foreign_pictures import DAMAGED, foreign_kind, unread_tiff
 
 if TYPE_CHECKING:
     from PIL import Image as Pillow
@@ -79,6 +79,8 @@ def _image_of(path: Path, data: bytes, pixels: int, most_pixels: int) -> Image:
     halvings = next((n for n in range(3) if pixels <= most_pixels * 4**n), 3)
     known = looks_like_picture(data[:32])
     image = _decode(path, data, halvings) if known else None  # OpenCV reads more, whose size is not checked above
+    if image is None and known and (foreign := unread_tiff(data)):
+        raise InputError(f"cannot decode {path}", expected=KINDS, got=foreign, do=CONVERT)
     if image is None:
         raise InputError(
             f"cannot decode {path}",
@@ -102,7 +104,7 @@ def _decode(path: Path, data: bytes, halvings: int) -> Image | None:
 
     with open_with_pillow(data) as picture:
         profile = profiles.profile_of(picture) if picture is not None else None
-        if picture is None or not (picture.format == "HEIF" or profiles.needs_pillow(profile)):
+        if picture is None or not (picture.format == "HEIF" or profiles.needs_pillow(picture.mode, profile)):
             space = profiles.stated_space(data) if picture is not None and profile is None else None
             image = _by_opencv(
                 path,
@@ -143,7 +145,9 @@ def _by_pillow(data: bytes, picture: Pillow.Image, halvings: int) -> Image | Non
     from rtswap.vision import colour_profiles as profiles
 
     try:
-        upright = ImageOps.exif_transpose(picture)
+        upright = _of_bytes(ImageOps.exif_transpose(picture))
+        if upright is None:
+            return None
         if halvings:
             upright = upright.reduce(2**halvings)
     except DAMAGED:
@@ -154,6 +158,16 @@ def _by_pillow(data: bytes, picture: Pillow.Image, halvings: int) -> Image | Non
     space = profiles.stated_space(data)
     image = profiles.bgr_of(upright)
     return image if space is None else profiles.from_stated_space(image, space)
+
+
+def _of_bytes(picture: Pillow.Image) -> Pillow.Image | None:
+    """``picture``, with 0 to 255 for 0 to 1 of a floating-point one; None if its numbers are beyond 255."""
+    if picture.mode not in ("F", "I"):
+        return picture
+    largest = float(np.asarray(picture).max())
+    if largest > 255:
+        return None
+    return picture.point(lambda value: value * 255) if picture.mode == "F" and largest <= 1 else picture
 
 
 def _halve(image: NDArray[Any], halvings: int) -> NDArray[Any]:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from rtswap.core.errors import InputError
 from rtswap.media.inputs.video import VideoFile
-from rtswap.vision.foreign_pictures import foreign_kind
+from rtswap.vision.foreign_pictures import unread_tiff
 from rtswap.vision.images import read_image
 
 OTHERS = {
@@ -47,24 +47,30 @@ def test_a_raw_picture_is_refused_although_its_thumbnail_could_be_read(tmp_path:
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.int32, np.float64])
-@pytest.mark.parametrize("shape", [(40, 60), (40, 60, 3)])
-def test_a_tiff_of_many_bits_is_neither_black_nor_damaged(
-    kind: type[np.generic], shape: tuple[int, ...], tmp_path: Path
+@pytest.mark.parametrize(("shape", "value"), [((40, 60), 1000), ((40, 60, 3), 1)])
+def test_a_tiff_of_many_bits_is_not_called_damaged(
+    kind: type[np.generic], shape: tuple[int, ...], value: int, tmp_path: Path
 ) -> None:
     path = tmp_path / "deep.tif"
-    path.write_bytes(tiff(np.full(shape, 0.5).astype(kind)))
+    path.write_bytes(tiff(np.full(shape, value).astype(kind)))
     bits, numbers = np.dtype(kind).itemsize * 8, "signed" if kind is np.int32 else "floating-point"
     with pytest.raises(InputError, match=f"got a TIFF of {bits}-bit {numbers} numbers. Convert it"):
         read_image(path)
+
+
+def test_grey_from_0_to_1_is_not_black(tmp_path: Path) -> None:
+    path = tmp_path / "deep.tif"
+    path.write_bytes(tiff(np.linspace(0, 1, 2400, dtype=np.float32).reshape(40, 60)))
+    assert np.abs(read_image(path)[..., 0].ravel() - np.linspace(0, 255, 2400)).max() <= 1
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "CMYK", "I;16"])
 def test_a_tiff_that_is_read_is_not_foreign(mode: str) -> None:
     out = io.BytesIO()
     Image.new(mode, (9, 7)).save(out, "TIFF")
-    assert foreign_kind(Path("x.tif"), out.getvalue()) == ""
+    assert unread_tiff(out.getvalue()) == ""
     for cut in range(0, 200, 7):
-        assert foreign_kind(Path("x.tif"), out.getvalue()[:cut]) == ""
+        assert unread_tiff(out.getvalue()[:cut]) == ""
 
 
 def tiff(pixels: np.ndarray) -> bytes:
