@@ -157,8 +157,10 @@ def _check(config: Config) -> None:
         raise ConfigError("--start must be before --end", got=got)
     refuse_losses(config)
     check_input(config.input.address)
-    for address in config.output.to:
-        check_output(address, OutputRequest(codec=config.output.codec, overwrite=config.output.overwrite))
+    wanted = config.output
+    request = OutputRequest(codec=wanted.codec, crf=wanted.crf, bitrate=wanted.bitrate, overwrite=wanted.overwrite)
+    for address in wanted.to:
+        check_output(address, request)
 
 
 def _open_input(config: Config, event: Event) -> Input:
