@@ -126,6 +126,8 @@ class Parser(argparse.ArgumentParser):
             return self._advice[name]
         if os.path.exists(flag):
             return f"For the file write ./{flag}"
+        if any(name in row.flags for row in OPTIONS):
+            return f"It is a flag of `rtswap`, not of `{self.prog}`. {self._see_help()}"
         known = [flag for flag in self._option_string_actions if flag.startswith("--")]
         return suggestion(name, known, self._see_help())
 

@@ -108,6 +108,10 @@ def test_an_empty_variable_of_a_script_is_named(words: list[str], capsys: pytest
         ("--frobnicate", r"unknown flag '--frobnicate'\. See rtswap --help"),
         ("--debug=1", "--debug"),
         ("--quiet config", r"The command comes first: rtswap config"),
+        (
+            "inspect a.mp4 --end 1",
+            "unknown flag '--end'. It is a flag of `rtswap`, not of `rtswap inspect`. See rtswap ins",
+        ),
         ("cameras --josn", r"unknown flag '--josn'\. Did you mean --json\?"),
         ("bench --seconds never", "--seconds: expected a number from 0.1 to 3600"),
         ("train df --minutes long", "--minutes: expected a number from 0 to 1000000, got 'long'"),
