@@ -45,6 +45,21 @@ def test_a_folder_without_a_flag_is_the_output_also_the_second_time(folder: Path
     assert [path.name for path in (folder / "out").iterdir()] == ["two.mp4"]
 
 
+@pytest.mark.parametrize("made_before", [False, True])
+def test_a_folder_may_have_a_dot_in_its_name(folder: Path, made_before: bool) -> None:
+    out = "v1.2" if made_before else "v1.2/"
+    if made_before:
+        (folder / out).mkdir()
+    for given in (["-i", "clips", "-o", out], ["clips/two.flv", "clips/one [1].mkv", out]):
+        assert main([*VERA, "-y", *given]) == 0
+        assert {path.name for path in (folder / out).iterdir()} == {"one [1].mkv", "one [1].c2pa", "two.mp4"}
+    Pillow.open(persona_photo("persona:ben")).resize((256, 256)).save("still.png")
+    assert main([*VERA, "still.png", out.replace("v1", "v2")]) == (2 if made_before else 0), (
+        "no folder, no known suffix"
+    )
+    assert (folder / "v2.2/still.png").exists() != made_before
+
+
 def test_a_misspelt_input_among_several_is_not_taken_for_an_output(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
