@@ -103,6 +103,7 @@ def test_an_empty_variable_of_a_script_is_named(words: list[str], capsys: pytest
         ),
         ("--gui", "unknown flag '--gui'. `rtswap studio --open`"),
         ("--many-faces", "unknown flag '--many-faces'. Use --faces all"),
+        ("-f mp4 -i a.mkv b.mp4", "unknown flag '-f'. The suffix of the output says its format"),
         ("-ss 3", "unknown flag '-ss'. Use --start TIME"),
         ("--execution-provider cuda", "Use --engine"),
         ("--frobnicate", r"unknown flag '--frobnicate'\. See rtswap --help"),
