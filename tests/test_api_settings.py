@@ -145,6 +145,10 @@ def test_settings_of_the_start() -> None:
             rtswap.LiveSwap(photo("ada"), **settings)
     with pytest.raises(SourceError, match="no source given"):
         rtswap.Swapper()
+    for nobody in ("", [photo("ada"), ""], {"left": ""}):  # a path without a name is the working folder
+        given = {"swap": nobody} if isinstance(nobody, dict) else {"source": nobody}
+        with pytest.raises(SourceError, match=r"no source given.*an empty name"):
+            rtswap.Swapper(**given, consent=True)
     live = rtswap.LiveSwap(photo("ada"), empty_after=0.05, mask="hull,skin")
     empty = np.full((256, 256, 3), 90, np.uint8)
     assert live.process(empty.copy(), captured_at=1.0).covered

@@ -9,16 +9,18 @@ from glob import glob
 from pathlib import Path
 
 from rtswap.app.config import Config
+from rtswap.app.io_sections import OutputConfig
 from rtswap.app.overwriting import files_written_by, refuse
 from rtswap.core.errors import OutputError, UsageError, reason
 from rtswap.core.files import list_files, natural_key
 from rtswap.core.urls import local_path, scheme
-from rtswap.media.file_kinds import KINDS
+from rtswap.media.file_kinds import KINDS, holds
 from rtswap.media.inputs.animation import ANIMATED_SUFFIXES, is_animated
-from rtswap.media.output_names import IMAGE_SUFFIXES, OutputNames
+from rtswap.media.output_names import IMAGE_SUFFIXES, OutputNames, is_folder
 from rtswap.vision.images import PICTURE_SUFFIXES
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".ts", ".mts", ".flv", ".wmv", ".mpg", ".3gp")
+_ANIMATIONS = (".gif", ".apng")
 
 
 def batch_of(config: Config, given: Sequence[str] = ()) -> list[Config]:
@@ -37,20 +39,26 @@ def batch_of(config: Config, given: Sequence[str] = ()) -> list[Config]:
         do = "Choose another folder for the output."
         raise OutputError(f"cannot create the folder {folder}", got=reason(error), do=do) from None
     names = OutputNames()
-    outputs = [str(folder / _name(file, names)) for file in files]
+    outputs = [str(folder / _name(file, names, config.output.codec)) for file in files]
     written = [one for output in outputs for one in files_written_by(output)]
     refuse([(str(file), "one of the inputs") for file in files], written)
     return [
-        replace(config, input=replace(config.input, address=str(file)), output=replace(config.output, to=(output,)))
+        replace(config, input=replace(config.input, address=str(file)), output=_output(config.output, output))
         for file, output in zip(files, outputs, strict=True)
     ]
+
+
+def _output(wanted: OutputConfig, address: str) -> OutputConfig:
+    """``--codec``, ``--crf`` and ``--bitrate`` are for the videos among the files, not for animations."""
+    if address.lower().endswith(_ANIMATIONS):
+        return replace(wanted, to=(address,), codec=OutputConfig().codec, crf=None, bitrate=None)
+    return replace(wanted, to=(address,))
 
 
 def _folder(outputs: Sequence[str]) -> Path | None:
     if len(outputs) != 1 or scheme(outputs[0]) or outputs[0].partition(":")[0] in ("window", "null", "vcam"):
         return None
-    folder = local_path(outputs[0])
-    return folder if folder.is_dir() or not folder.suffix else None
+    return local_path(outputs[0]) if is_folder(outputs[0]) else None
 
 
 def _files(address: str) -> Sequence[Path]:
@@ -78,8 +86,10 @@ def _moves(file: Path) -> bool:
     return suffix in VIDEO_SUFFIXES or (suffix in ANIMATED_SUFFIXES and is_animated(file))
 
 
-def _name(file: Path, names: OutputNames) -> str:
-    """Return the name of a file's output; what rtswap does not write becomes ``.mp4`` or ``.png``."""
+def _name(file: Path, names: OutputNames, codec: str) -> str:
+    """Return the name of a file's output; what rtswap does not write becomes ``.mp4`` or ``.png``. A video whose kind
+    does not hold ``codec`` becomes ``.mp4``."""
     if _moves(file):
-        return names.name(file, kept=KINDS, other=".mp4")
+        kept = [suffix for suffix in KINDS if suffix in _ANIMATIONS or holds(suffix, codec)]
+        return names.name(file, kept=kept, other=".mp4")
     return names.name(file, kept=IMAGE_SUFFIXES, other=".png")

@@ -128,6 +128,8 @@ def _as_list(source: Photos) -> list[Picture]:
 def _name(photo: Picture, pictures: dict[str, Image]) -> str:
     """A photo's name in the configuration: its path, or one that is new in ``pictures``."""
     if is_path(photo):
+        if not str(photo).strip():  # as a path it would be the working folder
+            raise SourceError("no source given", expected="a photo of the face to use", got="an empty name")
         return str(photo)
     image = pixels(photo, "the source")
     name = next(name for number in count(1) if (name := f"<picture {number}>") not in pictures)

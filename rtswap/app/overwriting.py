@@ -18,7 +18,7 @@ from rtswap.app.config import Config
 from rtswap.app.mapping import read_swap_rules
 from rtswap.core.errors import UsageError
 from rtswap.core.urls import local_path, scheme
-from rtswap.media.output_names import candidates, manifest_beside
+from rtswap.media.output_names import candidates, is_folder, manifest_beside
 from rtswap.media.playlists import files_named
 from rtswap.source.personas import is_persona
 from rtswap.vision.images import PICTURE_SUFFIXES
@@ -99,7 +99,7 @@ def files_written_by(address: str, pictures: Iterable[Path] = ()) -> list[Writte
     if address.partition(":")[0] == "vcam" or address in _NO_FILES or (scheme(address) and scheme(address) != "file"):
         return []
     path = local_path(address)
-    if address.endswith(("/", "\\")) or os.path.isdir(path) or not path.suffix:
+    if is_folder(address):
         return [WrittenFiles(path, _names_in_folder(pictures), "00000.png", True)]
     if number := _NUMBER.search(path.name):
         before, after = path.name[: number.start()], path.name[number.end() :]

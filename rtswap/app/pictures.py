@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
 
 Picture: TypeAlias = "str | os.PathLike[str] | Image | PillowImage"
-"""A path; a (H, W, 3) BGR uint8 array; or a Pillow image of any 8-bit mode. Transparent places become white."""
+"""A path; a (H, W, 3) BGR uint8 array; or a Pillow image of any 8-bit mode, converted to sRGB.
+Transparent places become white."""
 _EXPECTED = "a path, a height x width x 3 uint8 array (BGR) or a Pillow image"
 _MODES = ("RGB", "RGBA", "RGBX", "L", "LA", "P", "PA", "1", "CMYK", "YCbCr", "HSV", "LAB")
 
@@ -80,6 +81,8 @@ def _check(array: Any, name: str) -> Image:
 def _from_pillow(picture: PillowImage, name: str) -> Image:
     from PIL import ImageOps
 
+    from rtswap.vision.colour_profiles import in_srgb
+
     if picture.mode not in _MODES:
         raise UsageError(
             f"{name} has the wrong Pillow mode",
@@ -88,8 +91,7 @@ def _from_pillow(picture: PillowImage, name: str) -> Image:
             do="Scale it to 0..255 and convert it to RGB.",
         )
     try:
-        opacity, rgb = opacity_of(picture), np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
+        opacity, image = opacity_of(picture), in_srgb(ImageOps.exif_transpose(picture), picture)
     except (OSError, ValueError, SyntaxError) as error:  # Pillow decodes late; SyntaxError: a broken PNG
         raise InputError(f"cannot decode {name}", got=reason(error), do="Save or download it again.") from None
-    image = _check(np.ascontiguousarray(rgb[..., ::-1]), name)
-    return image if opacity is None else on_white(image, opacity)
+    return _check(image, name) if opacity is None else on_white(_check(image, name), opacity)

@@ -65,9 +65,10 @@ def run(
     ``share_program``. Raises RtswapError."""
     event = console.event
     began_at = _process_began_at() if began_at is None else began_at
-    _check(config)
+    refuse_losses(config)
     if config.metrics.log:
         console.open_log(Path(config.metrics.log).expanduser())
+    _check(config)
     program = make_program(config, event)
     input = _open_input(config, event)
     unswapped: list[str] = []
@@ -147,16 +148,19 @@ def _report(config: Config, metrics: Metrics, pipeline: Pipeline, unswapped: lis
 
 
 def _check(config: Config) -> None:
-    """Raise for settings that contradict each other, would lose a file, or name no input or output."""
+    """Raise for settings that contradict each other or name no input or output."""
     if config.output.crf is not None and config.output.bitrate is not None:
         raise ConfigError("--crf and --bitrate exclude each other", do="Remove one of them.")
+    if config.input.duration_s == 0:
+        raise ConfigError("--duration must be more than 0", got=clock(0, 1))
     if config.input.last_s <= config.input.start_s:
         got = f"{clock(config.input.start_s, 1)} and {clock(config.input.last_s, 1)}"
         raise ConfigError("--start must be before --end", got=got)
-    refuse_losses(config)
     check_input(config.input.address)
-    for address in config.output.to:
-        check_output(address, OutputRequest(codec=config.output.codec, overwrite=config.output.overwrite))
+    wanted = config.output
+    request = OutputRequest(codec=wanted.codec, crf=wanted.crf, bitrate=wanted.bitrate, overwrite=wanted.overwrite)
+    for address in wanted.to:
+        check_output(address, request)
 
 
 def _open_input(config: Config, event: Event) -> Input:

@@ -126,6 +126,8 @@ class Parser(argparse.ArgumentParser):
             return self._advice[name]
         if os.path.exists(flag):
             return f"For the file write ./{flag}"
+        if any(name in row.flags for row in OPTIONS):
+            return f"It is a flag of `rtswap`, not of `{self.prog}`. {self._see_help()}"
         known = [flag for flag in self._option_string_actions if flag.startswith("--")]
         return suggestion(name, known, self._see_help())
 
@@ -151,14 +153,19 @@ def _add_row(group: argparse._ArgumentGroup, row: Option) -> None:
     if row.kind.switch:
         target.add_argument(*row.flags, dest=row.key, action="store_true", help=help_text)
     else:
-        action = "append" if row.kind.many else "store"
+        action = "append" if row.kind.many else _Once if row.also else "store"
         _add_valued(target, row.flags, row.key, row.kind, action, help_text)
     for flag, kind, text in row.also:
-        _add_valued(target, (flag,), row.key, kind, "store", text)
+        _add_valued(target, (flag,), row.key, kind, _Once, text)
 
 
 def _add_valued(
-    target: argparse._ActionsContainer, flags: Sequence[str], dest: str, kind: Kind, action: str, text: str
+    target: argparse._ActionsContainer,
+    flags: Sequence[str],
+    dest: str,
+    kind: Kind,
+    action: str | type[argparse.Action],
+    text: str,
 ) -> None:
     target.add_argument(
         *flags, dest=dest, action=action, type=Reader(kind), metavar=kind.metavar, help=text.replace("%", "%%")
@@ -220,6 +227,17 @@ class _Retired(argparse.Action):
 
     def __call__(self, parser: argparse.ArgumentParser, *rest: Any) -> None:
         _note(f"{self.option_strings[0]} is {self._why}")
+
+
+class _Once(argparse.Action):
+    """``--input`` and ``--cam``: of two inputs none is left out silently."""
+
+    def __call__(self, parser: argparse.ArgumentParser, given: argparse.Namespace, value: Any, *rest: Any) -> None:
+        first = getattr(given, self.dest, value)
+        if first != value:
+            do = "For several files leave out --input: rtswap -s me.jpg a.mp4 b.mp4 swapped/"
+            raise UsageError("two inputs given", got=f"{first} and {value}", do=do)
+        setattr(given, self.dest, value)
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):

@@ -39,7 +39,8 @@ _BY_ADVICE = {
     "The size of a file is kept; --size is for cameras.": "--resolution --output-video-resolution "
     "--output-image-resolution --width --height -vf --scale",
     "Existing files are kept; -y replaces them.": "-n --no-overwrite",
-    "Use -y.": "--force --yes -f",
+    "Use -y.": "--force --yes",
+    "The suffix of the output says its format.": "-f --format --output-format",
     "Use --quiet.": "--log-level --loglevel -loglevel -hide_banner -nostdin --silent",
     "Use --stats, or --debug for tracebacks.": "--verbose -vv",
     "Use --no-badge; the invisible mark stays.": "--no-watermark --skip-watermark",

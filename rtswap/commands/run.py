@@ -6,7 +6,6 @@ import os
 import sys
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from os.path import splitext
 from typing import Any
 
 from rtswap.app.config import OPTIONS, Config
@@ -17,6 +16,7 @@ from rtswap.core.errors import InputError, OutputError, UsageError
 from rtswap.core.plugins import plugin_names
 from rtswap.core.text import nearest, plural
 from rtswap.core.urls import hide_secrets
+from rtswap.media.output_names import is_folder
 from rtswap.swappers import swapper_spec
 
 EXAMPLES = """\
@@ -143,7 +143,7 @@ def _take_words(flags: Flags, words: list[str], commands: Collection[str]) -> li
         if missing not in ("", first) and (words[-1].endswith(("/", os.sep)) or os.path.isdir(words[-1])):
             do = "Check the path. For several outputs give each with -o."
             raise UsageError(f"no such file: {missing!r}", do=do)
-        if not missing and not splitext(words[-1])[1]:
+        if not missing and is_folder(words[-1]):
             inputs = words[:-1]
         elif there := next(filter(os.path.isfile, words[1:]), ""):
             raise UsageError(

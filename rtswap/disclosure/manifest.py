@@ -104,7 +104,7 @@ def sign_file(path: Path, facts: ManifestFacts, identity: SigningIdentity) -> No
                 _sign(recording, file, facts, identity, MEDIA_TYPES[suffix])
     except (OSError, ValueError, _SigningFailed) as error:
         raise OutputError(
-            f"cannot sign {path}", got=reason(error), do="The recording is complete, without a manifest."
+            f"cannot sign {path}", got=reason(error), do=f"{path.name} is complete, without a manifest."
         ) from None
 
 

@@ -77,6 +77,8 @@ class Decoder:
             if self._on_sound is not None and packet.size:
                 self._on_sound(packet)
             return []
+        if not packet.size and packet.dts is not None:  # in Ogg Theora: the picture stays as it is
+            return []
         try:
             frames = packet.decode()
         except av.error.EOFError:
@@ -181,14 +183,23 @@ def video_stream(container: av.container.InputContainer) -> av.video.stream.Vide
 
 
 def stated_length_s(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> float:
-    """Return the length of the video in seconds as the file states it; 0 if it does not."""
+    """Return the length of the video in seconds as the file states it; at most 0 if it does not."""
     form = container.format.name
     if "mp4" in form and stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
     if form == "avi" and stream.average_rate:  # its duration is computed from the file's size
         return stream.frames / float(stream.average_rate)
     found = _TAGGED_LENGTH.fullmatch(stream.metadata.get("DURATION", "")) if "matroska" in form else None
-    return sum(float(part) * unit for part, unit in zip(found.groups(), (3600, 60, 1), strict=True)) if found else 0.0
+    end_s = (
+        sum(float(part) * unit for part, unit in zip(found.groups(), (3600, 60, 1), strict=True)) if found else 0.0
+    )
+    return end_s - begins_late_s(container)
+
+
+def begins_late_s(container: av.container.InputContainer) -> float:
+    """By how much the length that a file states is too long, in seconds. FFmpeg states of Matroska when it ends, also
+    if its clock begins at 100 s, as that of a part of a recording does."""
+    return (container.start_time or 0) / av.time_base if "matroska" in container.format.name else 0.0
 
 
 def nominal_fps(stream: av.video.stream.VideoStream) -> float:

@@ -37,6 +37,8 @@ _LAYOUTS = {"gif": "pal8", "apng": "rgb24", "mjpeg": "yuvj420p"}
 """Encoder -> pixel format, if not yuv420p."""
 ON_HARDWARE = ("_nvenc", "_qsv", "_amf", "_vaapi", "_videotoolbox")
 """Suffixes of FFmpeg's hardware encoders, which may be missing on a machine."""
+_EXACT = frozenset({"gif", "apng", "ffv1", "huffyuv", "ffvhuff", "utvideo", "qtrle"})
+"""Encoders without a quality or a bit rate."""
 _USUAL_CRF = {"libx264": (19, 21), "libx265": (23, 23), "libsvtav1": (30, 30), "libvpx-vp9": (30, 30)}
 """Encoders with constant quality -> their usual one for files and live."""
 _BT601, _LIMITED, _FULL = 6, 1, 2
@@ -89,6 +91,7 @@ class VideoEncoder:
         crf: int | None,
         bitrate: int | None = None,
     ) -> None:
+        check_quality(encoder, crf, bitrate)
         self._fitter = Fitter(first)
         rate = Fraction(fps).limit_denominator(1001)
         options = _options(encoder, live, crf, bitrate)
@@ -174,6 +177,15 @@ def to_yuv(image: Image) -> av.VideoFrame:
     return av.VideoFrame.from_numpy_buffer(rows, format="bgr24").reformat(format="yuv420p", threads=1)
 
 
+def check_quality(encoder: str, crf: int | None, bitrate: int | None) -> None:
+    """Raise UsageError if ``encoder`` has no such quality."""
+    if encoder in _EXACT and (crf is not None or bitrate is not None):
+        flag = "--crf" if bitrate is None else "--bitrate"
+        raise UsageError(f"{flag} has no effect with {encoder}", do="Leave it out, or write a video such as .mp4.")
+    if crf is not None and encoder not in _USUAL_CRF and not encoder.endswith("_nvenc"):
+        raise UsageError(f"--crf has no effect with {encoder}", do="Use --bitrate, such as --bitrate 4M.")
+
+
 def _options(encoder: str, live: bool, crf: int | None, bitrate: int | None) -> dict[str, str]:
     """Return the encoder's options. Live: fastest preset (9 ms of CPU per 720p frame), no look-ahead; files: half the
     size."""
@@ -181,8 +193,6 @@ def _options(encoder: str, live: bool, crf: int | None, bitrate: int | None) -> 
         speed = {"preset": "p2", "tune": "ull", "zerolatency": "1"} if live else {"preset": "p5", "tune": "hq"}
         return speed | {"rc": "vbr"} | ({} if bitrate else {"cq": str(23 if crf is None else crf)})
     if encoder not in _USUAL_CRF:
-        if crf is not None:
-            raise UsageError(f"--crf has no effect with {encoder}", do="Use --bitrate, such as --bitrate 4M.")
         return {}
     usual, usual_live = _USUAL_CRF[encoder]
     quality = {} if bitrate else {"crf": str(crf if crf is not None else usual_live if live else usual)}

@@ -89,11 +89,15 @@ def codec_for(suffix: str, codec: str) -> str:
     """Return the codec to write in this kind of file: ``codec`` if it fits, or the kind's own instead of h264. Raises
     UsageError."""
     allowed = KINDS[suffix].codecs
-    if not allowed or any(_matches(codec.lower(), name) for name in allowed):
-        return codec
-    if codec == _DEFAULT:
-        return allowed[0]
-    raise UsageError(f"{suffix} files cannot hold {codec}", expected=", ".join(allowed), do="Change --codec.")
+    if not holds(suffix, codec):
+        raise UsageError(f"{suffix} files cannot hold {codec}", expected=", ".join(allowed), do="Change --codec.")
+    return allowed[0] if allowed and codec == _DEFAULT else codec
+
+
+def holds(suffix: str, codec: str) -> bool:
+    """Whether a kind of file can hold what ``--codec`` names. Its default is that of the kind, where h264 is none."""
+    allowed = KINDS[suffix].codecs
+    return not allowed or codec == _DEFAULT or any(_matches(codec.lower(), name) for name in allowed)
 
 
 def _matches(codec: str, name: str) -> bool:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator
 from itertools import count
 from pathlib import Path
 
 from rtswap.core.errors import OutputError
 from rtswap.core.files import refuse_existing
+from rtswap.core.urls import local_path
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".bmp", ".tif", ".tiff")
 """Formats of pictures that rtswap writes."""
 BESIDE = (".mkv", ".webm", ".apng", ".bmp")
 """Suffixes whose C2PA manifest is a separate file: ``clip.c2pa``."""
+
+
+def is_folder(address: str) -> bool:
+    """Whether an output is a folder: it exists, or the address ends with a slash (``v1.2/``) or has no suffix."""
+    path = local_path(address)
+    return address.strip().endswith(("/", "\\")) or os.path.isdir(path) or not path.suffix
 
 
 def manifest_beside(path: Path) -> Path | None:

@@ -177,7 +177,7 @@ def _look_at(
         raise SourceError(f"{path}: {error.what}", expected=error.expected, got=error.got, do=error.do) from error
     appraisal = appraise(portrait, points, scale_of(matrix))
     if appraisal.faults:
-        raise SourceError(f"{path} is not usable as a source: {'; '.join(appraisal.faults)}", do="Use another photo.")
+        raise SourceError(f"cannot use {path}: {'; '.join(appraisal.faults)}", do="Use another photo.")
     embedding = (
         None if models.embedder is None else np.asarray(models.embedder.embed(image, face.keypoints), np.float32)
     )

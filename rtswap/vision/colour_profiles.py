@@ -33,6 +33,8 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _MOST_HEAD = 1 << 16
 _CHANNELS = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 """Colour space of a profile -> Pillow's mode."""
+_MODES = {"RGB": ("RGB", "RGBA", "RGBX", "P", "PA"), "GRAY": ("L", "LA", "1"), "CMYK": ("CMYK",)}
+"""Colour space of a profile -> Pillow's modes of a picture that it may describe."""
 
 
 def profile_of(picture: Pillow.Image) -> ImageCmsProfile | None:
@@ -51,9 +53,10 @@ def profile_of(picture: Pillow.Image) -> ImageCmsProfile | None:
     return profile if known and not description.startswith("sRGB") else None
 
 
-def needs_pillow(profile: ImageCmsProfile | None) -> bool:
-    """Whether the profile is for inks, of which OpenCV leaves only BGR."""
-    return profile is not None and profile.profile.xcolor_space.strip() == "CMYK"
+def needs_pillow(mode: str, profile: ImageCmsProfile | None) -> bool:
+    """Whether the profile is for inks, of which OpenCV leaves only BGR, or the ``mode`` LAB, for whose white OpenCV
+    takes that of a screen."""
+    return mode == "LAB" or (profile is not None and profile.profile.xcolor_space.strip() == "CMYK")
 
 
 def to_srgb(picture: Pillow.Image, profile: ImageCmsProfile) -> Image:
@@ -71,6 +74,15 @@ def to_srgb(picture: Pillow.Image, profile: ImageCmsProfile) -> Image:
         converted = ready.convert("RGB")
     assert converted is not None
     return bgr_of(converted)
+
+
+def in_srgb(upright: Pillow.Image, picture: Pillow.Image) -> Image:
+    """Convert ``upright``, which shows ``picture``, to (H, W, 3) BGR in sRGB, by the profile or EXIF of ``picture``.
+    A program may have converted it and kept the profile of the file: such a profile is ignored."""
+    profile = profile_of(picture)
+    if profile is not None and picture.mode in _MODES[profile.profile.xcolor_space.strip()]:
+        return to_srgb(upright, profile)
+    return from_adobe_rgb(bgr_of(upright)) if profile is None and is_adobe_rgb(picture) else bgr_of(upright)
 
 
 def bgr_of(picture: Pillow.Image) -> Image:

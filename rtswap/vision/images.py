@@ -11,7 +11,6 @@ from __future__ import annotations
 import io
 import os
 import re
-import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 from rtswap.core.errors import InputError
 from rtswap.core.native_logs import quiet_opencv
 from rtswap.core.types import Image
+from rtswap.vision.foreign_pictures import DAMAGED, foreign_kind, unread_tiff
 
 if TYPE_CHECKING:
     from PIL import Image as Pillow
@@ -52,22 +52,11 @@ MOST_SCANS = 100
 """Of a progressive JPEG, each as large as the picture: 10 are usual, and 3,000 in 1 MB take minutes."""
 _TIFF = b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
-_KINDS = "a PNG, JPEG, WebP, TIFF, BMP, GIF, AVIF or HEIC image"
+KINDS = "a PNG, JPEG, WebP, TIFF, BMP, GIF, AVIF or HEIC image"
+"""What is read."""
+CONVERT = "Convert it to PNG or JPEG."
 _FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000")
 """Pillow's names of the formats."""
-DAMAGED = (
-    OSError,
-    ValueError,
-    SyntaxError,
-    EOFError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    ArithmeticError,
-    RuntimeError,
-    struct.error,
-)
-"""What Pillow raises for damaged images."""
 
 
 def read_image(path: str | Path, *, most_pixels: int = MAX_PIXELS) -> Image:
@@ -85,13 +74,17 @@ def decode_photo(data: bytes, name: str) -> Image:
 
 def _image_of(path: Path, data: bytes, pixels: int, most_pixels: int) -> Image:
     """``pixels``: their number by the header. ``path``: for messages. Raises InputError."""
+    if foreign := foreign_kind(path, data):
+        raise InputError(f"cannot decode {path}", expected=KINDS, got=foreign, do=CONVERT)
     halvings = next((n for n in range(3) if pixels <= most_pixels * 4**n), 3)
     known = looks_like_picture(data[:32])
     image = _decode(path, data, halvings) if known else None  # OpenCV reads more, whose size is not checked above
+    if image is None and known and (foreign := unread_tiff(data)):
+        raise InputError(f"cannot decode {path}", expected=KINDS, got=foreign, do=CONVERT)
     if image is None:
         raise InputError(
             f"cannot decode {path}",
-            expected=_KINDS,
+            expected=KINDS,
             got="a truncated or damaged image" if known else _kind_of(data),
             do="Save or download it again." if known else "Check the file, or convert it to PNG or JPEG.",
         )
@@ -111,7 +104,7 @@ def _decode(path: Path, data: bytes, halvings: int) -> Image | None:
 
     with open_with_pillow(data) as picture:
         profile = profiles.profile_of(picture) if picture is not None else None
-        if picture is None or not (picture.format == "HEIF" or profiles.needs_pillow(profile)):
+        if picture is None or not (picture.format == "HEIF" or profiles.needs_pillow(picture.mode, profile)):
             space = profiles.stated_space(data) if picture is not None and profile is None else None
             image = _by_opencv(
                 path,
@@ -152,7 +145,9 @@ def _by_pillow(data: bytes, picture: Pillow.Image, halvings: int) -> Image | Non
     from rtswap.vision import colour_profiles as profiles
 
     try:
-        upright = ImageOps.exif_transpose(picture)
+        upright = _of_bytes(ImageOps.exif_transpose(picture))
+        if upright is None:
+            return None
         if halvings:
             upright = upright.reduce(2**halvings)
     except DAMAGED:
@@ -163,6 +158,16 @@ def _by_pillow(data: bytes, picture: Pillow.Image, halvings: int) -> Image | Non
     space = profiles.stated_space(data)
     image = profiles.bgr_of(upright)
     return image if space is None else profiles.from_stated_space(image, space)
+
+
+def _of_bytes(picture: Pillow.Image) -> Pillow.Image | None:
+    """``picture``, with 0 to 255 for 0 to 1 of a floating-point one; None if its numbers are beyond 255."""
+    if picture.mode not in ("F", "I"):
+        return picture
+    largest = float(np.asarray(picture).max())
+    if largest > 255:
+        return None
+    return picture.point(lambda value: value * 255) if picture.mode == "F" and largest <= 1 else picture
 
 
 def _halve(image: NDArray[Any], halvings: int) -> NDArray[Any]:
@@ -254,7 +259,7 @@ def _count_pixels(path: Path, data: bytes) -> int:
     """Return the number of pixels by the header, 0 if it does not state it. Raises InputError for too many, and for
     a JPEG that has them decoded too often."""
     if not data:
-        raise InputError(f"{path} is empty", expected=_KINDS, got="0 bytes", do="Save or download it again.")
+        raise InputError(f"{path} is empty", expected=KINDS, got="0 bytes", do="Save or download it again.")
     if len(data) > MAX_BYTES:
         raise InputError(f"{path} is too large", expected=f"at most {MAX_BYTES >> 20} MB", do="Use a smaller image.")
     try:

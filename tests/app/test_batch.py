@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from media_files import make_clip, read_back
+from media_files import make_animation, make_clip, read_back
 from people import face_models
 from PIL import Image as Pillow
 from prepared_sources import ready  # noqa: F401
@@ -45,6 +45,21 @@ def test_a_folder_without_a_flag_is_the_output_also_the_second_time(folder: Path
     assert [path.name for path in (folder / "out").iterdir()] == ["two.mp4"]
 
 
+@pytest.mark.parametrize("made_before", [False, True])
+def test_a_folder_may_have_a_dot_in_its_name(folder: Path, made_before: bool) -> None:
+    out = "v1.2" if made_before else "v1.2/"
+    if made_before:
+        (folder / out).mkdir()
+    for given in (["-i", "clips", "-o", out], ["clips/two.flv", "clips/one [1].mkv", out]):
+        assert main([*VERA, "-y", *given]) == 0
+        assert {path.name for path in (folder / out).iterdir()} == {"one [1].mkv", "one [1].c2pa", "two.mp4"}
+    Pillow.open(persona_photo("persona:ben")).resize((256, 256)).save("still.png")
+    assert main([*VERA, "still.png", out.replace("v1", "v2")]) == (2 if made_before else 0), (
+        "no folder, no known suffix"
+    )
+    assert (folder / "v2.2/still.png").exists() != made_before
+
+
 def test_a_misspelt_input_among_several_is_not_taken_for_an_output(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -68,6 +83,17 @@ def test_a_damaged_video_does_not_keep_the_others_back(folder: Path, capsys: pyt
     assert main(["-s", "persona:vera", "-i", "clips", "-o", "out/"]) == 1
     assert "1 of 3 files failed: clips/bad.mp4" in capsys.readouterr().err
     assert (folder / "out/two.mp4").exists()
+
+
+@pytest.mark.parametrize("flags", ["--crf 20", "--bitrate 1M", "--codec hevc", "--codec hevc --crf 28"])
+def test_an_animation_among_videos_has_no_quality_or_codec(folder: Path, flags: str) -> None:
+    make_animation(folder / "clips/a.gif", 2)
+    make_clip("clips/three.avi", 2, codec="mpeg4")
+    assert main([*VERA, "-i", "clips", "-o", "out/", *flags.split()]) == 0
+    third = "three.mp4" if "hevc" in flags else "three.avi"
+    assert {path.name for path in (folder / "out").iterdir()} == {
+        "a.gif", "one [1].mkv", "one [1].c2pa", "two.mp4", third,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("address", ["clips", "clips/*"])

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from rtswap.app.console import Console
+from rtswap.commands.main import main
 from rtswap.core.errors import InputError, OutputError
+from rtswap.source.personas import persona_photo
 
 
 def made(path: Path, **how: bool) -> Console:
@@ -39,6 +41,18 @@ def test_what_ended_a_run_is_in_the_log(tmp_path: Path) -> None:
     assert "error: camera 0 is busy" in text
     assert "Traceback" in text
     assert "TypeError: a bug" in text
+
+
+@pytest.mark.parametrize(
+    ("args", "said"), [("absent.mp4 out.mp4", "no such file"), ("photo.png out.xyz", "unknown output 'out.xyz'")]
+)
+def test_what_kept_a_run_from_beginning_is_in_the_log(
+    args: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("photo.png").write_bytes(persona_photo("persona:ben").read_bytes())
+    assert main(["-s", "persona:vera", *args.split(), "--log", "run.log"]) != 0
+    assert f"error: {said}" in Path("run.log").read_text()
 
 
 def test_a_log_that_cannot_be_opened_is_an_error(tmp_path: Path) -> None:

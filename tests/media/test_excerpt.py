@@ -15,7 +15,7 @@ from rtswap.core.types import Frame, StreamInfo
 from rtswap.disclosure import Disclosure
 from rtswap.media.excerpt import Excerpt
 from rtswap.media.inputs.video import VideoFile
-from rtswap.media.outputs import open_output
+from rtswap.media.outputs import check_output, open_output
 
 FPS = 25
 
@@ -115,5 +115,17 @@ def test_quality_changes_the_size(clip: Path, tmp_path: Path) -> None:
 
 
 def test_an_encoder_without_constant_quality_says_so(clip: Path, tmp_path: Path) -> None:
+    for quality, flag in ({"crf": 20}, "--crf"), ({"bitrate": 4_000_000}, "--bitrate"):
+        with pytest.raises(UsageError, match=f"{flag} has no effect with gif. Leave it out"):
+            written(clip, tmp_path / "out.gif", **quality)
+        assert not [*tmp_path.glob("*.gif")]
     with pytest.raises(UsageError, match="--crf has no effect with mpeg4"):
         written(clip, tmp_path / "out.mp4", codec="mpeg4", crf=20)
+
+
+def test_a_refused_quality_replaces_no_file(clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "out.gif").write_bytes(b"of an earlier run")
+    for check in (check_output, open_output):
+        with pytest.raises(UsageError, match="--crf has no effect with gif"):
+            check(str(tmp_path / "out.gif"), OutputRequest(crf=20, overwrite=True))
+    assert (tmp_path / "out.gif").read_bytes() == b"of an earlier run"

@@ -55,7 +55,7 @@ def _outputs(result: Mapping[str, Any]) -> str:
 
 def _file(path: Path, frames: int) -> str:
     """Return the path with length, size and manifest; empty if it is not a file."""
-    if "%" in path.name or path.is_dir():
+    if path.is_dir() or ("%" in path.name and not path.is_file()):
         return f"{path} ({plural(frames, 'picture')})"
     if not path.is_file():
         return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -10,11 +11,13 @@ from rtswap.core.errors import InputError
 from rtswap.core.parts import InputRequest, InputSpec
 from rtswap.core.plugins import built_in, plugins
 from rtswap.core.protocols import Input
-from rtswap.core.text import nearest
+from rtswap.core.text import as_argument, nearest
 from rtswap.core.urls import local_path
 
 GROUP = "rtswap.inputs"
 """Entry point group of input plugins."""
+_NUMBER = re.compile(r"%0?\d{0,2}d")
+"""As in ``out_%05d.png``, which FFmpeg also reads."""
 
 
 def open_input(address: str, request: InputRequest | None = None) -> Input:
@@ -46,6 +49,9 @@ def _no_such(path: Path) -> InputError:
     if str(path) == "-":
         do = "Write the video to a file, or send it to a URL: ffmpeg ... -f mpegts udp://127.0.0.1:5000"
         return InputError("rtswap cannot read from a pipe", expected=expected, got="-", do=do)
+    if _NUMBER.search(path.name):
+        do = f"For numbered pictures give their folder: {as_argument(path.parent)}"
+        return InputError(f"no such file or folder: {str(path)[:300]!r}", expected=expected, do=do)
     try:
         near = nearest(path.name, [p.name for p in path.parent.iterdir()])
     except (OSError, ValueError):

@@ -16,7 +16,8 @@ from rtswap.core.parts import InputSpec
 from rtswap.core.text import plural
 from rtswap.core.types import Frame, Image, StreamInfo
 from rtswap.core.urls import local_path, scheme
-from rtswap.vision.images import DAMAGED, looks_like_picture, open_with_pillow, read_checked
+from rtswap.vision.foreign_pictures import DAMAGED
+from rtswap.vision.images import looks_like_picture, open_with_pillow, read_checked
 
 if TYPE_CHECKING:
     from PIL import Image as Pillow

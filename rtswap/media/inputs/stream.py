@@ -16,7 +16,15 @@ from rtswap.core.parts import InputSpec
 from rtswap.core.types import Frame, StreamInfo
 from rtswap.core.urls import redact, scheme
 from rtswap.media.containers import OPEN_TIMEOUT_S, READ_TIMEOUT_S, WEB, cause, open_media
-from rtswap.media.decoding import Decoder, PictureMaker, limit_pixels, nominal_fps, start_s, video_stream
+from rtswap.media.decoding import (
+    Decoder,
+    PictureMaker,
+    begins_late_s,
+    limit_pixels,
+    nominal_fps,
+    start_s,
+    video_stream,
+)
 from rtswap.media.lifetime import ClosingInput
 from rtswap.media.live_sound import LiveSound
 from rtswap.media.tls import hint
@@ -172,7 +180,8 @@ class NetworkStream(ClosingInput):
         info = StreamInfo(width, height, fps, not self._recorded, live_sound=self._sound if sound_there else None)
         if self._recorded:
             sound = self._url if container.streams.audio else None
-            count = max(1, round(container.duration / av.time_base * fps)) if container.duration else None
+            length_s = (container.duration or 0) / av.time_base - begins_late_s(container)
+            count = max(1, round(length_s * fps)) if container.duration else None
             info = replace(info, frame_count=count, audio_path=sound)
         self._info = info
 

@@ -20,6 +20,7 @@ from rtswap.media.containers import NAMES_OTHERS, open_media
 from rtswap.media.decoding import (
     Decoder,
     PictureMaker,
+    begins_late_s,
     limit_pixels,
     nominal_fps,
     start_s,
@@ -28,6 +29,8 @@ from rtswap.media.decoding import (
 )
 from rtswap.media.hardware_decoding import open_on_gpu
 from rtswap.media.lifetime import ClosingInput
+from rtswap.vision.foreign_pictures import foreign_kind
+from rtswap.vision.images import CONVERT, KINDS
 
 _EXPECTED = "a video (MP4, MOV, MKV, WebM, AVI, ...)"
 _TEXT_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf"})
@@ -35,6 +38,7 @@ _TEXT_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf"})
 _CUT_OFF_S = 0.25
 """How much shorter than stated a video must be to be reported as cut off."""
 _LEAST_STEP_S = 1e-4
+_HEAD_BYTES = 512
 
 
 class VideoFile(ClosingInput):
@@ -193,7 +197,7 @@ class VideoFile(ClosingInput):
         fps = nominal_fps(self._stream)
         count = self._stream.frames or None
         if count is None and self._container.duration:
-            count = max(1, round(self._container.duration / av.time_base * fps))
+            count = max(1, round((self.file_s - begins_late_s(self._container)) * fps))
         return StreamInfo(
             image.shape[1], image.shape[0], fps, live=False, frame_count=count, audio_path=str(self._path)
         )
@@ -210,6 +214,8 @@ def _open(path: Path) -> av.container.InputContainer:
             raise InputError(f"{path} is empty", expected=_EXPECTED, got="0 bytes", do=do)
         if path.exists() and not path.is_file():
             raise InputError(f"{path} is not a file", expected=_EXPECTED, do="Check the path.")
+        if foreign := _foreign_picture(path):
+            raise InputError(f"cannot read {path}", expected=f"a video, or {KINDS}", got=foreign, do=CONVERT)
         return open_media(str(path.absolute())).container
     except FileNotFoundError:
         raise InputError(f"no such file: {path}", do="Check the path.") from None
@@ -222,6 +228,12 @@ def _open(path: Path) -> av.container.InputContainer:
         raise InputError(f"cannot read {path}", expected=_EXPECTED, got=NAMES_OTHERS) from None
     except (OSError, ValueError, av.FFmpegError) as error:
         raise InputError(f"cannot read {path}", got=reason(error), do="Check the path and its permissions.") from None
+
+
+def _foreign_picture(path: Path) -> str:
+    """The kind of a picture that rtswap does not read; empty for every other file."""
+    with path.open("rb") as file:
+        return foreign_kind(path, file.read(_HEAD_BYTES))
 
 
 def _takes(address: str) -> bool:

@@ -15,7 +15,7 @@ from rtswap.core.parts import OutputRequest, OutputSpec
 from rtswap.core.text import as_argument
 from rtswap.core.types import Image, MarkedImage
 from rtswap.core.urls import scheme
-from rtswap.media.output_names import IMAGE_SUFFIXES, OutputNames, refuse_taken
+from rtswap.media.output_names import IMAGE_SUFFIXES, OutputNames, is_folder, refuse_taken
 
 _NUMBER = re.compile(r"%0?(\d{0,2})d")
 _QUALITY = {
@@ -39,7 +39,7 @@ class ImageOutput:
         self, path: str | Path, *, overwrite: bool = False, sign: Callable[[Path], None] | None = None
     ) -> None:
         self._path, self._overwrite, self._sign = Path(path), overwrite, sign
-        folder = os.path.isdir(self._path) or not self._path.suffix
+        folder = is_folder(str(path))
         self._names = OutputNames() if folder else None
         self._pattern = self._path / "%05d.png" if folder else self._path
         if self._pattern.suffix.lower() not in IMAGE_SUFFIXES:
@@ -128,12 +128,12 @@ def _takes(address: str) -> bool:
 
 
 def _open(address: str, request: OutputRequest) -> ImageOutput:
-    return ImageOutput(Path(address).expanduser(), overwrite=request.overwrite, sign=request.sign)
+    return ImageOutput(os.path.expanduser(address), overwrite=request.overwrite, sign=request.sign)
 
 
 def _check(address: str, request: OutputRequest) -> None:
     path = Path(address).expanduser()
-    if path.suffix and not os.path.isdir(path) and not _NUMBER.search(path.name):
+    if not is_folder(address) and not _NUMBER.search(path.name):
         refuse_taken(path, request.overwrite)
 
 

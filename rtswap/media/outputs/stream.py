@@ -18,7 +18,7 @@ from rtswap.core.native_logs import quiet_ffmpeg
 from rtswap.core.parts import OutputRequest, OutputSpec
 from rtswap.core.types import MarkedImage
 from rtswap.core.urls import port, redact, scheme
-from rtswap.media.encoding import VideoEncoder, encoder_name
+from rtswap.media.encoding import VideoEncoder, check_quality, encoder_name
 from rtswap.media.tls import hint, with_verification
 
 FORMATS = {
@@ -66,6 +66,7 @@ class NetworkOutput:
             raise UsageError(f"no port in {redact(url)}", do=do)
         self._tls = with_verification(url, request.tls_ca)
         self._encoder_name = encoder_name(request.codec)
+        check_quality(self._encoder_name, request.crf, request.bitrate)
         self._relay: Relay | None = None
         self._container: av.container.OutputContainer | None = None
         self._encoder: VideoEncoder | None = None

@@ -19,7 +19,7 @@ from rtswap.core.files import make_partial
 from rtswap.core.native_logs import quiet_ffmpeg
 from rtswap.core.parts import OutputRequest, OutputSpec
 from rtswap.core.types import MarkedImage
-from rtswap.media.encoding import VideoEncoder, encoder_name
+from rtswap.media.encoding import VideoEncoder, check_quality, encoder_name
 from rtswap.media.faststart import move_index
 from rtswap.media.file_kinds import KINDS, codec_for
 from rtswap.media.live_sound import LiveTrack
@@ -44,6 +44,7 @@ class VideoWriter:
             raise UsageError(f"cannot record to {path}", expected=f"a name ending in {', '.join(KINDS)}")
         self._kind = KINDS[self._suffix]
         self._encoder_name = encoder_name(codec_for(self._suffix, request.codec))
+        check_quality(self._encoder_name, request.crf, request.bitrate)
         refuse_taken(self._path, request.overwrite, request.audio_from)
         self.partial_path = make_partial(self._path, lambda path: path.open("xb").close())
         self._container: av.container.OutputContainer | None = None
@@ -147,7 +148,7 @@ class VideoWriter:
                 self._tracks.close()
             if self._container is not None:
                 self._container.close()
-        if self._container is None:
+        if not self._count:
             self.partial_path.unlink(missing_ok=True)
         elif self._incomplete:
             self._request.on_event(f"{self._path} is not complete: what was recorded is in {self.partial_path}")
@@ -192,7 +193,7 @@ def _open(address: str, request: OutputRequest) -> VideoWriter:
 
 def _check(address: str, request: OutputRequest) -> None:
     path = Path(address).expanduser()
-    encoder_name(codec_for(path.suffix.lower(), request.codec))
+    check_quality(encoder_name(codec_for(path.suffix.lower(), request.codec)), request.crf, request.bitrate)
     refuse_taken(path, request.overwrite)
 
 

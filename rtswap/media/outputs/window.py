@@ -22,6 +22,8 @@ KEY_S = 0.02
 LATE_S = 0.1
 """Delay of a frame after which the file goes on later, instead of catching up."""
 _PROBE_S = 10.0
+_MOST_PX = 1280, 720
+"""Fits the screens of small laptops."""
 _FONT, _LINE_PX, _MARGIN_PX = cv2.FONT_HERSHEY_SIMPLEX, 20, 8
 _ROWS = 720
 """Rows of a picture up to which the text has its usual size."""
@@ -95,7 +97,7 @@ class Window:
 
     def _show_window(self, image: Image) -> None:
         cv2.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
-        cv2.resizeWindow(self._title, image.shape[1], image.shape[0])
+        cv2.resizeWindow(self._title, *fitting_size(image.shape[1], image.shape[0]))
         self._open = True
 
     def _fill_screen(self) -> None:
@@ -111,6 +113,13 @@ class Window:
             self._on_key("q")
         elif 0 <= code < 0x110000 and chr(code).isprintable():
             self._on_key(chr(code))
+
+
+def fitting_size(width: int, height: int) -> tuple[int, int]:
+    """Return the size at which a window opens: that of the pictures, or less, so that a 4K or an upright film is not
+    larger than the screen, whose size OpenCV does not tell."""
+    scale = min(1.0, _MOST_PX[0] / width, _MOST_PX[1] / height)
+    return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 class Pace:

@@ -99,6 +99,9 @@ def test_files_are_reported_with_length_and_size(tmp_path: Path) -> None:
     assert lines(outputs=[str(picture)])[0] == f"Wrote {picture} (12 kB)."
     assert lines(outputs=[str(folder)])[0] == f"Wrote {folder} (255 pictures)."
     assert lines(outputs=["out_%05d.png"], frames=1)[0] == "Wrote out_%05d.png (1 picture)."
+    named = tmp_path / "50%.png"
+    named.write_bytes(b"x" * 12_345)
+    assert lines(outputs=[str(named)])[0] == f"Wrote {named} (12 kB)."
 
 
 def test_an_animation_has_its_own_length_and_one_frame_none(tmp_path: Path) -> None:

@@ -104,6 +104,20 @@ def test_keys_arrive_as_characters(monkeypatch: pytest.MonkeyPatch) -> None:
     assert keys == ["s", "1", "q", "é"]
 
 
+@pytest.mark.parametrize(
+    ("picture", "opened"),
+    [((640, 480), (640, 480)), ((3840, 2160), (1280, 720)), ((1080, 1920), (405, 720)), ((8000, 10), (1280, 2))],
+)
+def test_a_window_opens_no_larger_than_the_screen(
+    picture: tuple[int, int], opened: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    FakeGui(monkeypatch, [])
+    sizes: list[tuple[int, ...]] = []
+    monkeypatch.setattr(cv2, "resizeWindow", lambda title, *size: sizes.append(size))
+    Window().send(mark_picture(0, picture))
+    assert sizes == [opened]
+
+
 def test_without_overlay_there_is_no_copy(monkeypatch: pytest.MonkeyPatch) -> None:
     gui = FakeGui(monkeypatch, [])
     picture = mark_picture(0)

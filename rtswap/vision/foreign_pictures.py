@@ -1,0 +1,83 @@
+"""Pictures that rtswap does not read, recognised so that a message can say what they are."""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+from pathlib import Path
+from typing import Any
+
+_RAW = "a camera's raw picture"
+_RAW_SUFFIXES = frozenset(
+    {".dng", ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".orf", ".raf", ".rw2", ".pef", ".srw", ".3fr"}
+)
+"""Most begin like a TIFF, and what a reader of TIFF finds in them is a thumbnail."""
+_BEGINNINGS = {
+    b"8BPS": "a Photoshop document",
+    b"\xff\x0a": "a JPEG XL picture",
+    b"\0\0\0\x0cJXL ": "a JPEG XL picture",
+    b"v/1\x01": "an OpenEXR picture",
+    b"#?RADIANCE": "a Radiance HDR picture",
+    b"#?RGBE": "a Radiance HDR picture",
+    b"%PDF": "a PDF document",
+    b"gimp xcf": "a GIMP picture",
+    b"\0\0\x01\0": "an icon",
+    **{b"P%d%c" % (kind, space): "a Netpbm picture" for kind in range(1, 8) for space in b" \t\n\r"},
+}
+_PIXEL_BITS, _PIXEL_NUMBERS = 258, 339
+"""Tags of TIFF 6.0: BitsPerSample, SampleFormat."""
+_NUMBERS = {2: "signed", 3: "floating-point"}
+_READ_BITS = frozenset({1, 2, 4, 8, 16})
+DAMAGED = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RuntimeError,
+    struct.error,
+)
+"""What Pillow raises for damaged images."""
+
+
+def foreign_kind(path: Path, data: bytes) -> str:
+    """Return what kind of picture a file is that rtswap does not read, such as ``a PDF document``; empty for every
+    other file. ``data``: its content, or the beginning of it."""
+    if path.suffix.lower() in _RAW_SUFFIXES:
+        return _RAW
+    if path.suffix.lower() == ".tga":
+        return "a Targa picture"
+    if b"<svg" in data[:512]:
+        return "an SVG drawing"
+    return next((kind for head, kind in _BEGINNINGS.items() if data.startswith(head)), "")
+
+
+def unread_tiff(data: bytes) -> str:
+    """Return what a TIFF is whose pixels are not whole numbers of at most 16 bits; empty for every other file. Pillow
+    reads some of them, if they are grey."""
+    from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+    if data[:4] not in (b"II*\0", b"MM\0*"):
+        return ""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            tags = ImageFileDirectory_v2(data[:8])
+            file = io.BytesIO(data)
+            file.seek(tags.next)
+            tags.load(file)
+            bits, numbers = _most(tags.get(_PIXEL_BITS, 1)), _most(tags.get(_PIXEL_NUMBERS, 1))
+        except DAMAGED:
+            return ""
+    if bits in _READ_BITS and numbers not in _NUMBERS:
+        return ""
+    return f"a TIFF of {bits}-bit {_NUMBERS.get(numbers, 'whole')} numbers"
+
+
+def _most(values: Any) -> int:
+    """The largest of a tag's values, of which there is one per channel."""
+    return max(values) if isinstance(values, tuple) else int(values)

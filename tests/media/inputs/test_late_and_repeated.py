@@ -1,0 +1,43 @@
+"""A film whose clock begins late, and pictures that are repeated, are whole."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import av
+import pytest
+from media_files import make_clip
+
+from rtswap.media.decoding import Decoder
+from rtswap.media.inputs.video import VideoFile
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".webm", ".ts"])
+def test_a_recording_whose_clock_does_not_begin_at_zero_is_not_cut_off(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"part{suffix}"
+    make_clip(
+        path, 50, codec="libvpx-vp9" if suffix == ".webm" else "libx264", times_s=[100 + i / 25 for i in range(50)]
+    )
+    events: list[str] = []
+    video = VideoFile(path, on_event=events.append)
+    assert video.info.frame_count == pytest.approx(50, abs=2)
+    frames = list(video.frames())
+    assert events == []
+    assert len(frames) == 50
+    assert frames[0].time_s == pytest.approx(0, abs=0.05)
+
+
+def test_a_picture_that_stays_as_it_is_is_no_damage(tmp_path: Path) -> None:
+    """Ogg Theora holds a packet without data for it."""
+    make_clip(tmp_path / "a.mkv", 20, codec="mjpeg")
+    with av.open(str(tmp_path / "a.mkv")) as container:
+        packets = list(container.demux(container.streams.video[0]))
+        empty = av.Packet(0)
+        empty.stream, empty.dts, empty.pts = container.streams.video[0], 200, 200
+        events: list[str] = []
+        repeating: Any = SimpleNamespace(demux=lambda stream: iter([*packets[:5], empty, *packets[5:]]))
+        decoder = Decoder(repeating, container.streams.video[0], events.append)
+        count = 0
+        while (frames := decoder.next()) is not None:
+            count += len(frames)
+    assert (count, decoder.skipped, events) == (20, 0, [])

@@ -1,0 +1,93 @@
+"""Pictures that rtswap does not read are named for what they are."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from rtswap.core.errors import InputError
+from rtswap.media.inputs.video import VideoFile
+from rtswap.vision.foreign_pictures import unread_tiff
+from rtswap.vision.images import read_image
+
+OTHERS = {
+    "layers.psd": (b"8BPS\0\1", "a Photoshop document"),
+    "photo.jxl": (b"\xff\x0a\xfa\x1f", "a JPEG XL picture"),
+    "boxed.jxl": (b"\0\0\0\x0cJXL \r\n\x87\n", "a JPEG XL picture"),
+    "render.exr": (b"v/1\x01\x02\0\0\0", "an OpenEXR picture"),
+    "light.hdr": (b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n", "a Radiance HDR picture"),
+    "scan.pdf": (b"%PDF-1.4\n", "a PDF document"),
+    "picture.ppm": (b"P6\n2 2\n255\n" + bytes(12), "a Netpbm picture"),
+    "drawing.svg": (b'<?xml version="1.0"?><svg width="9"/>', "an SVG drawing"),
+    "page.ico": (b"\0\0\1\0\1\0", "an icon"),
+    "render.tga": (b"\0\0\2" + bytes(9), "a Targa picture"),
+    "IMG_1.CR2": (b"II*\0\x10\0\0\0CR\2\0", "a camera's raw picture"),
+    "IMG_1.NEF": (b"MM\0*\0\0\0\x08", "a camera's raw picture"),
+    "IMG_1.CR3": (b"\0\0\0\x18ftypcrx ", "a camera's raw picture"),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("read", [read_image, VideoFile])
+def test_a_picture_of_another_kind_is_named(name: str, read: type, tmp_path: Path) -> None:
+    data, kind = OTHERS[name]
+    path = tmp_path / name
+    path.write_bytes(data + bytes(600))
+    with pytest.raises(InputError, match=f"got {kind}. Convert it to PNG or JPEG."):
+        read(path)
+
+
+def test_a_raw_picture_is_refused_although_its_thumbnail_could_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "IMG_1.dng"
+    Image.new("RGB", (160, 120)).save(path, "TIFF")
+    with pytest.raises(InputError, match="a camera's raw picture"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.int32, np.float64])
+@pytest.mark.parametrize(("shape", "value"), [((40, 60), 1000), ((40, 60, 3), 1)])
+def test_a_tiff_of_many_bits_is_not_called_damaged(
+    kind: type[np.generic], shape: tuple[int, ...], value: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "deep.tif"
+    path.write_bytes(tiff(np.full(shape, value).astype(kind)))
+    bits, numbers = np.dtype(kind).itemsize * 8, "signed" if kind is np.int32 else "floating-point"
+    with pytest.raises(InputError, match=f"got a TIFF of {bits}-bit {numbers} numbers. Convert it"):
+        read_image(path)
+
+
+def test_grey_from_0_to_1_is_not_black(tmp_path: Path) -> None:
+    path = tmp_path / "deep.tif"
+    path.write_bytes(tiff(np.linspace(0, 1, 2400, dtype=np.float32).reshape(40, 60)))
+    assert np.abs(read_image(path)[..., 0].ravel() - np.linspace(0, 255, 2400)).max() <= 1
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "CMYK", "I;16"])
+def test_a_tiff_that_is_read_is_not_foreign(mode: str) -> None:
+    out = io.BytesIO()
+    Image.new(mode, (9, 7)).save(out, "TIFF")
+    assert unread_tiff(out.getvalue()) == ""
+    for cut in range(0, 200, 7):
+        assert unread_tiff(out.getvalue()[:cut]) == ""
+
+
+def tiff(pixels: np.ndarray) -> bytes:
+    """An uncompressed TIFF, little-endian (TIFF 6.0, section 2)."""
+    height, width, *rest = pixels.shape
+    channels = rest[0] if rest else 1
+    number = 2 if pixels.dtype.kind == "i" else 3
+    begin = 8 + pixels.nbytes
+    tags = {256: (4, [width]), 257: (4, [height]), 258: (3, [pixels.itemsize * 8] * channels), 259: (3, [1])}
+    tags |= {262: (3, [2 if channels == 3 else 1]), 273: (4, [8]), 277: (3, [channels]), 278: (4, [height])}
+    tags |= {279: (4, [pixels.nbytes]), 339: (3, [number] * channels)}
+    more = begin + 2 + 12 * len(tags) + 4
+    entries, extra = b"", b""
+    for tag, (kind, values) in tags.items():
+        value = np.array(values, {3: "<u2", 4: "<u4"}[kind]).tobytes()
+        if len(value) > 4:
+            value, extra = (more + len(extra)).to_bytes(4, "little"), extra + value
+        entries += np.array([tag, kind], "<u2").tobytes() + len(values).to_bytes(4, "little") + value.ljust(4, b"\0")
+    head = b"II*\0" + begin.to_bytes(4, "little")
+    return head + pixels.tobytes() + len(tags).to_bytes(2, "little") + entries + bytes(4) + extra
