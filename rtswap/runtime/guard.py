@@ -43,6 +43,9 @@ apart, reach 0.26."""
 SAME_HEAD = 0.15, 0.4, 1.7
 """A head is that of a track if its middle lies in the track's box, grown by so much of it on each side, and if it is
 so many times as large, at least and at most."""
+WITH_HANDS, STILL = 2.0, 0.6
+"""How many times as large it is at most where it was that track's a moment ago, and the intersection over union with
+that one: with hands at the chin a head is seen 1.9 times as large as its face."""
 CLEAR_HEAD = 0.6
 """The same at least for heads that are covered at once: a smaller one is a picture that is held before the face."""
 ONE_HEAD = 2.5
@@ -134,9 +137,9 @@ class Guard:
         ids = {track.id for track in seen}
         swapped = [track for track in seen if track.id not in bare]
         heads = [*sighting.heads, *(Head(box, 1.0) for box in others)]
-        doubts = [head for head in heads if not any(_is_of(head, track) for track in swapped)]
+        doubts = [head for head in heads if not any(self._accounts_for(head, track) for track in swapped)]
         self._note_doubts(now, doubts, heads, sighting)
-        self._own = [*_recent(self._own, now), *(_Stray(head, now) for head in _own_heads(heads, swapped))]
+        self._own = [*_recent(self._own, now), *(_Stray(head, now) for head in self._own_heads(heads, swapped))]
         unswapped = [track for track in tracks if track.id in bare]
         coasting = [track for track in tracks if track.id not in bare and track.id not in ids]
         wards = [ward.reach(now, self._empty_after_s) for id_, ward in self._wards.items() if id_ not in ids]
@@ -229,6 +232,17 @@ class Guard:
                 self._strays.append(_Stray(head, now, clear or moved, beside))
         self._strays = _recent(self._strays, now)
 
+    def _accounts_for(self, head: Head, track: Track) -> bool:
+        """Whether the swap of a track accounts for a head."""
+        if _is_of(head, track):
+            return True
+        return _is_of(head, track, WITH_HANDS) and any(_overlap(own.head.box, head.box) > STILL for own in self._own)
+
+    def _own_heads(self, heads: Sequence[Head], tracks: Sequence[Track]) -> list[Head]:
+        """The clearest head that each track accounts for; fainter ones are shoulders and hands beside it."""
+        of_tracks = [[head for head in heads if self._accounts_for(head, track)] for track in tracks]
+        return [max(found, key=lambda head: head.score) for found in of_tracks if found]
+
     def _strays_to_cover(self, now: float, swapped: Sequence[Track], *, missing: bool) -> list[Box]:
         """Not those that are out of sight where somebody is swapped now: that was the head."""
         touching = any(_overlap(stray.head.box, track.box) > 0 for stray in self._strays for track in swapped)
@@ -277,15 +291,9 @@ def _nearest(stray: _Stray, heads: Sequence[Head]) -> Head | None:
     return max(heads, key=lambda head: _overlap(head.box, stray.head.box), default=None)
 
 
-def _own_heads(heads: Sequence[Head], tracks: Sequence[Track]) -> list[Head]:
-    """The clearest head that each track accounts for; fainter ones are shoulders and hands beside it."""
-    of_tracks = [[head for head in heads if _is_of(head, track)] for track in tracks]
-    return [max(found, key=lambda head: head.score) for found in of_tracks if found]
-
-
-def _is_of(head: Head, track: Track) -> bool:
-    """Whether the swap of a track accounts for a head."""
-    margin, least, most = SAME_HEAD
+def _is_of(head: Head, track: Track, most: float = SAME_HEAD[2]) -> bool:
+    """Whether a head is that of a track; ``most``: how many times as large it is at most."""
+    margin, least, _ = SAME_HEAD
     least = CLEAR_HEAD if head.score >= COVERED_FROM else least
     box = _grow(track.box, margin)
     ratio = float((head.box[2:] - head.box[:2]).max() / max(float((track.box[2:] - track.box[:2]).max()), 1.0))

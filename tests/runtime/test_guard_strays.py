@@ -75,6 +75,16 @@ def test_a_picture_held_before_a_swapped_face_is_another_head_if_it_is_clear() -
     assert hides(guard.judge(2 * STEP, SIZE, [track], {}, seen(head(300), held)), held)
 
 
+def test_hands_at_the_chin_make_no_second_head_of_a_swapped_one() -> None:
+    """The second detector then saw a head 1.9 times as large as the face, and the swapped face was blurred."""
+    guard, track = with_one()
+    for index, px in enumerate((155, 165, 178, 185)):
+        assert guard.judge(0.1 + index / 25, SIZE, [track], {}, seen(head(300, px=px))) == [], px
+    assert guard.judge(0.4, SIZE, [track], {}, seen(head(300, px=230)))
+    other, track = with_one()
+    assert other.judge(0.1, SIZE, [track], {}, seen(head(300, px=185))), "at once it is somebody else's"
+
+
 def test_detected_faces_without_a_track_are_covered_too() -> None:
     guard, track = with_one()
     other = head(900)
