@@ -1,8 +1,8 @@
 """The rows of all networks: those of ``assets/networks.toml`` and those of installed plugins.
 
 A plugin adds networks by an entry point of the group ``rtswap.networks`` whose value is a package with a
-``networks.toml`` of its own. Files that its rows name as ``asset`` lie beside it. The package is not imported, but for
-those around it.
+``networks.toml`` of its own. Files that its rows name as ``asset`` lie beside it. The package is not imported, but
+for those around it.
 """
 
 from __future__ import annotations

@@ -298,3 +298,5 @@ class MarkedImage:
     """Seconds spent per stage."""
     path: Path | None = None
     """As ``Frame.path``."""
+    least_side: int = 0
+    """The shorter side, in pixels, below which it must not be scaled down: its only mark would be lost."""

@@ -71,6 +71,10 @@ class Stamp:
         self._receipts.remove(receipt)
         return receipt.image
 
+    def least_side(self, shape: Sequence[int]) -> int:
+        """As ``MarkedImage.least_side``, of a picture of this shape."""
+        return LEAST_SIDE if self.watermark is not None and self._badge_for(shape) is None else 0
+
     def _badge_for(self, shape: Sequence[int]) -> Badge | None:
         too_small = self.badge is None and self.watermark is not None and min(shape[:2]) < LEAST_SIDE
         return Badge() if too_small else self.badge
@@ -113,6 +117,7 @@ class Disclosure:
         ``MarkedImage``. Raises ValueError for a receipt that is not from this session's stamp, or was used before."""
         return MarkedImage(
             image=self.stamp.redeem(receipt),
+            least_side=self.stamp.least_side(receipt.image.shape),
             index=frame.index,
             captured_at=frame.captured_at,
             time_s=frame.time_s,

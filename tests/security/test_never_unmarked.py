@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
+from mark_reading import is_marked
 from people import group
 
 from rtswap.app.config import Config
@@ -15,12 +17,21 @@ from rtswap.app.marking import make_disclosure
 from rtswap.app.sections import BadgeConfig, MarksConfig
 from rtswap.commands.reports.marked_sheet import mark_sheet, save_sheet
 from rtswap.commands.verify.run import verify
-from rtswap.core.types import Frame
+from rtswap.core.errors import OutputError
+from rtswap.core.parts import OutputRequest
+from rtswap.core.types import Frame, MarkedImage
 from rtswap.disclosure import Disclosure
 from rtswap.disclosure.watermark import LEAST_SIDE
+from rtswap.media.fitting import Fitter
+from rtswap.media.outputs import virtual_camera
+from rtswap.media.outputs.stream import NetworkOutput
+from rtswap.media.outputs.virtual_camera import VirtualCamera
 from rtswap.vision.images import read_image
+from rtswap.web.viewer import resize
 
 HIDDEN = Config(badge=BadgeConfig(hide=True))
+LEAST_WIDTH = 64
+"""Of a preview."""
 SIZES = [(16, 16), (64, 48), (158, 158), (159, 2000), (2000, 159), (LEAST_SIDE, LEAST_SIDE), (1280, 720)]
 
 
@@ -69,6 +80,47 @@ def test_pictures_without_a_mark_have_a_reason() -> None:
     """Wherever they are made: the one class that lets pictures leave asks for it."""
     with pytest.raises(ValueError, match="need a reason"):
         Disclosure(None)
+
+
+def hidden(size: tuple[int, int]) -> MarkedImage:
+    """A picture of a person, whose only mark is the invisible one unless it is small."""
+    image = np.asarray(cv2.resize(group("ada", size=720), size), np.uint8)
+    disclosure = make_disclosure(HIDDEN, lambda event: None)
+    return disclosure.mark(image, frame=Frame(image, 0, 0.0), swapped=1, stages={})
+
+
+@pytest.mark.parametrize(("size", "share"), [((1280, 720), 1.0), ((720, 1280), 0.5), ((240, 240), 0.5)])
+def test_no_viewer_is_sent_a_picture_so_small_that_its_mark_is_lost(size: tuple[int, int], share: float) -> None:
+    """As the address of a preview asks for, and where the machine is slow."""
+    small = resize(hidden(size), LEAST_WIDTH, share)
+    assert min(small.image.shape[:2]) < min(size)
+    assert is_marked([small.image])
+    badge = make_disclosure(Config(), lambda event: None)
+    image = hidden(size).image
+    marked = badge.mark(image, frame=Frame(image, 0, 0.0), swapped=1, stages={})
+    assert resize(marked, LEAST_WIDTH).image.shape[1] == LEAST_WIDTH, "the badge is there"
+
+
+def test_a_stream_that_began_small_does_not_shrink_a_mark_away() -> None:
+    fitter = Fitter(hidden((100, 100)).image)
+    large = hidden((1280, 720))
+    with pytest.raises(OutputError, match=r"1280x720 cannot be sent at 100x100; got no mark"):
+        fitter.fit(large.image, large.least_side)
+    small = hidden((90, 90))
+    assert fitter.fit(small.image, small.least_side).shape == (100, 100, 3), "it has the badge"
+
+
+def test_outputs_end_before_they_shrink_a_mark_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[object] = []
+    camera = SimpleNamespace(send=taken.append, close=lambda: None, device="/dev/video7")
+    monkeypatch.setattr(virtual_camera, "_load", lambda: None)
+    monkeypatch.setattr(virtual_camera, "_open", lambda *given: camera)
+    for output in (VirtualCamera(fps=25), NetworkOutput("udp://127.0.0.1:9", OutputRequest(fps=25))):
+        output.send(hidden((100, 100)))
+        with pytest.raises(OutputError, match="cannot be sent at 100x100"):
+            output.send(hidden((1280, 720)))
+        output.close()
+    assert len(taken) == 1
 
 
 def test_a_sheet_is_marked_as_a_whole_and_in_its_parts(tmp_path: Path) -> None:
