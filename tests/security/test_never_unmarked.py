@@ -26,6 +26,7 @@ from rtswap.media.fitting import Fitter
 from rtswap.media.outputs import virtual_camera
 from rtswap.media.outputs.stream import NetworkOutput
 from rtswap.media.outputs.virtual_camera import VirtualCamera
+from rtswap.training.pictures import write_sheet
 from rtswap.vision.images import read_image
 from rtswap.web.viewer import resize
 
@@ -121,6 +122,13 @@ def test_outputs_end_before_they_shrink_a_mark_away(monkeypatch: pytest.MonkeyPa
             output.send(hidden((1280, 720)))
         output.close()
     assert len(taken) == 1
+
+
+def test_the_sheets_of_a_training_are_marked(tmp_path: Path) -> None:
+    """They show the swap of two real people, as far as it has been learned."""
+    columns = [[group(name, size=128)] * 8 for name in ("ada", "ben", "vera")]
+    write_sheet(tmp_path / "contact-1.png", columns, beside=2)
+    assert verify(tmp_path / "contact-1.png").spans
 
 
 def test_a_sheet_is_marked_as_a_whole_and_in_its_parts(tmp_path: Path) -> None:
