@@ -298,5 +298,5 @@ class MarkedImage:
     """Seconds spent per stage."""
     path: Path | None = None
     """As ``Frame.path``."""
-    least_side: int = 0
-    """The shorter side, in pixels, below which it must not be scaled down: its only mark would be lost."""
+    least_scale: float = 0.0
+    """It must not be scaled by a smaller factor: its only mark would be lost."""

@@ -20,21 +20,21 @@ class Fitter:
         self._first = first.shape[:2]
         self.height, self.width = (side + side % 2 for side in self._first)
 
-    def fit(self, image: Image, least_side: int = 0) -> Image:
+    def fit(self, image: Image, least_scale: float = 0.0) -> Image:
         """Return the image as (height, width, 3); the same array if it already fits. Raises OutputError rather than
-        scale its shorter side below ``least_side`` (as ``MarkedImage.least_side``)."""
+        scale it by less than ``least_scale`` (as ``MarkedImage.least_scale``)."""
         shape = image.shape[:2]
         if shape == (self.height, self.width):
             return image
         if shape == self._first:
             down, right = self.height - shape[0], self.width - shape[1]
             return np.asarray(cv2.copyMakeBorder(image, 0, down, 0, right, cv2.BORDER_REPLICATE), np.uint8)
-        return self._letterbox(image, least_side)
+        return self._letterbox(image, least_scale)
 
-    def _letterbox(self, image: Image, least_side: int) -> Image:
+    def _letterbox(self, image: Image, least_scale: float) -> Image:
         scale = min(self.height / image.shape[0], self.width / image.shape[1])
         height, width = max(1, round(image.shape[0] * scale)), max(1, round(image.shape[1] * scale))
-        if min(height, width) < least_side:
+        if scale < least_scale:
             raise OutputError(
                 f"a picture of {image.shape[1]}x{image.shape[0]} cannot be sent at {self.width}x{self.height}",
                 got="no mark that would be left",

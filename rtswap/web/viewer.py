@@ -193,8 +193,8 @@ def resize(marked: MarkedImage, width: int = 0, share: float = 1.0) -> MarkedIma
     """Return a marked picture with at most ``width`` pixels across (0: all), and this share of them; larger where its
     mark would be lost."""
     height, whole = marked.image.shape[:2]
-    least = math.ceil(whole * marked.least_side / min(height, whole))
-    wide = min(max(round(min(width or whole, whole) * share), least), whole)
+    least = math.ceil(whole * marked.least_scale)
+    wide = max(round(min(width or whole, whole) * share), least)
     if wide == whole:
         return marked
     size = wide, max(1, round(height * wide / whole))

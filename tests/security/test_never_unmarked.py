@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,7 +22,7 @@ from rtswap.core.errors import OutputError
 from rtswap.core.parts import OutputRequest
 from rtswap.core.types import Frame, MarkedImage
 from rtswap.disclosure import Disclosure
-from rtswap.disclosure.watermark import LEAST_SIDE
+from rtswap.disclosure.watermark import LEAST_PIXELS, LEAST_SIDE
 from rtswap.media.fitting import Fitter
 from rtswap.media.outputs import virtual_camera
 from rtswap.media.outputs.stream import NetworkOutput
@@ -58,10 +59,9 @@ def test_small_pictures_get_the_badge_also_from_a_gpu() -> None:
 
 
 def test_large_pictures_get_no_badge_where_it_is_hidden() -> None:
-    size = (LEAST_SIDE, LEAST_SIDE)
     disclosure = make_disclosure(HIDDEN, lambda event: None)
     assert disclosure.stamp.badge is None
-    image = np.full((*size, 3), 90, np.uint8)
+    image = np.full((LEAST_PIXELS // 400, 400, 3), 90, np.uint8)
     disclosure.mark(image, frame=Frame(image, 0, 0.0), swapped=1, stages={})
     assert np.abs(image.astype(int) - 90).max() < 20, "the invisible mark alone"
 
@@ -77,6 +77,17 @@ def test_marks_of_small_pictures_are_reported() -> None:
     assert "below 160 pixels" in told[0]
 
 
+@pytest.mark.parametrize("name", ["ada", "vera", "carl"])
+@pytest.mark.parametrize("side", [LEAST_SIDE, 200, math.ceil(LEAST_PIXELS**0.5)])
+def test_a_single_picture_has_the_badge_or_a_mark_that_is_found(name: str, side: int) -> None:
+    image = np.asarray(cv2.resize(group(name, size=720), (side, side), interpolation=cv2.INTER_AREA), np.uint8)
+    plain = image.copy()
+    disclosure = make_disclosure(HIDDEN, lambda event: None)
+    disclosure.mark(image, frame=Frame(image, 0, 0.0), swapped=1, stages={})
+    badge = int(np.abs(image.astype(int) - plain).max()) > 50
+    assert badge or is_marked([image])
+
+
 def test_pictures_without_a_mark_have_a_reason() -> None:
     """Wherever they are made: the one class that lets pictures leave asks for it."""
     with pytest.raises(ValueError, match="need a reason"):
@@ -90,7 +101,7 @@ def hidden(size: tuple[int, int]) -> MarkedImage:
     return disclosure.mark(image, frame=Frame(image, 0, 0.0), swapped=1, stages={})
 
 
-@pytest.mark.parametrize(("size", "share"), [((1280, 720), 1.0), ((720, 1280), 0.5), ((240, 240), 0.5)])
+@pytest.mark.parametrize(("size", "share"), [((1280, 720), 1.0), ((720, 1280), 0.5), ((400, 400), 0.5)])
 def test_no_viewer_is_sent_a_picture_so_small_that_its_mark_is_lost(size: tuple[int, int], share: float) -> None:
     """As the address of a preview asks for, and where the machine is slow."""
     small = resize(hidden(size), LEAST_WIDTH, share)
@@ -106,9 +117,9 @@ def test_a_stream_that_began_small_does_not_shrink_a_mark_away() -> None:
     fitter = Fitter(hidden((100, 100)).image)
     large = hidden((1280, 720))
     with pytest.raises(OutputError, match=r"1280x720 cannot be sent at 100x100; got no mark"):
-        fitter.fit(large.image, large.least_side)
+        fitter.fit(large.image, large.least_scale)
     small = hidden((90, 90))
-    assert fitter.fit(small.image, small.least_side).shape == (100, 100, 3), "it has the badge"
+    assert fitter.fit(small.image, small.least_scale).shape == (100, 100, 3), "it has the badge"
 
 
 def test_outputs_end_before_they_shrink_a_mark_away(monkeypatch: pytest.MonkeyPatch) -> None:
