@@ -122,9 +122,7 @@ def _decode(path: Path, data: bytes, halvings: int) -> Image | None:
             if image is not None and space is not None:
                 return profiles.from_stated_space(image, space)
             if image is not None and profile is not None:
-                from PIL import Image as Pillow
-
-                return profiles.to_srgb(Pillow.fromarray(image[..., ::-1]), profile)
+                return profiles.to_srgb(image, profile)
             if image is not None and picture is not None and profiles.is_adobe_rgb(picture):
                 return profiles.from_adobe_rgb(image)
             if image is not None or picture is None:
@@ -151,17 +149,15 @@ def _by_pillow(data: bytes, picture: Pillow.Image, halvings: int) -> Image | Non
 
     from rtswap.vision import colour_profiles as profiles
 
+    profile = profiles.profile_of(picture)
     try:
-        upright = ImageOps.exif_transpose(picture)
+        ImageOps.exif_transpose(picture, in_place=True)
         if halvings:
-            upright = upright.reduce(2**halvings)
+            picture = picture.reduce(2**halvings)
     except DAMAGED:
         return None
-    profile = profiles.profile_of(picture)
-    if profile is not None:
-        return profiles.to_srgb(upright, profile)
-    space = profiles.stated_space(data)
-    image = profiles.bgr_of(upright)
+    space = profiles.stated_space(data) if profile is None else None
+    image = profiles.bgr_of(picture, profile)
     return image if space is None else profiles.from_stated_space(image, space)
 
 
@@ -214,7 +210,9 @@ def opacity_of(picture: Pillow.Image) -> NDArray[np.uint8] | None:
     if not picture.has_transparency_data:
         return None
     try:
-        opacity = np.asarray(ImageOps.exif_transpose(picture).convert("RGBA").getchannel("A"))
+        upright = ImageOps.exif_transpose(picture)
+        whole = upright if "A" in upright.getbands() else upright.convert("RGBA")
+        opacity = np.asarray(whole.getchannel("A"))
     except DAMAGED:
         return None
     return opacity if opacity.min() < 255 else None
@@ -222,8 +220,13 @@ def opacity_of(picture: Pillow.Image) -> NDArray[np.uint8] | None:
 
 def on_white(image: Image, opacity: NDArray[np.uint8]) -> Image:
     """Lay an image over white paper; ``opacity``: (H, W), 255 for opaque."""
-    covered = cv2.multiply(image, cv2.merge([opacity] * 3), scale=1 / 255)
-    return np.asarray(cv2.add(covered, cv2.merge([255 - opacity] * 3)), np.uint8)
+    from rtswap.vision.colour_profiles import strips
+
+    laid = np.empty_like(image)
+    for rows in strips(*image.shape[:2]):
+        covered = cv2.multiply(image[rows], cv2.merge([opacity[rows]] * 3), scale=1 / 255)
+        laid[rows] = cv2.add(covered, cv2.merge([255 - opacity[rows]] * 3))
+    return laid
 
 
 def _read_bytes(path: Path) -> bytes:

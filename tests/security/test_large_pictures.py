@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from icc_profiles import ADOBE_RGB, cmyk_profile, rgb_profile, with_chunk
 from people import group
 from PIL import Image as Picture
 from processes import run_python
@@ -29,6 +30,18 @@ Watermark(Payload((0, 1))).embed(image)
 print((peak_memory() - before) / image.nbytes)
 """
 
+READS = """
+import sys
+from pathlib import Path
+import PIL.ImageCms, PIL.ImageOps, cv2, numpy as np
+from rtswap.core.memory import peak_memory
+from rtswap.vision import colour_profiles, images
+images.read_image("rtswap/assets/personas/ada.jpg")
+before = peak_memory()
+image, _ = images.read_shown(Path(sys.argv[1]))
+print((peak_memory() - before) / image.nbytes, int(image.max(axis=(0, 1)).sum()) == int(image[0, 0].sum()))
+"""
+
 RUN = """
 import sys
 from rtswap.commands.main import main
@@ -48,6 +61,30 @@ def test_the_largest_picture_is_swapped_in_a_gigabyte_and_a_half(tmp_path: Path)
     assert code == "0"
     assert int(peak) < 1.5e9
     assert cv2.imread(str(tmp_path / "out.jpg"), cv2.IMREAD_REDUCED_GRAYSCALE_8).shape == (1250, 1250)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc")
+@pytest.mark.parametrize("kind", ["a profile", "inks", "Adobe RGB by EXIF", "PNG's numbers", "holes"])
+def test_no_kind_of_colours_takes_several_times_the_memory(kind: str, tmp_path: Path) -> None:
+    """Of a picture that is converted to sRGB: one of 1.5 MB took 5 GB."""
+    path = tmp_path / ("a.png" if kind in ("PNG's numbers", "holes") else "a.jpg")
+    side, exif = 5000, Picture.Exif()
+    exif.get_ifd(0x8769)[0xA005] = {1: "R03"}
+    plain = Picture.new("RGB", (side, side), (200, 60, 90))
+    if kind == "a profile":
+        plain.save(path, icc_profile=rgb_profile(ADOBE_RGB, 2.2))
+    elif kind == "inks":
+        profile = cmyk_profile([(100 - 6 * number, 0, 0) for number in range(16)])
+        Picture.new("CMYK", plain.size, (40, 80, 20, 10)).save(path, icc_profile=profile)
+    elif kind == "holes":
+        Picture.new("RGBA", plain.size, (200, 60, 90, 128)).save(path)
+    else:
+        plain.save(path, exif=exif)
+    if kind == "PNG's numbers":
+        path.write_bytes(with_chunk(path.read_bytes(), b"cICP", bytes((9, 16, 0, 1))))
+    share, alike = run_python(READS, str(path)).stdout.split()
+    assert float(share) < 5.5
+    assert alike == "True", "every strip is converted"
 
 
 def test_the_mark_of_a_large_picture_needs_less_memory_than_the_picture() -> None:
