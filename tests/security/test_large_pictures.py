@@ -15,8 +15,10 @@ from processes import run_python
 
 from rtswap.core.errors import InputError
 from rtswap.disclosure import watermark
+from rtswap.disclosure.manifest import read_manifest
 from rtswap.disclosure.watermark import Payload, Watermark
 from rtswap.media.inputs import open_input
+from rtswap.media.inputs.animation import is_animated
 from rtswap.vision.images import decode_photo, read_image
 
 MARKS = """
@@ -137,6 +139,24 @@ def test_a_jpeg_that_is_decoded_thousands_of_times_is_refused(tail: bytes, tmp_p
         read_image(path)
     with pytest.raises(InputError, match="at most 100 scans"):
         decode_photo(path.read_bytes(), "a.jpg")
+
+
+@pytest.mark.parametrize(
+    ("kind", "part"), [("JPEG", b"\xff\xfe\0\2"), ("PNG", b"\0\0\0\0teSt\x86\xf5\xbb\xa4")], ids=["JPEG", "PNG"]
+)
+def test_a_picture_of_millions_of_parts_is_refused(kind: str, part: bytes, tmp_path: Path) -> None:
+    """Pillow reads them one by one, several times: 24 MB took most of a minute, 180 MB 3 GB of memory as well."""
+    path, head = tmp_path / "a", 2 if kind == "JPEG" else 33
+    Picture.new("RGB", (400, 300)).save(path, format=kind)
+    good = path.read_bytes()
+    path.write_bytes(good[:head] + 1000 * part + good[head:])
+    assert read_image(path).shape == (300, 400, 3)
+    path.write_bytes(good[:head] + 100_001 * part + good[head:])
+    with pytest.raises(InputError, match="at most 100,000 parts; got more"):
+        read_image(path)
+    with pytest.raises(InputError, match="at most 100,000 parts"):
+        read_manifest(path)
+    assert not is_animated(path)
 
 
 def test_opencv_decodes_no_more_than_rtswap_reads() -> None:
