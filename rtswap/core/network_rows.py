@@ -1,7 +1,8 @@
 """The rows of all networks: those of ``assets/networks.toml`` and those of installed plugins.
 
 A plugin adds networks by an entry point of the group ``rtswap.networks`` whose value is a package with a
-``networks.toml`` of its own. Files that its rows name as ``asset`` lie beside it. The package is not imported.
+``networks.toml`` of its own. Files that its rows name as ``asset`` lie beside it. The package is not imported, but
+for those around it.
 """
 
 from __future__ import annotations
@@ -10,13 +11,12 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import resources
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from rtswap.core.errors import ModelError, reason
 from rtswap.core.files import read_regular
-from rtswap.core.plugins import plugin_values
+from rtswap.core.plugins import plugin_folders
 
 GROUP = "rtswap.networks"
 """Entry point group for networks of other packages."""
@@ -25,7 +25,7 @@ FILE = "networks.toml"
 
 @cache
 def network_rows() -> Mapping[str, Mapping[str, Any]]:
-    """Return network name -> its row, with ``folder`` added: where its asset lies. Raises ModelError."""
+    """Return network name -> its row, with ``folder`` added: where its asset lies. Raises ModelError, UsageError."""
     rows: dict[str, Mapping[str, Any]] = {}
     for folder in _folders():
         for name, row in read_rows(folder).items():
@@ -49,7 +49,4 @@ def read_rows(folder: Path) -> dict[str, Mapping[str, Any]]:
 
 def _folders() -> Iterator[Path]:
     yield Path(str(resources.files("rtswap").joinpath("assets")))
-    for package in plugin_values(GROUP):
-        spec = find_spec(package)
-        for folder in spec.submodule_search_locations or () if spec else ():
-            yield Path(folder)
+    yield from plugin_folders(GROUP)

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from functools import wraps
 from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 from pkgutil import iter_modules
 from threading import current_thread, main_thread
 from typing import Any, TypeVar
@@ -42,9 +44,14 @@ def plugin_names(group: str) -> tuple[str, ...]:
     return tuple(sorted(point.name for point in _entry_points(group)))
 
 
-def plugin_values(group: str) -> tuple[str, ...]:
-    """Return what the entry points of a group point to, sorted, without importing it."""
-    return tuple(sorted({point.value for point in _entry_points(group)}))
+def plugin_folders(group: str) -> Iterator[Path]:
+    """Yield the folders of the packages that a group points to, without importing them, but for the packages around
+    one with a dotted name. Raises UsageError for one that cannot be loaded."""
+    points = {point.value: point for point in _entry_points(group)}
+    for value in sorted(points):
+        with _loading(points[value]):
+            spec = find_spec(value)
+        yield from map(Path, (spec.submodule_search_locations or ()) if spec is not None else ())
 
 
 def plugins(group: str, kind: type[Spec]) -> Iterator[Spec]:
@@ -68,14 +75,21 @@ def plugin(group: str, name: str, kind: type[Spec], *, built_in: Sequence[str] =
     )
 
 
-def _load(point: Any, group: str, kind: type[Spec]) -> Spec:
+@contextmanager
+def _loading(point: Any) -> Iterator[str]:
+    """Import a plugin in the block, which is given its name. Raises UsageError for whatever its code raises."""
     package = point.dist.name if point.dist else point.value
     name = f"the plugin {point.name} of the package {package}"
     try:
         with time_limit(LOADING_S):
-            spec = point.load()
+            yield name
     except (Exception, SystemExit) as error:
         raise UsageError(f"cannot load {name}", got=_kind_and_reason(error)) from error
+
+
+def _load(point: Any, group: str, kind: type[Spec]) -> Spec:
+    with _loading(point) as name:
+        spec = point.load()
     if not isinstance(spec, kind):
         raise UsageError(
             f"{name} is not a {kind.__name__}",

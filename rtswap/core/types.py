@@ -298,3 +298,5 @@ class MarkedImage:
     """Seconds spent per stage."""
     path: Path | None = None
     """As ``Frame.path``."""
+    least_scale: float = 0.0
+    """It must not be scaled by a smaller factor: its only mark would be lost."""

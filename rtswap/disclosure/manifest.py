@@ -19,6 +19,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import IO, Any
@@ -28,6 +29,7 @@ from rtswap.disclosure.certificate import SigningIdentity
 from rtswap.disclosure.manifest_content import ManifestFacts, definition, hash_input
 from rtswap.disclosure.manifest_report import ManifestReport, report_of
 from rtswap.disclosure.manifest_streams import GuardedFile, NullFile, StreamGuard
+from rtswap.vision.picture_parts import refuse_many_parts
 
 __all__ = [
     "ManifestFacts",
@@ -65,6 +67,8 @@ BESIDE = (".mkv", ".webm", ".apng", ".bmp")
 """Formats that cannot contain a manifest, or whose readers then take an animation for one picture."""
 _LIBRARIES = (".so", ".dylib", ".dll")
 MAX_SIDECAR = 16 * 1024 * 1024
+READ_S, SLOWEST = 20.0, 10e6
+"""To read a manifest: seconds, and bytes of the file in each further one."""
 _PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b55"
     "0000000a49444154789c636800000082008177cd72b60000000049454e44ae426082"
@@ -140,6 +144,7 @@ def read_manifest(path: Path, *, anchors: str = "") -> ManifestReport | None:
     beside = sidecar_of(path)
     try:
         with path.open("rb") as file:
+            _refuse_many_parts(path, file)
             try:
                 return _read(c2pa, settings, file, None, None)
             except (c2pa.C2paError.ManifestNotFound, c2pa.C2paError.NotSupported):
@@ -153,10 +158,17 @@ def read_manifest(path: Path, *, anchors: str = "") -> ManifestReport | None:
         raise InputError(f"cannot read the manifest of {path}", got=reason(error), do=do) from None
 
 
+def _refuse_many_parts(path: Path, file: IO[bytes]) -> None:
+    """Raise InputError for a picture whose parts c2pa would keep, 80 bytes each."""
+    if os.fstat(file.fileno()).st_size:
+        with mmap(file.fileno(), 0, access=ACCESS_READ) as data:
+            refuse_many_parts(path, data)
+
+
 def _read(
     c2pa: ModuleType, settings: dict[str, Any], file: IO[bytes], media_type: str | None, manifest: bytes | None
 ) -> ManifestReport:
-    with StreamGuard() as guard:
+    with StreamGuard(READ_S + os.fstat(file.fileno()).st_size / SLOWEST) as guard:
         try:
             with (
                 c2pa.Context.from_dict(settings) as context,

@@ -4,8 +4,10 @@ Ctrl-C a wrong position in the file."""
 from __future__ import annotations
 
 import io
+import math
 import signal
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -14,10 +16,11 @@ from rtswap.core.interrupts import ENDING
 
 class StreamGuard:
     """Guards one call of c2pa: stores a disk error, and delays Ctrl-C and other signals that end a run until the call
-    has ended, which they make end at once."""
+    has ended, which they make end at once. So does the time limit: c2pa reads some files three bytes at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit_s: float = math.inf) -> None:
         self.error: OSError | None = None
+        self._until = time.monotonic() + limit_s
         self._handlers: dict[int, Callable[[int, Any], Any]] = {}
         self._caught = 0
 
@@ -40,6 +43,9 @@ class StreamGuard:
         """Raises OSError if the call is to end."""
         if self._caught:
             raise OSError("interrupted")
+        if time.monotonic() > self._until:
+            self.error = TimeoutError("a file that takes too long to read")
+            raise self.error
 
     def _hold_back(self, number: int, _: object) -> None:
         self._caught = number

@@ -9,7 +9,7 @@ from weakref import WeakSet
 
 from rtswap.core.types import DeviceTensor, Frame, Image, MarkedImage, StampedImage
 from rtswap.disclosure.badge import Badge, Patch, render
-from rtswap.disclosure.watermark import LEAST_SIDE, Watermark
+from rtswap.disclosure.watermark import LEAST_PIXELS, LEAST_SIDE, Watermark, least_scale
 
 if TYPE_CHECKING:
     from rtswap.disclosure.gpu import GpuMarks
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 NO_BADGE_NOTICE = (
     "--no-badge: nothing in the picture says that the face is synthetic. You must tell everybody who sees it; the "
     "law requires this in many countries (in the EU, article 50 of the AI Act). Pictures with a side below "
-    f"{LEAST_SIDE} pixels have no room for the invisible mark and still get the badge."
+    f"{LEAST_SIDE} pixels, or fewer than {LEAST_PIXELS:,} in all, are too small for the invisible mark and still get "
+    "the badge."
 )
 """Printed once when the badge is turned off."""
 
@@ -26,8 +27,8 @@ class Stamp:
     """Implements ``protocols.Stamp``: the badge and the invisible mark of one stream.
 
     ``badge`` None draws nothing, ``watermark`` None embeds nothing. Both are in every frame, swapped or not: a label
-    that comes and goes says nothing. In frames too small for the watermark the badge is drawn instead: every picture
-    of a session that marks carries at least one of the two.
+    that comes and goes says nothing. In frames too small for the watermark the badge is always drawn: every picture
+    of a session that marks carries at least one of the two that can be found.
     """
 
     def __init__(self, badge: Badge | None, watermark: Watermark | None = None) -> None:
@@ -71,9 +72,15 @@ class Stamp:
         self._receipts.remove(receipt)
         return receipt.image
 
+    def least_scale(self, shape: Sequence[int]) -> float:
+        """As ``MarkedImage.least_scale``, of a picture of this shape."""
+        alone = self.watermark is not None and self._badge_for(shape) is None
+        return least_scale(shape[1], shape[0]) if alone else 0.0
+
     def _badge_for(self, shape: Sequence[int]) -> Badge | None:
-        too_small = self.badge is None and self.watermark is not None and min(shape[:2]) < LEAST_SIDE
-        return Badge() if too_small else self.badge
+        if self.badge is None and self.watermark is not None and least_scale(shape[1], shape[0]) > 1:
+            return Badge()
+        return self.badge
 
     def _receipt_for(self, image: Image) -> StampedImage:
         receipt = StampedImage(image)
@@ -113,6 +120,7 @@ class Disclosure:
         ``MarkedImage``. Raises ValueError for a receipt that is not from this session's stamp, or was used before."""
         return MarkedImage(
             image=self.stamp.redeem(receipt),
+            least_scale=self.stamp.least_scale(receipt.image.shape),
             index=frame.index,
             captured_at=frame.captured_at,
             time_s=frame.time_s,

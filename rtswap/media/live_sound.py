@@ -12,6 +12,7 @@ import av.container
 
 from rtswap.core.errors import reason
 from rtswap.media.file_kinds import FileKind
+from rtswap.media.sound import check_length
 
 _RATE = 48_000
 _KEPT_FRAMES = 2000
@@ -54,9 +55,13 @@ class LiveSound:
                     for listener in self._listeners:
                         listener.append((frame.time + self._offset_s, frame))
         except (av.FFmpegError, ValueError) as error:
-            if not self._damaged:
-                self._on_event(f"the sound is damaged ({reason(error)}); skipping unreadable parts")
-            self._damaged = True
+            self.report(error)
+
+    def report(self, error: Exception) -> None:
+        """Tell of damaged sound, once."""
+        if not self._damaged:
+            self._on_event(f"the sound is damaged ({reason(error)}); skipping unreadable parts")
+        self._damaged = True
 
     def take(self, frame: av.AudioFrame, captured_at: float) -> None:
         """Pass decoded sound on to all listeners. ``captured_at``: when it began, in seconds."""
@@ -84,26 +89,37 @@ class LiveTrack:
         self._sound, self._zero_s = sound, zero_s
         self._queue = sound.listen()
         self._out: Any = container.add_stream(kind.sound_encoder, rate=_RATE, layout="stereo")
-        self._resampler = av.AudioResampler(format=_format_of(self._out), layout="stereo", rate=_RATE)
+        self._resampler = self._new_resampler()
         self._due: int | None = None
 
     def until(self, time_s: float) -> Iterator[Any]:
         """Yield the packets of the sound up to ``time_s`` (seconds from the first frame) that has arrived."""
         while self._queue and self._queue[0][0] - self._zero_s < time_s:
             at_s, frame = self._queue.popleft()
-            start = round((at_s - self._zero_s) * frame.sample_rate)
-            if self._due is not None and abs(start - self._due) < _JITTER_S * frame.sample_rate:
-                start = self._due
-            if start < (self._due or 0):
-                continue
-            self._due = start + frame.samples
-            frame.pts, frame.time_base = start, Fraction(1, frame.sample_rate)
-            for resampled in self._resampler.resample(frame):
-                yield from self._out.encode(resampled)
+            try:
+                yield from self._packets(at_s, frame)
+            except (av.FFmpegError, ValueError) as error:  # among them another rate than before
+                self._sound.report(error)
+                self._resampler, self._due = self._new_resampler(), None
 
     def close(self) -> None:
         """Stop listening."""
         self._sound.leave(self._queue)
+
+    def _packets(self, at_s: float, frame: av.AudioFrame) -> Iterator[Any]:
+        check_length(frame)
+        start = round((at_s - self._zero_s) * frame.sample_rate)
+        if self._due is not None and abs(start - self._due) < _JITTER_S * frame.sample_rate:
+            start = self._due
+        if start < (self._due or 0):
+            return
+        self._due = start + frame.samples
+        frame.pts, frame.time_base = start, Fraction(1, frame.sample_rate)
+        for resampled in self._resampler.resample(frame):
+            yield from self._out.encode(resampled)
+
+    def _new_resampler(self) -> av.AudioResampler:
+        return av.AudioResampler(format=_format_of(self._out), layout="stereo", rate=_RATE)
 
 
 def _format_of(stream: Any) -> str:

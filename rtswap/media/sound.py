@@ -18,6 +18,8 @@ Event = Callable[[str], None]
 
 _NEEDS_HEADER = frozenset({"aac", "alac", "flac", "opus", "vorbis"})
 _MAX_ERRORS_IN_A_ROW = 20
+LONGEST_S = 60.0
+"""Of sound in one packet; usual are 0.02 to 2 seconds."""
 _CLOCK_S = 0.01
 """Seconds. Containers with millisecond timestamps cause gaps and overlaps up to this; a longer gap is real."""
 
@@ -97,6 +99,7 @@ class SoundTrack:
         for packet in self._demux():
             try:
                 for frame in packet.decode():
+                    check_length(frame)
                     start = self._sample_of(frame, due)
                     if start < due:
                         continue
@@ -108,7 +111,10 @@ class SoundTrack:
             except (av.FFmpegError, ValueError) as error:
                 if self._gives_up(error):
                     break
-        yield from self._out.encode(None)
+        try:
+            yield from self._out.encode(None)
+        except av.FFmpegError as error:  # sound that is not a number, which encoders refuse later
+            self._gives_up(error)
 
     def _sample_of(self, frame: Any, due: int) -> int:
         """Return the index of the frame's first sample, from the file's start; ``due`` if they differ only by
@@ -140,6 +146,13 @@ class SoundTrack:
         if self._errors == 1:
             self._on_event(f"the sound is damaged ({reason(error)}); skipping unreadable parts")
         return self._errors_in_a_row >= _MAX_ERRORS_IN_A_ROW
+
+
+def check_length(frame: Any) -> None:
+    """Raise ValueError for a part so long that it takes gigabytes at a usual rate: 10 kB at one sample a second took
+    2.7."""
+    if frame.samples > LONGEST_S * frame.sample_rate:
+        raise ValueError(f"{frame.samples} samples at {frame.sample_rate} Hz")
 
 
 def holds_picture(header: bytes) -> bool:

@@ -8,8 +8,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from rtswap.app.marking import payload
 from rtswap.core.files import write_atomic
 from rtswap.core.types import Image
+from rtswap.disclosure.stamp import Stamp
+from rtswap.disclosure.watermark import Watermark
 from rtswap.drawing.chart import Chart, Curve, draw_charts
 from rtswap.drawing.sheet import draw_pictures
 from rtswap.drawing.strokes import BLUE
@@ -35,10 +38,11 @@ def as_jpeg(picture: Image, quality: int) -> Image:
 
 def write_sheet(path: Path, columns: Sequence[Sequence[Image]], *, beside: int = 1) -> None:
     """A sheet of ``columns`` of pictures of one size, ``beside`` rows next to each other; small pictures are enlarged
-    to ``SHOWN_PX``."""
+    to ``SHOWN_PX``. It shows swaps, so it carries the invisible mark."""
     side = max(SHOWN_PX, columns[0][0].shape[0])
     tiles = (resized(tile, (side, side), cv2.INTER_CUBIC) for row in zip(*columns, strict=True) for tile in row)
-    write_png(path, draw_pictures(tiles, columns=beside * len(columns)))
+    sheet = draw_pictures(tiles, columns=beside * len(columns))
+    write_png(path, Stamp(None, Watermark(payload())).apply(sheet).image)
 
 
 def curves(history: list[dict[str, float]], path: Path) -> None:

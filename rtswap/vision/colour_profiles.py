@@ -6,6 +6,7 @@ from __future__ import annotations
 import io
 import struct
 import warnings
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 _INTEROP, _INTEROP_INDEX, _ADOBE = 0xA005, 1, "R03"
 _PNG = b"\x89PNG\r\n\x1a\n"
 _MOST_HEAD = 1 << 16
+_STRIP_PIXELS = 1 << 20
 _CHANNELS = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 """Colour space of a profile -> Pillow's mode."""
 _MODES = {"RGB": ("RGB", "RGBA", "RGBX", "P", "PA"), "GRAY": ("L", "LA", "1"), "CMYK": ("CMYK",)}
@@ -59,21 +61,44 @@ def needs_pillow(mode: str, profile: ImageCmsProfile | None) -> bool:
     return mode == "LAB" or (profile is not None and profile.profile.xcolor_space.strip() == "CMYK")
 
 
-def to_srgb(picture: Pillow.Image, profile: ImageCmsProfile) -> Image:
-    """Convert a picture to (H, W, 3) BGR by its profile, relative to the white point. A profile that cannot be used
+def to_srgb(image: Image, profile: ImageCmsProfile) -> Image:
+    """Convert BGR to sRGB by its profile, relative to the white point, in place. A profile that cannot be used
     changes nothing."""
+    from PIL import Image as Pillow
+
+    convert = _converter(profile)
+    for rows in strips(*image.shape[:2]):
+        image[rows] = convert(Pillow.fromarray(image[rows][..., ::-1]))
+    return image
+
+
+def bgr_of(picture: Pillow.Image, profile: ImageCmsProfile | None = None) -> Image:
+    """Return Pillow's picture as (H, W, 3) BGR, in sRGB by its profile if there is one, as ``to_srgb``."""
+    convert = _plain_bgr if profile is None else _converter(profile)
+    image = np.empty((picture.height, picture.width, 3), np.uint8)
+    for rows in strips(*image.shape[:2]):
+        image[rows] = convert(picture.crop((0, rows.start, picture.width, rows.stop)))
+    return image
+
+
+def strips(height: int, width: int) -> Iterator[slice]:
+    """Yield the rows of a picture, about ``_STRIP_PIXELS`` at a time: what converts all of a large one at once takes
+    several times its memory."""
+    rows = max(1, _STRIP_PIXELS // max(1, width))
+    return (slice(top, min(top + rows, height)) for top in range(0, height, rows))
+
+
+def _converter(profile: ImageCmsProfile) -> Callable[[Pillow.Image], Image]:
+    """Return what converts a part of a picture to BGR in sRGB."""
     from PIL import ImageCms
 
     mode = _CHANNELS[profile.profile.xcolor_space.strip()]
-    ready = picture if picture.mode == mode else picture.convert(mode)
     intent, flags = ImageCms.Intent.RELATIVE_COLORIMETRIC, ImageCms.Flags.BLACKPOINTCOMPENSATION
     try:
-        srgb = ImageCms.createProfile("sRGB")
-        converted = ImageCms.profileToProfile(ready, profile, srgb, intent, "RGB", flags=flags)
+        transform = ImageCms.buildTransform(profile, ImageCms.createProfile("sRGB"), mode, "RGB", intent, flags)
     except (ImageCms.PyCMSError, ValueError):
-        converted = ready.convert("RGB")
-    assert converted is not None
-    return bgr_of(converted)
+        return lambda part: _plain_bgr(part.convert(mode))
+    return lambda part: _plain_bgr(transform.apply(part if part.mode == mode else part.convert(mode)))
 
 
 def in_srgb(upright: Pillow.Image, picture: Pillow.Image) -> Image:
@@ -81,12 +106,11 @@ def in_srgb(upright: Pillow.Image, picture: Pillow.Image) -> Image:
     A program may have converted it and kept the profile of the file: such a profile is ignored."""
     profile = profile_of(picture)
     if profile is not None and picture.mode in _MODES[profile.profile.xcolor_space.strip()]:
-        return to_srgb(upright, profile)
+        return bgr_of(upright, profile)
     return from_adobe_rgb(bgr_of(upright)) if profile is None and is_adobe_rgb(picture) else bgr_of(upright)
 
 
-def bgr_of(picture: Pillow.Image) -> Image:
-    """Return Pillow's picture as (H, W, 3) BGR."""
+def _plain_bgr(picture: Pillow.Image) -> Image:
     return np.asarray(cv2.cvtColor(np.asarray(picture.convert("RGB")), cv2.COLOR_RGB2BGR), np.uint8)
 
 
@@ -101,11 +125,14 @@ def is_adobe_rgb(picture: Pillow.Image) -> bool:
 
 
 def from_adobe_rgb(image: Image) -> Image:
-    """Convert BGR from Adobe RGB to sRGB."""
-    light = cv2.LUT(image, ((np.arange(256) / 255) ** ADOBE_GAMMA).astype(np.float32))
-    mixed = np.clip(cv2.transform(light, to_bt709(ADOBE_RGB)[::-1, ::-1].astype(np.float32)), 0, 1)
+    """Convert BGR from Adobe RGB to sRGB, in place."""
+    light_of = ((np.arange(256) / 255) ** ADOBE_GAMMA).astype(np.float32)
+    matrix = to_bt709(ADOBE_RGB)[::-1, ::-1].astype(np.float32)
     table = np.round(srgb_signal(np.linspace(0, 1, 65536)) * 255).astype(np.uint8)
-    return np.asarray(cv2.LUT((mixed * 65535 + 0.5).astype(np.uint16), table), np.uint8)
+    for rows in strips(*image.shape[:2]):
+        mixed = np.clip(cv2.transform(cv2.LUT(image[rows], light_of), matrix), 0, 1)
+        image[rows] = cv2.LUT((mixed * 65535 + 0.5).astype(np.uint16), table)
+    return image
 
 
 def stated_space(data: bytes) -> ColourSpace | None:
@@ -129,6 +156,10 @@ def has_deep_colours(data: bytes) -> bool:
 
 
 def from_stated_space(image: NDArray[Any], space: ColourSpace) -> Image:
-    """Convert BGR, 8 or 16 bits, as that colour space says."""
-    green_blue_red = np.ascontiguousarray(image[..., [1, 0, 2]], np.uint16)
-    return ColourConverter(space, bits=8 * image.itemsize).convert(green_blue_red)
+    """Convert BGR, 8 bits (in place) or 16, as that colour space says."""
+    shown = image if image.dtype == np.uint8 else np.empty(image.shape, np.uint8)
+    converter = ColourConverter(space, bits=8 * image.itemsize)
+    for rows in strips(*image.shape[:2]):
+        green_blue_red = np.ascontiguousarray(image[rows][..., [1, 0, 2]], np.uint16)
+        shown[rows] = converter.convert(green_blue_red)
+    return shown

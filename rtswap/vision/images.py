@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -25,6 +24,7 @@ from rtswap.core.errors import InputError
 from rtswap.core.native_logs import quiet_opencv
 from rtswap.core.types import Image
 from rtswap.vision.foreign_pictures import DAMAGED, foreign_kind, unread_tiff
+from rtswap.vision.picture_parts import JPEG, PNG, refuse_many_parts
 
 if TYPE_CHECKING:
     from PIL import Image as Pillow
@@ -44,12 +44,6 @@ _REDUCED_JPEG = (
     cv2.IMREAD_REDUCED_COLOR_4,
     cv2.IMREAD_REDUCED_COLOR_8,
 )
-_JPEG = b"\xff\xd8\xff"
-_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
-"""Of JPEG (ITU T.81, B.1.1.3): not among the data of a scan."""
-_SCAN, _JPEG_END, _LENGTH_BYTES = 0xDA, 0xD9, 2
-MOST_SCANS = 100
-"""Of a progressive JPEG, each as large as the picture: 10 are usual, and 3,000 in 1 MB take minutes."""
 _TIFF = b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 KINDS = "a PNG, JPEG, WebP, TIFF, BMP, GIF, AVIF or HEIC image"
@@ -115,9 +109,7 @@ def _decode(path: Path, data: bytes, halvings: int) -> Image | None:
             if image is not None and space is not None:
                 return profiles.from_stated_space(image, space)
             if image is not None and profile is not None:
-                from PIL import Image as Pillow
-
-                return profiles.to_srgb(Pillow.fromarray(image[..., ::-1]), profile)
+                return profiles.to_srgb(image, profile)
             if image is not None and picture is not None and profiles.is_adobe_rgb(picture):
                 return profiles.from_adobe_rgb(image)
             if image is not None or picture is None:
@@ -129,13 +121,13 @@ def _by_opencv(path: Path, data: bytes, halvings: int, depth: int) -> NDArray[An
     """Decode with OpenCV, halved. Raises InputError if it refuses."""
     try:
         with quiet_opencv():
-            flag = _REDUCED_JPEG[halvings] if data.startswith(_JPEG) else cv2.IMREAD_COLOR | depth
+            flag = _REDUCED_JPEG[halvings] if data.startswith(JPEG) else cv2.IMREAD_COLOR | depth
             image = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
     except cv2.error as error:
         raise InputError(f"cannot decode {path}", got=str(error.err), do="Save it again as PNG or JPEG.") from None
     if image is None:
         return None
-    return np.asarray(image) if data.startswith(_JPEG) else _halve(np.asarray(image), halvings)
+    return np.asarray(image) if data.startswith(JPEG) else _halve(np.asarray(image), halvings)
 
 
 def _by_pillow(data: bytes, picture: Pillow.Image, halvings: int) -> Image | None:
@@ -144,19 +136,17 @@ def _by_pillow(data: bytes, picture: Pillow.Image, halvings: int) -> Image | Non
 
     from rtswap.vision import colour_profiles as profiles
 
+    profile = profiles.profile_of(picture)
     try:
-        upright = _of_bytes(ImageOps.exif_transpose(picture))
-        if upright is None:
+        ImageOps.exif_transpose(picture, in_place=True)
+        readable = _of_bytes(picture)
+        if readable is None:
             return None
-        if halvings:
-            upright = upright.reduce(2**halvings)
+        readable = readable.reduce(2**halvings) if halvings else readable
     except DAMAGED:
         return None
-    profile = profiles.profile_of(picture)
-    if profile is not None:
-        return profiles.to_srgb(upright, profile)
-    space = profiles.stated_space(data)
-    image = profiles.bgr_of(upright)
+    space = profiles.stated_space(data) if profile is None else None
+    image = profiles.bgr_of(readable, profile)
     return image if space is None else profiles.from_stated_space(image, space)
 
 
@@ -184,7 +174,7 @@ def read_photo(path: str | Path) -> Image:
 
 def looks_like_picture(head: bytes) -> bool:
     """True if a file that begins with ``head`` (at least 12 bytes) has a known image format."""
-    if head.startswith((b"\x89PNG\r\n\x1a\n", _JPEG, b"GIF87a", b"GIF89a", b"BM", *_TIFF, b"\xff\x4f\xff\x51")):
+    if head.startswith((PNG, JPEG, b"GIF87a", b"GIF89a", b"BM", *_TIFF, b"\xff\x4f\xff\x51")):
         return True
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return True
@@ -219,7 +209,9 @@ def opacity_of(picture: Pillow.Image) -> NDArray[np.uint8] | None:
     if not picture.has_transparency_data:
         return None
     try:
-        opacity = np.asarray(ImageOps.exif_transpose(picture).convert("RGBA").getchannel("A"))
+        upright = ImageOps.exif_transpose(picture)
+        whole = upright if "A" in upright.getbands() else upright.convert("RGBA")
+        opacity = np.asarray(whole.getchannel("A"))
     except DAMAGED:
         return None
     return opacity if opacity.min() < 255 else None
@@ -227,8 +219,13 @@ def opacity_of(picture: Pillow.Image) -> NDArray[np.uint8] | None:
 
 def on_white(image: Image, opacity: NDArray[np.uint8]) -> Image:
     """Lay an image over white paper; ``opacity``: (H, W), 255 for opaque."""
-    covered = cv2.multiply(image, cv2.merge([opacity] * 3), scale=1 / 255)
-    return np.asarray(cv2.add(covered, cv2.merge([255 - opacity] * 3)), np.uint8)
+    from rtswap.vision.colour_profiles import strips
+
+    laid = np.empty_like(image)
+    for rows in strips(*image.shape[:2]):
+        covered = cv2.multiply(image[rows], cv2.merge([opacity[rows]] * 3), scale=1 / 255)
+        laid[rows] = cv2.add(covered, cv2.merge([255 - opacity[rows]] * 3))
+    return laid
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -257,35 +254,21 @@ def _read_bytes(path: Path) -> bytes:
 
 def _count_pixels(path: Path, data: bytes) -> int:
     """Return the number of pixels by the header, 0 if it does not state it. Raises InputError for too many, and for
-    a JPEG that has them decoded too often."""
+    too many parts."""
     if not data:
         raise InputError(f"{path} is empty", expected=KINDS, got="0 bytes", do="Save or download it again.")
     if len(data) > MAX_BYTES:
         raise InputError(f"{path} is too large", expected=f"at most {MAX_BYTES >> 20} MB", do="Use a smaller image.")
+    refuse_many_parts(path, data)
     try:
         width, height = stated_size(data) or (0, 0)
         got = f"{width}x{height}" if width * height > MAX_PIXELS else ""
-        if data.startswith(_JPEG) and (scans := _count_scans(data)) > MOST_SCANS:
-            raise InputError(f"{path} is refused", expected=f"a JPEG of at most {MOST_SCANS} scans", got=f"{scans}")
     except ValueError as error:
         got = str(error)
     if got:
         expected = f"at most {MAX_PIXELS // 1_000_000} megapixels"
         raise InputError(f"{path} is too large", expected=expected, got=got, do="Scale it down first.")
     return width * height
-
-
-def _count_scans(data: bytes) -> int:
-    """How many scans a JPEG has, without what follows its end."""
-    scans, at = 0, 2
-    while found := _MARKER.search(data, at):
-        at = found.end()
-        kind = data[at - 1]
-        if kind == _JPEG_END:
-            break
-        scans += kind == _SCAN
-        at += max(_LENGTH_BYTES, int.from_bytes(data[at : at + _LENGTH_BYTES], "big"))
-    return scans
 
 
 def stated_size(data: bytes) -> tuple[int, int] | None:

@@ -28,6 +28,7 @@ from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateErr
 from rtswap.core.errors import UsageError, reason
 from rtswap.core.types import Image, MarkedImage
 from rtswap.media.live_sound import Heard, LiveSound
+from rtswap.media.sound import check_length
 from rtswap.web.browser_camera import BrowserCamera
 from rtswap.web.low_delay import CLOCK, set_low_delay
 from rtswap.web.studio import Studio
@@ -236,7 +237,15 @@ class Sound(MediaStreamTrack):
         """Put sound on this track's clock, which goes on evenly; old sound is dropped."""
         if at_s < now - OLD_SOUND_S:
             return
-        for own in self._resampler.resample(frame):
+        try:
+            check_length(frame)
+            pieces = self._resampler.resample(frame)
+        except (av.FFmpegError, ValueError) as error:  # among them another rate than before
+            if self._heard is not None:
+                self._heard.report(error)
+            self._resampler = make_resampler()
+            return
+        for own in pieces:
             at = round((at_s - self._began) * SOUND_CLOCK)
             if abs(at - self._due) > OLD_SOUND_S * SOUND_CLOCK:
                 self._due = max(self._due, at)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import math
 import time
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, replace
@@ -189,9 +190,11 @@ def make_budget() -> Budget:
 
 
 def resize(marked: MarkedImage, width: int = 0, share: float = 1.0) -> MarkedImage:
-    """Return a marked picture with at most ``width`` pixels across (0: all), and this share of them."""
+    """Return a marked picture with at most ``width`` pixels across (0: all), and this share of them; larger where its
+    mark would be lost."""
     height, whole = marked.image.shape[:2]
-    wide = round(min(width or whole, whole) * share)
+    least = math.ceil(whole * marked.least_scale)
+    wide = max(round(min(width or whole, whole) * share), least)
     if wide == whole:
         return marked
     size = wide, max(1, round(height * wide / whole))

@@ -117,6 +117,17 @@ def test_an_import_that_hangs_is_given_up(site: Path, monkeypatch: pytest.Monkey
     assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
 
 
+@pytest.mark.parametrize("code", [None, "", "raise ValueError('no')", "raise SystemExit('\\x1b[2J')"])
+def test_a_package_of_networks_that_is_not_there_or_breaks_is_named(code: str | None, site: Path) -> None:
+    """Python imports the packages around the one that lists the networks."""
+    with (site / "badpkg-1.0.dist-info/entry_points.txt").open("a") as points:
+        points.write("[rtswap.networks]\nbad = bad_part.networks\n")
+    if code is not None:
+        (site / "bad_part.py").write_text(code)
+    with pytest.raises(UsageError, match=r"\A[^\n]*cannot load the plugin bad of the package badpkg[^\n]*\Z"):
+        list(plugins.plugin_folders("rtswap.networks"))
+
+
 def test_what_looks_like_ctrl_c_in_a_thread_of_an_output_is_its_failure(site: Path) -> None:
     (site / "bad_part.py").write_text(
         PART.replace("sys.exit(7)", "raise KeyboardInterrupt").format(fault="send exits")

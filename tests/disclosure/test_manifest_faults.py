@@ -6,9 +6,11 @@ import itertools
 import os
 import signal
 import threading
+import time
 from pathlib import Path
 
 import pytest
+from PIL import Image as Picture
 from signed_files import FACTS, recording, report
 
 from rtswap.core.errors import InputError, OutputError
@@ -142,6 +144,21 @@ def test_disk_error_while_reading_is_reported(
         read_manifest(path)
     with pytest.raises(OutputError, match="Input/output error"):
         sign_file(path, FACTS, identity)
+
+
+def test_a_file_that_takes_hours_to_read_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """c2pa reads the empty comments of a GIF byte by byte: 15 MB took a minute and a half."""
+    path = tmp_path / "a.gif"
+    Picture.new("P", (40, 30)).save(path)
+    plain = path.read_bytes()
+    at = plain.index(b"\x2c", 13)
+    path.write_bytes(plain[:at] + b"\x21\xfe\0" * 3_000_000 + plain[at:])
+    monkeypatch.setattr(manifest_module, "READ_S", 0.2)
+    monkeypatch.setattr(manifest_module, "SLOWEST", 1e12)
+    began = time.monotonic()
+    with pytest.raises(InputError, match=r"cannot read the manifest of .*a file that takes too long"):
+        read_manifest(path)
+    assert time.monotonic() - began < 20
 
 
 def test_signing_in_another_thread(tmp_path: Path, identity: SigningIdentity) -> None:

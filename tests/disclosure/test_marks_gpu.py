@@ -16,7 +16,7 @@ from rtswap.disclosure.stamp import Disclosure, Stamp  # noqa: E402
 from rtswap.disclosure.watermark import Payload, Watermark  # noqa: E402
 
 PAYLOAD = Payload((1, 5), month=10)
-SIZES = [(640, 360), (321, 243), (200, 400)]
+SIZES = [(640, 360), (421, 243), (250, 400)]
 
 
 def scene(seed: int, width: int, height: int, grey: int = 128, noisy: float = 1.0, smooth: bool = False) -> Image:
@@ -60,7 +60,7 @@ def test_the_invisible_mark_is_the_same_to_the_bit(size: tuple[int, int]) -> Non
 
 def test_black_and_white_stay_within_their_limits() -> None:
     for value in (0, 255):
-        image = np.full((200, 300, 3), value, np.uint8)
+        image = np.full((300, 400, 3), value, np.uint8)
         wanted = image.copy()
         Watermark(PAYLOAD).embed(wanted)
         np.testing.assert_array_equal(marking().through(image), wanted)

@@ -1,8 +1,9 @@
-"""Small ICC profiles (ICC.1:2001-04), written byte by byte."""
+"""Small ICC profiles (ICC.1:2001-04) and chunks of PNG, written byte by byte."""
 
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Sequence
 
 ADOBE_RGB = ((0.60974, 0.31111, 0.01947), (0.20528, 0.62567, 0.06087), (0.14919, 0.06322, 0.74457))
@@ -55,3 +56,9 @@ def cmyk_profile(lab_of_inks: Sequence[tuple[int, int, int]]) -> bytes:
     unit = b"".join(struct.pack(">i", 65536 * (i % 4 == 0)) for i in range(9))
     table = b"mft1\0\0\0\0" + bytes((4, 3, 2, 0)) + unit + identity * 4 + corners + identity * 3
     return _profile(b"CMYK", b"Lab ", b"prtr", {b"A2B0": table})
+
+
+def with_chunk(png: bytes, kind: bytes, data: bytes) -> bytes:
+    """Put a chunk after the header."""
+    chunk = struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    return png[:33] + chunk + png[33:]

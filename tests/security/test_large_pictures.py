@@ -8,14 +8,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from icc_profiles import ADOBE_RGB, cmyk_profile, rgb_profile, with_chunk
 from people import group
 from PIL import Image as Picture
 from processes import run_python
 
 from rtswap.core.errors import InputError
 from rtswap.disclosure import watermark
+from rtswap.disclosure.manifest import read_manifest
 from rtswap.disclosure.watermark import Payload, Watermark
 from rtswap.media.inputs import open_input
+from rtswap.media.inputs.animation import is_animated
 from rtswap.vision.images import decode_photo, read_image
 
 MARKS = """
@@ -27,6 +30,18 @@ image[::2] = 91
 before = peak_memory()
 Watermark(Payload((0, 1))).embed(image)
 print((peak_memory() - before) / image.nbytes)
+"""
+
+READS = """
+import sys
+from pathlib import Path
+import PIL.ImageCms, PIL.ImageOps, cv2, numpy as np
+from rtswap.core.memory import peak_memory
+from rtswap.vision import colour_profiles, images
+images.read_image("rtswap/assets/personas/ada.jpg")
+before = peak_memory()
+image, _ = images.read_shown(Path(sys.argv[1]))
+print((peak_memory() - before) / image.nbytes, int(image.max(axis=(0, 1)).sum()) == int(image[0, 0].sum()))
 """
 
 RUN = """
@@ -48,6 +63,30 @@ def test_the_largest_picture_is_swapped_in_a_gigabyte_and_a_half(tmp_path: Path)
     assert code == "0"
     assert int(peak) < 1.5e9
     assert cv2.imread(str(tmp_path / "out.jpg"), cv2.IMREAD_REDUCED_GRAYSCALE_8).shape == (1250, 1250)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc")
+@pytest.mark.parametrize("kind", ["a profile", "inks", "Adobe RGB by EXIF", "PNG's numbers", "holes"])
+def test_no_kind_of_colours_takes_several_times_the_memory(kind: str, tmp_path: Path) -> None:
+    """Of a picture that is converted to sRGB: one of 1.5 MB took 5 GB."""
+    path = tmp_path / ("a.png" if kind in ("PNG's numbers", "holes") else "a.jpg")
+    side, exif = 5000, Picture.Exif()
+    exif.get_ifd(0x8769)[0xA005] = {1: "R03"}
+    plain = Picture.new("RGB", (side, side), (200, 60, 90))
+    if kind == "a profile":
+        plain.save(path, icc_profile=rgb_profile(ADOBE_RGB, 2.2))
+    elif kind == "inks":
+        profile = cmyk_profile([(100 - 6 * number, 0, 0) for number in range(16)])
+        Picture.new("CMYK", plain.size, (40, 80, 20, 10)).save(path, icc_profile=profile)
+    elif kind == "holes":
+        Picture.new("RGBA", plain.size, (200, 60, 90, 128)).save(path)
+    else:
+        plain.save(path, exif=exif)
+    if kind == "PNG's numbers":
+        path.write_bytes(with_chunk(path.read_bytes(), b"cICP", bytes((9, 16, 0, 1))))
+    share, alike = run_python(READS, str(path)).stdout.split()
+    assert float(share) < 5.5
+    assert alike == "True", "every strip is converted"
 
 
 def test_the_mark_of_a_large_picture_needs_less_memory_than_the_picture() -> None:
@@ -100,6 +139,24 @@ def test_a_jpeg_that_is_decoded_thousands_of_times_is_refused(tail: bytes, tmp_p
         read_image(path)
     with pytest.raises(InputError, match="at most 100 scans"):
         decode_photo(path.read_bytes(), "a.jpg")
+
+
+@pytest.mark.parametrize(
+    ("kind", "part"), [("JPEG", b"\xff\xfe\0\2"), ("PNG", b"\0\0\0\0teSt\x86\xf5\xbb\xa4")], ids=["JPEG", "PNG"]
+)
+def test_a_picture_of_millions_of_parts_is_refused(kind: str, part: bytes, tmp_path: Path) -> None:
+    """Pillow reads them one by one, several times: 24 MB took most of a minute, 180 MB 3 GB of memory as well."""
+    path, head = tmp_path / "a", 2 if kind == "JPEG" else 33
+    Picture.new("RGB", (400, 300)).save(path, format=kind)
+    good = path.read_bytes()
+    path.write_bytes(good[:head] + 1000 * part + good[head:])
+    assert read_image(path).shape == (300, 400, 3)
+    path.write_bytes(good[:head] + 100_001 * part + good[head:])
+    with pytest.raises(InputError, match="at most 100,000 parts; got more"):
+        read_image(path)
+    with pytest.raises(InputError, match="at most 100,000 parts"):
+        read_manifest(path)
+    assert not is_animated(path)
 
 
 def test_opencv_decodes_no_more_than_rtswap_reads() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
+from mark_reading import is_marked
 from people import group
 
 from rtswap.app.config import Config
@@ -15,12 +18,22 @@ from rtswap.app.marking import make_disclosure
 from rtswap.app.sections import BadgeConfig, MarksConfig
 from rtswap.commands.reports.marked_sheet import mark_sheet, save_sheet
 from rtswap.commands.verify.run import verify
-from rtswap.core.types import Frame
+from rtswap.core.errors import OutputError
+from rtswap.core.parts import OutputRequest
+from rtswap.core.types import Frame, MarkedImage
 from rtswap.disclosure import Disclosure
-from rtswap.disclosure.watermark import LEAST_SIDE
+from rtswap.disclosure.watermark import LEAST_PIXELS, LEAST_SIDE
+from rtswap.media.fitting import Fitter
+from rtswap.media.outputs import virtual_camera
+from rtswap.media.outputs.stream import NetworkOutput
+from rtswap.media.outputs.virtual_camera import VirtualCamera
+from rtswap.training.pictures import write_sheet
 from rtswap.vision.images import read_image
+from rtswap.web.viewer import resize
 
 HIDDEN = Config(badge=BadgeConfig(hide=True))
+LEAST_WIDTH = 64
+"""Of a preview."""
 SIZES = [(16, 16), (64, 48), (158, 158), (159, 2000), (2000, 159), (LEAST_SIDE, LEAST_SIDE), (1280, 720)]
 
 
@@ -46,10 +59,9 @@ def test_small_pictures_get_the_badge_also_from_a_gpu() -> None:
 
 
 def test_large_pictures_get_no_badge_where_it_is_hidden() -> None:
-    size = (LEAST_SIDE, LEAST_SIDE)
     disclosure = make_disclosure(HIDDEN, lambda event: None)
     assert disclosure.stamp.badge is None
-    image = np.full((*size, 3), 90, np.uint8)
+    image = np.full((LEAST_PIXELS // 400, 400, 3), 90, np.uint8)
     disclosure.mark(image, frame=Frame(image, 0, 0.0), swapped=1, stages={})
     assert np.abs(image.astype(int) - 90).max() < 20, "the invisible mark alone"
 
@@ -65,10 +77,69 @@ def test_marks_of_small_pictures_are_reported() -> None:
     assert "below 160 pixels" in told[0]
 
 
+@pytest.mark.parametrize("name", ["ada", "vera", "carl"])
+@pytest.mark.parametrize("side", [LEAST_SIDE, 200, math.ceil(LEAST_PIXELS**0.5)])
+def test_a_single_picture_has_the_badge_or_a_mark_that_is_found(name: str, side: int) -> None:
+    image = np.asarray(cv2.resize(group(name, size=720), (side, side), interpolation=cv2.INTER_AREA), np.uint8)
+    plain = image.copy()
+    disclosure = make_disclosure(HIDDEN, lambda event: None)
+    disclosure.mark(image, frame=Frame(image, 0, 0.0), swapped=1, stages={})
+    badge = int(np.abs(image.astype(int) - plain).max()) > 50
+    assert badge or is_marked([image])
+
+
 def test_pictures_without_a_mark_have_a_reason() -> None:
     """Wherever they are made: the one class that lets pictures leave asks for it."""
     with pytest.raises(ValueError, match="need a reason"):
         Disclosure(None)
+
+
+def hidden(size: tuple[int, int]) -> MarkedImage:
+    """A picture of a person, whose only mark is the invisible one unless it is small."""
+    image = np.asarray(cv2.resize(group("ada", size=720), size), np.uint8)
+    disclosure = make_disclosure(HIDDEN, lambda event: None)
+    return disclosure.mark(image, frame=Frame(image, 0, 0.0), swapped=1, stages={})
+
+
+@pytest.mark.parametrize(("size", "share"), [((1280, 720), 1.0), ((720, 1280), 0.5), ((400, 400), 0.5)])
+def test_no_viewer_is_sent_a_picture_so_small_that_its_mark_is_lost(size: tuple[int, int], share: float) -> None:
+    """As the address of a preview asks for, and where the machine is slow."""
+    small = resize(hidden(size), LEAST_WIDTH, share)
+    assert min(small.image.shape[:2]) < min(size)
+    assert is_marked([small.image])
+    badge = make_disclosure(Config(), lambda event: None)
+    image = hidden(size).image
+    marked = badge.mark(image, frame=Frame(image, 0, 0.0), swapped=1, stages={})
+    assert resize(marked, LEAST_WIDTH).image.shape[1] == LEAST_WIDTH, "the badge is there"
+
+
+def test_a_stream_that_began_small_does_not_shrink_a_mark_away() -> None:
+    fitter = Fitter(hidden((100, 100)).image)
+    large = hidden((1280, 720))
+    with pytest.raises(OutputError, match=r"1280x720 cannot be sent at 100x100; got no mark"):
+        fitter.fit(large.image, large.least_scale)
+    small = hidden((90, 90))
+    assert fitter.fit(small.image, small.least_scale).shape == (100, 100, 3), "it has the badge"
+
+
+def test_outputs_end_before_they_shrink_a_mark_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[object] = []
+    camera = SimpleNamespace(send=taken.append, close=lambda: None, device="/dev/video7")
+    monkeypatch.setattr(virtual_camera, "_load", lambda: None)
+    monkeypatch.setattr(virtual_camera, "_open", lambda *given: camera)
+    for output in (VirtualCamera(fps=25), NetworkOutput("udp://127.0.0.1:9", OutputRequest(fps=25))):
+        output.send(hidden((100, 100)))
+        with pytest.raises(OutputError, match="cannot be sent at 100x100"):
+            output.send(hidden((1280, 720)))
+        output.close()
+    assert len(taken) == 1
+
+
+def test_the_sheets_of_a_training_are_marked(tmp_path: Path) -> None:
+    """They show the swap of two real people, as far as it has been learned."""
+    columns = [[group(name, size=128)] * 8 for name in ("ada", "ben", "vera")]
+    write_sheet(tmp_path / "contact-1.png", columns, beside=2)
+    assert verify(tmp_path / "contact-1.png").spans
 
 
 def test_a_sheet_is_marked_as_a_whole_and_in_its_parts(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from colour_codes import pq
 from heic_sample import heic
-from icc_profiles import ADOBE_RGB, cmyk_profile, grey_profile, rgb_profile
+from icc_profiles import ADOBE_RGB, cmyk_profile, grey_profile, rgb_profile, with_chunk
 from PIL import Image as Pil
 
 from rtswap.core.errors import InputError
@@ -92,12 +92,6 @@ def test_inks_are_shown_as_their_profile_says(tmp_path: Path) -> None:
 @pytest.mark.parametrize("data", [b"", b"rubbish", b"\0" * 300])
 def test_a_damaged_profile_changes_nothing(tmp_path: Path, data: bytes) -> None:
     assert off(save(tmp_path / "a", Pil.fromarray(RGB), "PNG", icc_profile=data), RGB) == 0
-
-
-def with_chunk(png: bytes, kind: bytes, data: bytes) -> bytes:
-    """Put a chunk after the header."""
-    chunk = struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-    return png[:33] + chunk + png[33:]
 
 
 def test_an_hdr_screenshot_is_tone_mapped(tmp_path: Path) -> None:

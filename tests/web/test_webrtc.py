@@ -270,3 +270,24 @@ def test_sound_is_on_one_clock_and_follows_the_session() -> None:
         assert not sound._listeners
 
     asyncio.run(run())
+
+
+def test_sound_goes_on_after_its_rate_has_changed() -> None:
+    """A stream that came back, another microphone; and what would take gigabytes is left out."""
+
+    async def run() -> None:
+        told: list[str] = []
+        studio = SimpleNamespace(sound=LiveSound(told.append), viewer=SimpleNamespace(age_s=0.0))
+        track = Sound(studio)
+        waiting = asyncio.create_task(track.recv())
+        await asyncio.sleep(0.05)
+        for rate, samples in ((48_000, 4800), (44_100, 4410), (1, 60_000), (44_100, 4410), (44_100, 4410)):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, samples), np.int16), format="s16", layout="mono")
+            frame.sample_rate = rate
+            studio.sound.take(frame, time.perf_counter() - 0.01)
+        found = [await waiting, *[await asyncio.wait_for(track.recv(), 5) for _ in range(8)]]
+        track.stop()
+        assert {one.samples for one in found} == {960}
+        assert len(told) == 1
+
+    asyncio.run(run())

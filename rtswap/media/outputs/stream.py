@@ -124,7 +124,7 @@ class NetworkOutput:
                 crf=self._request.crf,
                 bitrate=self._request.bitrate,
             )
-        self._container.mux(self._encoder.encode(image.image, image.captured_at - self._zero_s))
+        self._container.mux(self._encoder.encode(image.image, image.captured_at - self._zero_s, image.least_scale))
         if first and self._relay is not None:
             self._relay.wait_until_connected(CONNECT_S)
 

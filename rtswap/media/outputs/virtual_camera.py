@@ -52,7 +52,7 @@ class VirtualCamera:
                 fitter = Fitter(image.image)
                 self._camera = _open(self._module, fitter.width, fitter.height, self._fps, self._device)
                 self._fitter = fitter
-            self._deliver(self._fitter.fit(image.image))
+            self._deliver(self._fitter.fit(image.image, image.least_scale))
 
     def close(self) -> None:
         with self._lock:

@@ -47,7 +47,9 @@ async def preview(request: web.Request) -> web.StreamResponse:
     return response
 
 
-WIDTH = {"width": f"{LEAST_WIDTH} to {MOST_WIDTH}: scale the picture down to so many pixels"}
+WIDTH = {
+    "width": f"{LEAST_WIDTH} to {MOST_WIDTH}: scale the picture down to so many pixels, or to as few as keep its mark"
+}
 ROUTES = (
     Route("GET", "/api/snapshot.jpg", snapshot, "The newest picture", answer="image/jpeg", query=WIDTH),
     Route(

@@ -14,13 +14,14 @@ import av
 import cv2
 import numpy as np
 import pytest
-from media_files import all_numbers, clicks, number_of, numbered_picture
+from media_files import all_numbers, clicks, number_of, numbered_picture, read_back
 from web_servers import QuietHandler, run_server
 
 from rtswap.core.parts import OutputRequest
 from rtswap.core.types import MarkedImage
 from rtswap.media.inputs import open_input
 from rtswap.media.inputs.stream import NetworkStream
+from rtswap.media.live_sound import LiveSound
 from rtswap.media.outputs.video import VideoWriter
 
 SECONDS = 4.0
@@ -78,6 +79,33 @@ def test_sound_of_udp_is_recorded_in_step(tmp_path: Path) -> None:
     assert len(flashes) >= 3
     nearest = [min(abs(click - flash) for click in heard) for flash in flashes[1:]]
     assert max(nearest) < 0.1, "seconds; a busy machine delivers pictures in bursts"
+
+
+def heard(samples: np.ndarray, rate: int) -> av.AudioFrame:
+    frame = av.AudioFrame.from_ndarray(samples.astype(np.float32)[None], format="flt", layout="mono")
+    frame.sample_rate = rate
+    return frame
+
+
+def test_sound_that_cannot_be_recorded_does_not_end_the_recording(tmp_path: Path) -> None:
+    """A stream that comes back with another rate; samples that are no numbers; one sample a second, which would take
+    gigabytes at a usual rate."""
+    told: list[str] = []
+    sound = LiveSound(told.append)
+    writer = VideoWriter(tmp_path / "o.mp4", OutputRequest(fps=10, live=True, live_sound=sound))
+    tone = np.sin(np.arange(4800) / 20)
+    kinds = [(tone, 48_000)] * 3 + [(tone, 44_100)] * 3 + [(tone * np.nan, 44_100), (np.zeros(60_000), 1)]
+    kinds += [(tone, 44_100)] * 8
+    for index, kind in enumerate(kinds):
+        writer.send(MarkedImage(numbered_picture(index), index, index / 10))
+        sound.take(heard(*kind), index / 10)
+    writer.close()
+    assert len(told) == 1
+    assert "the sound is damaged" in told[0]
+    assert read_back(tmp_path / "o.mp4")[0] == list(range(len(kinds)))
+    with av.open(str(tmp_path / "o.mp4")) as film:
+        found = np.concatenate([frame.to_ndarray()[0] for frame in film.decode(audio=0)])
+    assert float(np.abs(found[-20_000:]).max()) > 0.3, "it goes on"
 
 
 def test_a_stream_without_sound_has_none(tmp_path: Path) -> None:

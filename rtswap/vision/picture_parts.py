@@ -1,0 +1,52 @@
+"""Refuse pictures of so many parts that decoding them takes minutes or all memory, however small they are."""
+
+from __future__ import annotations
+
+import re
+from mmap import mmap
+from pathlib import Path
+
+from rtswap.core.errors import InputError
+
+JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
+MOST_SCANS = 100
+"""Of a progressive JPEG, each as large as the picture: 10 are usual, and 3,000 in 1 MB take minutes."""
+MOST_PARTS = 100_000
+"""Segments of a JPEG, chunks of a PNG, which Pillow reads one by one: two million in 24 MB took most of a minute."""
+_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
+"""Of JPEG (ITU T.81, B.1.1.3): not among the data of a scan."""
+_SCAN, _JPEG_END, _LENGTH_BYTES = 0xDA, 0xD9, 2
+_CHUNK_BYTES = 12
+"""Of a PNG, without its data: length, name, checksum."""
+
+
+def refuse_many_parts(path: Path, data: bytes | mmap) -> None:
+    """Raise InputError for a picture of too many parts. ``path``: for messages."""
+    parts, scans = _count_segments(data) if data[: len(JPEG)] == JPEG else (_count_chunks(data), 0)
+    if scans > MOST_SCANS:
+        raise InputError(f"{path} is refused", expected=f"a JPEG of at most {MOST_SCANS} scans", got=f"{scans}")
+    if parts > MOST_PARTS:
+        raise InputError(f"{path} is refused", expected=f"a picture of at most {MOST_PARTS:,} parts", got="more")
+
+
+def _count_segments(data: bytes | mmap) -> tuple[int, int]:
+    """How many segments and scans a JPEG has, without what follows its end; no more than are refused."""
+    segments, scans, at = 0, 0, 2
+    while segments <= MOST_PARTS and (found := _MARKER.search(data, at)):
+        at = found.end()
+        kind = data[at - 1]
+        if kind == _JPEG_END:
+            break
+        segments += 1
+        scans += kind == _SCAN
+        at += max(_LENGTH_BYTES, int.from_bytes(data[at : at + _LENGTH_BYTES], "big"))
+    return segments, scans
+
+
+def _count_chunks(data: bytes | mmap) -> int:
+    """How many chunks a PNG has; no more than are refused. 0 for another file."""
+    chunks, at = 0, len(PNG)
+    while data[: len(PNG)] == PNG and at < len(data) and chunks <= MOST_PARTS:
+        chunks += 1
+        at += _CHUNK_BYTES + int.from_bytes(data[at : at + 4], "big")
+    return chunks
