@@ -74,6 +74,8 @@ def test_an_input_and_an_output_of_another_package_run(site: Path, tmp_path: Pat
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["frames"] > 3
     assert (tmp_path / "000000.png").exists()
+    done = rtswap(site, "-s", "persona:ada", "-i", f"{tmp_path}/*.png", "-o", f"stills:{tmp_path}/new")
+    assert "expected one folder" in done.stderr
 
 
 def test_help_lists_installed_plugins(site: Path) -> None:

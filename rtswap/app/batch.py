@@ -17,6 +17,7 @@ from rtswap.core.urls import local_path, scheme
 from rtswap.media.file_kinds import KINDS, holds
 from rtswap.media.inputs.animation import ANIMATED_SUFFIXES, is_animated
 from rtswap.media.output_names import IMAGE_SUFFIXES, OutputNames, is_folder
+from rtswap.media.outputs import with_prefix
 from rtswap.vision.images import PICTURE_SUFFIXES
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".ts", ".mts", ".flv", ".wmv", ".mpg", ".3gp")
@@ -57,6 +58,8 @@ def _output(wanted: OutputConfig, address: str) -> OutputConfig:
 
 def _folder(outputs: Sequence[str]) -> Path | None:
     if len(outputs) != 1 or scheme(outputs[0]) or outputs[0].partition(":")[0] in ("window", "null", "vcam"):
+        return None
+    if with_prefix(outputs[0]) is not None:
         return None
     return local_path(outputs[0]) if is_folder(outputs[0]) else None
 

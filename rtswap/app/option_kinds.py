@@ -112,7 +112,7 @@ def finish() -> Kind:
 
     def parse(value: str) -> str:
         if value not in installed():
-            raise ValueError(repr(value))
+            raise ValueError(f"{value!r}; installed: {', '.join(installed()) or 'none'}")
         return value
 
     return Kind("the name of a finish that no other flag turns on", "NAME", parse, many=True, installed=installed)

@@ -19,12 +19,13 @@ from rtswap.app.mapping import read_swap_rules
 from rtswap.core.errors import UsageError
 from rtswap.core.urls import local_path, scheme
 from rtswap.media.output_names import candidates, is_folder, manifest_beside
+from rtswap.media.outputs import with_prefix
 from rtswap.media.playlists import files_named
 from rtswap.source.personas import is_persona
 from rtswap.vision.images import PICTURE_SUFFIXES
 
 _NUMBER = re.compile(r"%0?\d{0,2}d")
-_NO_FILES = ("window", "null")
+_NO_FILES = ("window", "null", "vcam")
 Identity = tuple[int, int, str] | str
 
 
@@ -96,8 +97,13 @@ def files_written_by(address: str, pictures: Iterable[Path] = ()) -> list[Writte
     """Return the files that an output address writes; empty for a virtual camera, the window and network streams.
     ``pictures``: the input's picture files, whose names a folder keeps."""
     address = address.strip()
-    if address.partition(":")[0] == "vcam" or address in _NO_FILES or (scheme(address) and scheme(address) != "file"):
+    if address in _NO_FILES or (scheme(address) and scheme(address) != "file"):
         return []
+    other = with_prefix(address)
+    if other is not None:
+        if other.path is None:
+            return []
+        address = other.path(address)
     path = local_path(address)
     if is_folder(address):
         return [WrittenFiles(path, _names_in_folder(pictures), "00000.png", True)]

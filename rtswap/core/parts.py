@@ -238,3 +238,8 @@ class OutputSpec(_AddressSpec):
     """Raises OutputError, UsageError."""
     check: Callable[[str, OutputRequest], object] | None = None
     """Raises OutputError or UsageError for a request that cannot be met, before anything is loaded or opened."""
+    by_suffix: bool = False
+    """Whether it takes any file whose name ends in a certain way: an output with a prefix is asked before it."""
+    path: Callable[[str], str] | None = None
+    """The file or folder that an address with a prefix names, so that it cannot be an input or a photo; None: it
+    writes no files."""

@@ -69,6 +69,12 @@ def test_a_misspelt_input_among_several_is_not_taken_for_an_output(
     assert not (folder / "clips/tow.mp4").exists()
 
 
+def test_several_files_do_not_fit_behind_a_prefix(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*VERA, "-i", "clips/*", "-o", "vcam:out"]) == 2
+    assert "expected one folder" in capsys.readouterr().err
+    assert {path.name for path in folder.iterdir()} == {"clips"}
+
+
 def test_a_folder_that_cannot_be_made_is_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "taken").write_text("a file")
     for out in ("taken", "taken/new/"):

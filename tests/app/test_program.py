@@ -115,6 +115,8 @@ def test_a_finish_of_our_own_without_a_setting_is_turned_on_by_its_name(monkeypa
     extra(FinishSpec("brighter", "", "color", lambda context: PoissonBlend()), monkeypatch)
     assert "PoissonBlend" in finishes_of(finishes=("brighter",))
     assert finish().parse("brighter") == "brighter"
+    with pytest.raises(ValueError, match=r"installed: .*brighter"):
+        finish().parse("darker")
     assert not runs_foreign_part(("brighter",))
     assert runs_foreign_part(("brighter", "theirs"))
 

@@ -20,7 +20,10 @@ from rtswap.app.sections import SourceConfig
 from rtswap.commands.main import main
 from rtswap.core.errors import OutputError, UsageError
 from rtswap.core.files import write_atomic
+from rtswap.core.parts import OutputSpec
 from rtswap.faceset.table import TABLE, TableWriter
+from rtswap.media import outputs as media_outputs
+from rtswap.media.outputs.null import Null
 from rtswap.runtime.metrics import Metrics
 from rtswap.runtime.metrics_log import MetricsLog
 
@@ -109,6 +112,18 @@ def test_a_folder_has_one_identity_however_it_is_reached(tmp_path: Path, monkeyp
     (tmp_path / "other").symlink_to("one")
     with pytest.raises(UsageError, match="two outputs write"):
         refuse_losses(Config(output=OutputConfig((f"{tmp_path}/one/a.mp4", f"{tmp_path}/other/A.mp4"))))
+
+
+@pytest.mark.parametrize("address", ["sheet:face.png", "sheet:sub/../frames/"])
+def test_the_file_behind_a_prefix_counts(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    config = Config(source=SourceConfig(("face.png",)), input=InputConfig("frames"), output=OutputConfig((address,)))
+    refuse_losses(config)  # what no output claims is the name of a file
+    sheet = OutputSpec(
+        "sheet", "", lambda given: given[:6] == "sheet:", lambda *_: Null(), path=lambda given: given[6:]
+    )
+    monkeypatch.setattr(media_outputs, "built_in", lambda *_: iter((sheet,)))
+    with pytest.raises(UsageError, match="inputs are never overwritten"):
+        refuse_losses(config)
 
 
 def test_the_metrics_are_no_output_of_another_kind() -> None:

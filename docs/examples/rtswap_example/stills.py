@@ -28,8 +28,12 @@ class Stills:
     def close(self) -> None: ...
 
 
+def folder_of(address: str) -> str:
+    return address.removeprefix("stills:")
+
+
 def open_stills(address: str, request: OutputRequest) -> Stills:
-    return Stills(Path(address.removeprefix("stills:")))
+    return Stills(Path(folder_of(address)))
 
 
-SPEC = OutputSpec("stills", "stills:FOLDER", lambda address: address.startswith("stills:"), open_stills)
+SPEC = OutputSpec("stills", "stills:FOLDER", lambda it: it.startswith("stills:"), open_stills, path=folder_of)

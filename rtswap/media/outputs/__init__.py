@@ -45,8 +45,17 @@ def _spec_of(address: str) -> OutputSpec:
     raise UsageError(f"unknown output {address!r}", expected=expected, do=do)
 
 
+def with_prefix(address: str) -> OutputSpec | None:
+    """The output that an address begins with, as in ``vcam:`` or a plugin's ``stills:``; None if it has no prefix."""
+    if ":" not in address or scheme(address):
+        return None
+    return next((spec for spec in output_specs(address) if not spec.by_suffix and spec.takes(address)), None)
+
+
 def output_specs(address: str = ":") -> Iterator[OutputSpec]:
     """Yield the outputs in the order in which they are tried: plugins, if the address contains a colon, then built-in
-    ones."""
-    others = plugins(GROUP, OutputSpec) if ":" in address else ()
-    return chain(others, built_in("rtswap.media.outputs", OutputSpec))
+    ones, and of these the ``by_suffix`` last: ``stills:a.png`` may be another output's."""
+    ours = built_in("rtswap.media.outputs", OutputSpec)
+    if ":" not in address:
+        return ours
+    return chain(plugins(GROUP, OutputSpec), sorted(ours, key=lambda spec: spec.by_suffix))

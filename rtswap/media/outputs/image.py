@@ -121,7 +121,7 @@ def _make_folder(path: Path) -> None:
 
 
 def _takes(address: str) -> bool:
-    if not address or scheme(address) or address.startswith("vcam:"):
+    if not address or scheme(address):
         return False
     path = Path(address).expanduser()
     return address.endswith(("/", "\\")) or path.suffix.lower() in IMAGE_SUFFIXES or os.path.isdir(path)
@@ -137,4 +137,4 @@ def _check(address: str, request: OutputRequest) -> None:
         refuse_taken(path, request.overwrite)
 
 
-SPEC = OutputSpec("image", "image (.png .jpg .webp .avif .bmp .tif), folder/", _takes, _open, _check)
+SPEC = OutputSpec("image", "image (.png .jpg .webp .avif .bmp .tif), folder/", _takes, _open, _check, by_suffix=True)

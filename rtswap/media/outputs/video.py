@@ -198,5 +198,10 @@ def _check(address: str, request: OutputRequest) -> None:
 
 
 SPEC = OutputSpec(
-    "video", f"video ({' '.join(KINDS)})", lambda address: Path(address).suffix.lower() in KINDS, _open, _check
+    "video",
+    f"video ({' '.join(KINDS)})",
+    lambda address: Path(address).suffix.lower() in KINDS,
+    _open,
+    _check,
+    by_suffix=True,
 )

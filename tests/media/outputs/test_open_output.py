@@ -14,7 +14,9 @@ from rtswap.app import run
 from rtswap.app.config import Config
 from rtswap.app.io_sections import OutputConfig
 from rtswap.core.errors import OutputError, RtswapError, UsageError
-from rtswap.core.parts import OutputRequest
+from rtswap.core.parts import OutputRequest, OutputSpec
+from rtswap.core.plugins import built_in
+from rtswap.media import outputs
 from rtswap.media.outputs import open_output
 from rtswap.media.outputs.image import ImageOutput
 from rtswap.media.outputs.null import Null
@@ -43,6 +45,18 @@ def test_kinds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec: str, kind:
     output = open_output(spec, OutputRequest(fps=25))
     assert isinstance(output, kind)
     output.close()
+
+
+@pytest.mark.parametrize("address", ["sheet:a.png", "sheet:a.mp4", "sheet:folder/"])
+def test_a_prefix_counts_for_more_than_a_suffix(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    """Whatever the name of the output's module is: they are found in its order."""
+    monkeypatch.chdir(tmp_path)
+    sheet = OutputSpec("sheet", "sheet:FILE", lambda given: given.startswith("sheet:"), lambda *_: Null())
+    found = (*built_in("rtswap.media.outputs", OutputSpec), sheet)
+    monkeypatch.setattr(outputs, "built_in", lambda *_: iter(found))
+    assert isinstance(open_output(address), Null)
 
 
 @pytest.mark.parametrize("spec", ["", "out", "out.xyz", "vcamera", "windows", "nul", "\0", "x" * 5000, "-", "0"])
