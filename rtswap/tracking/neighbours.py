@@ -38,8 +38,8 @@ AS_LARGE = 0.6
 """Least size there, in followed faces: a smaller head is seen beside a clear face anyway, and in portraits leaves and
 cars of 0.2 to 0.4 faces reach 0.7."""
 LOW, LEAST_BELOW = 0.35, 0.85
-"""How far below the face's middle, in faces, a head must score this much: hands and prints on clothes are there, and
-reach 0.78 on clips. What is in front of a chest the whole picture shows."""
+"""How far from the face's middle towards its chin and beyond, in faces, a head must score this much: hands and prints
+on clothes are there, and reach 0.78 on clips. What is in front of a chest the whole picture shows."""
 SMALLEST = 0.4
 """Size of a head, in faces, below which the whole picture shows it as well."""
 BLOCK = 8
@@ -104,14 +104,13 @@ class Neighbours:
         picture = reduced.copy()
         paint_out(picture, [one.landmarks[:, :2] / scale[:2] for one in tracks])
         heads = [Head(row[:4] * scale, float(row[4])) for row in self._model.find(picture, EVERYWHERE)]
-        low = max(float((0.5 - LOW) * one.box[1] + (0.5 + LOW) * one.box[3]) for one in tracks)
         own = [box_of(one.landmarks, OWN_HEAD) for one in tracks]
         least = AS_LARGE * min(float((one.box[2:] - one.box[:2]).max()) for one in tracks)
         return tuple(
             head
             for head in heads
             if float(head.box[2] - head.box[0]) >= least
-            and (float(head.box[1] + head.box[3]) / 2 < low or head.score >= LEAST_BELOW)
+            and (head.score >= LEAST_BELOW or not all(_is_below(head, one) for one in tracks))
             and not _has_middle_in(head, own)
         )
 
@@ -150,18 +149,18 @@ class Neighbours:
         self._doubtful = False
         if int(np.ptp(square)) <= 1:  # one grey value: nobody can be in it
             return ()
-        found = self._heads_in(square)
+        found = self._heads_in(square, _downwards(track))
         places = found[:, :4] * np.float32(side / SIDE) + np.tile(corner, 2)
         heads = [Head(place, float(score)) for place, score in zip(places, found[:, 4], strict=True)]
         # Whoever is behind another face is seen when that one is looked around.
         others = [box_of(one.landmarks) for one in tracks if one.id != track.id]
         return tuple(head for head in heads if not _has_middle_in(head, others))
 
-    def _heads_in(self, square: Image) -> Floats:
-        """(N, 5) as ``HeadModel.find``."""
+    def _heads_in(self, square: Image, down: Floats) -> Floats:
+        """(N, 5) as ``HeadModel.find``. ``down``: ``_downwards`` of the face in the middle."""
         found = self._model.find(square, UNSURE)
         found = found[found[:, 2] - found[:, 0] >= SMALLEST * SIDE / REACH]
-        high = (found[:, 1] + found[:, 3] - SIDE) / 2 <= LOW * SIDE / REACH
+        high = ((found[:, :2] + found[:, 2:4] - SIDE) / 2) @ down <= LOW * SIDE / REACH
         self._doubtful = bool(high.any())
         least = ONE_MORE if (high & (found[:, 4] >= LEAST_SCORE)).any() else LEAST_SCORE
         return np.asarray(found[found[:, 4] >= np.where(high, least, LEAST_BELOW)], np.float32)
@@ -170,6 +169,19 @@ class Neighbours:
 def _has_middle_in(head: Head, boxes: Sequence[Box]) -> bool:
     middle = (head.box[:2] + head.box[2:]) / 2
     return any(bool((middle >= box[:2]).all() and (middle <= box[2:]).all()) for box in boxes)
+
+
+def _is_below(head: Head, track: Track) -> bool:
+    """Whether a head is where the chest of somebody is."""
+    away = (head.box[:2] + head.box[2:] - track.box[:2] - track.box[2:]) / 2
+    return float(away @ _downwards(track)) >= LOW * float((track.box[2:] - track.box[:2]).max())
+
+
+def _downwards(track: Track) -> Floats:
+    """Unit vector (2,) from forehead to chin, as the picture shows it; straight down where that is unknown."""
+    down = np.asarray(track.landmarks[CHIN, :2] - track.landmarks[FOREHEAD, :2], np.float32)
+    length = float(np.linalg.norm(down))
+    return down / np.float32(length) if 0 < length < math.inf else np.array([0, 1], np.float32)
 
 
 def around(image: Image, corner: Points, sides: Points) -> Image | None:

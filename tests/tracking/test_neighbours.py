@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -99,6 +100,28 @@ def test_every_followed_face_is_painted_out() -> None:
 )
 def test_what_counts_as_somebody(found: tuple[float, ...], there: bool) -> None:
     assert bool(look(Neighbours(Scripted(found)), SCENE, [track_at(*PLACE, px=120)])) == there
+
+
+def lying(track: Track) -> Track:
+    """The same face with its chin to the right."""
+    middle = (track.box[:2] + track.box[2:]) / 2
+    mesh = track.landmarks.copy()
+    mesh[:, :2] = middle + (track.landmarks[:, :2] - middle) @ np.array([[0, -1], [1, 0]], np.float32)
+    return replace(track, landmarks=mesh, box=box_of(mesh))
+
+
+@pytest.mark.parametrize(
+    ("found", "there"),
+    [
+        ((0.7, 0.3, 0.6, LEAST_BELOW - 0.02), False),  # a hand at the chin
+        ((0.7, 0.3, 0.6, LEAST_BELOW + 0.02), True),
+        ((0.2, 0.7, 0.6, LEAST_SCORE + 0.02), True),  # beside the cheek
+    ],
+)
+def test_of_who_lies_on_their_side_the_chest_is_where_the_chin_points(found: tuple[float, ...], there: bool) -> None:
+    """A film of somebody who signs, turned by a quarter, was covered in 50 of 60 frames."""
+    track = lying(track_at(*PLACE, px=120))
+    assert bool(look(Neighbours(Scripted(found)), SCENE, [track])) == there
 
 
 def test_beside_somebody_one_more_is_found_sooner() -> None:
