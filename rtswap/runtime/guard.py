@@ -19,7 +19,7 @@ from enum import StrEnum
 import numpy as np
 
 from rtswap.core.types import NOTHING_SEEN, Box, Head, Sighting, Track
-from rtswap.vision.geometry import box_of
+from rtswap.vision.geometry import box_of, downwards
 
 MARGIN = 0.35
 """Margin on each side, in boxes of the face: a mesh ends at the chin and the forehead, a face does not."""
@@ -43,9 +43,9 @@ apart, reach 0.26."""
 SAME_HEAD = 0.15, 0.4, 1.7
 """A head is that of a track if its middle lies in the track's box, grown by so much of it on each side, and if it is
 so many times as large, at least and at most."""
-WITH_HANDS, STILL = 2.0, 0.6
-"""How many times as large it is at most where it was that track's a moment ago, and the intersection over union with
-that one: with hands at the chin a head is seen 1.9 times as large as its face."""
+WITH_HANDS, STILL, LOWER = 2.0, 0.6, 0.2
+"""With hands at the chin a head is seen 1.9 times as large: so many times at most, where it was a moment ago
+(intersection over union), with its middle so far towards the chin, in faces."""
 CLEAR_HEAD = 0.6
 """The same at least for heads that are covered at once: a smaller one is a picture that is held before the face."""
 ONE_HEAD = 2.5
@@ -149,9 +149,8 @@ class Guard:
             self.reasons = frozenset({Reason.NOBODY_YET})
             return [_whole(size)]
         why = {Reason.UNSEEN: coasting, Reason.LOST: wards if self._lost else [], Reason.DOUBT: strays}
-        self.reasons = frozenset(
-            [*(bare[track.id] for track in unswapped), *(reason for reason, places in why.items() if places)]
-        )
+        told = (reason for reason, places in why.items() if places)
+        self.reasons = frozenset([*(bare[track.id] for track in unswapped), *told])
         return [*map(_around, (*unswapped, *coasting)), *wards, *strays]
 
     def fail(self, now: float, size: tuple[int, int]) -> list[Box]:
@@ -187,11 +186,9 @@ class Guard:
             self._strays, self._own = [], []
             self._go_blind(now)
         self._last_at, self._size = now, size
-        gone = [
-            id_ for id_, ward in self._wards.items() if now - max(ward.seen_at, ward.doubted_at) > self._empty_after_s
-        ]
-        for id_ in gone:
-            del self._wards[id_]
+        for id_, ward in [*self._wards.items()]:
+            if now - max(ward.seen_at, ward.doubted_at) > self._empty_after_s:
+                del self._wards[id_]
 
     def _update(self, now: float, seen: Sequence[Track]) -> None:
         ids = {track.id for track in seen}
@@ -234,13 +231,14 @@ class Guard:
 
     def _accounts_for(self, head: Head, track: Track) -> bool:
         """Whether the swap of a track accounts for a head."""
-        if _is_of(head, track):
-            return True
-        return _is_of(head, track, WITH_HANDS) and any(_overlap(own.head.box, head.box) > STILL for own in self._own)
+        away = (head.box[:2] + head.box[2:] - track.box[:2] - track.box[2:]) / 2
+        low = float(away @ downwards(track.landmarks)) >= LOWER * _size(track.box)
+        still = any(_overlap(own.head.box, head.box) > STILL for own in self._own)
+        return _is_of(head, track, WITH_HANDS if low and still else SAME_HEAD[2])
 
     def _own_heads(self, heads: Sequence[Head], tracks: Sequence[Track]) -> list[Head]:
         """The clearest head that each track accounts for; fainter ones are shoulders and hands beside it."""
-        of_tracks = [[head for head in heads if self._accounts_for(head, track)] for track in tracks]
+        of_tracks = ([head for head in heads if self._accounts_for(head, track)] for track in tracks)
         return [max(found, key=lambda head: head.score) for found in of_tracks if found]
 
     def _strays_to_cover(self, now: float, swapped: Sequence[Track], *, missing: bool) -> list[Box]:
@@ -251,7 +249,10 @@ class Guard:
         if self._others_shown and swapped and not missing and now - self._touched_at > MIXED_UP_S:
             return []
         return [
-            _grow(stray.head.box, CLEAR_MARGIN if stray.seen_at == now and _is_large(stray.head) else STRAY_MARGIN)
+            _grow(
+                stray.head.box,
+                CLEAR_MARGIN if stray.seen_at == now and _size(stray.head.box) >= LARGE_PX else STRAY_MARGIN,
+            )
             for stray in self._strays
             if stray.seen_at == now or stray.beside or not any(_is_of(stray.head, track) for track in swapped)
         ]
@@ -292,12 +293,11 @@ def _nearest(stray: _Stray, heads: Sequence[Head]) -> Head | None:
 
 
 def _is_of(head: Head, track: Track, most: float = SAME_HEAD[2]) -> bool:
-    """Whether a head is that of a track; ``most``: how many times as large it is at most."""
+    """Whether a head, at most so many times as large, is that of a track."""
     margin, least, _ = SAME_HEAD
     least = CLEAR_HEAD if head.score >= COVERED_FROM else least
-    box = _grow(track.box, margin)
-    ratio = float((head.box[2:] - head.box[:2]).max() / max(float((track.box[2:] - track.box[:2]).max()), 1.0))
-    return least <= ratio <= most and _holds(box, head.box)
+    times = _size(head.box) / max(_size(track.box), 1.0)
+    return least <= times <= most and _holds(_grow(track.box, margin), head.box)
 
 
 def _may_be_one(a: Box, b: Box) -> bool:
@@ -305,18 +305,18 @@ def _may_be_one(a: Box, b: Box) -> bool:
     other, as a mouth in its face."""
     if _overlap(a, b) == 0:
         return False
-    sizes = float((a[2:] - a[:2]).max()), float((b[2:] - b[:2]).max())
+    sizes = _size(a), _size(b)
     return max(sizes) <= ONE_HEAD * min(sizes) or _holds(_grow(a, -0.25), b) or _holds(_grow(b, -0.25), a)
-
-
-def _is_large(head: Head) -> bool:
-    return float((head.box[2:] - head.box[:2]).max()) >= LARGE_PX
 
 
 def _as_large(head: Box, ward: Box) -> bool:
     """Whether a head can be that of a ward, whose box has margins."""
     least, most = AS_LARGE
-    return least <= float((head[2:] - head[:2]).max() / max(float((ward[2:] - ward[:2]).max()), 1.0)) <= most
+    return least <= _size(head) / max(_size(ward), 1.0) <= most
+
+
+def _size(box: Box) -> float:
+    return float((box[2:] - box[:2]).max())
 
 
 def _holds(box: Box, other: Box) -> bool:
@@ -328,8 +328,7 @@ def _holds(box: Box, other: Box) -> bool:
 def _grow(box: Box, margin: float) -> Box:
     """A box with a margin on each side, in its own sides."""
     grow = np.tile(box[2:] - box[:2], 2) * np.array([-margin, -margin, margin, margin], np.float32)
-    grown: Box = (box + grow).astype(np.float32)
-    return grown
+    return np.asarray(box + grow, np.float32)
 
 
 def _in_picture(track: Track, size: tuple[int, int]) -> bool:

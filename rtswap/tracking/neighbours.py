@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from rtswap.core.types import Box, Head, Image, Points, Track
 from rtswap.networks.heads import HeadModel
-from rtswap.vision.geometry import box_of
+from rtswap.vision.geometry import box_of, downwards
 from rtswap.vision.topology import CHIN, FOREHEAD, OVAL
 
 SIDE = 128
@@ -149,7 +149,7 @@ class Neighbours:
         self._doubtful = False
         if int(np.ptp(square)) <= 1:  # one grey value: nobody can be in it
             return ()
-        found = self._heads_in(square, _downwards(track))
+        found = self._heads_in(square, downwards(track.landmarks))
         places = found[:, :4] * np.float32(side / SIDE) + np.tile(corner, 2)
         heads = [Head(place, float(score)) for place, score in zip(places, found[:, 4], strict=True)]
         # Whoever is behind another face is seen when that one is looked around.
@@ -157,7 +157,7 @@ class Neighbours:
         return tuple(head for head in heads if not _has_middle_in(head, others))
 
     def _heads_in(self, square: Image, down: Floats) -> Floats:
-        """(N, 5) as ``HeadModel.find``. ``down``: ``_downwards`` of the face in the middle."""
+        """(N, 5) as ``HeadModel.find``. ``down``: ``downwards`` of the face in the middle."""
         found = self._model.find(square, UNSURE)
         found = found[found[:, 2] - found[:, 0] >= SMALLEST * SIDE / REACH]
         high = ((found[:, :2] + found[:, 2:4] - SIDE) / 2) @ down <= LOW * SIDE / REACH
@@ -174,14 +174,7 @@ def _has_middle_in(head: Head, boxes: Sequence[Box]) -> bool:
 def _is_below(head: Head, track: Track) -> bool:
     """Whether a head is where the chest of somebody is."""
     away = (head.box[:2] + head.box[2:] - track.box[:2] - track.box[2:]) / 2
-    return float(away @ _downwards(track)) >= LOW * float((track.box[2:] - track.box[:2]).max())
-
-
-def _downwards(track: Track) -> Floats:
-    """Unit vector (2,) from forehead to chin, as the picture shows it; straight down where that is unknown."""
-    down = np.asarray(track.landmarks[CHIN, :2] - track.landmarks[FOREHEAD, :2], np.float32)
-    length = float(np.linalg.norm(down))
-    return down / np.float32(length) if 0 < length < math.inf else np.array([0, 1], np.float32)
+    return float(away @ downwards(track.landmarks)) >= LOW * float((track.box[2:] - track.box[:2]).max())
 
 
 def around(image: Image, corner: Points, sides: Points) -> Image | None:

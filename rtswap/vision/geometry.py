@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import Box, Matrix, Points
-from rtswap.vision.topology import KEYPOINTS, POINTS_68
+from rtswap.vision.topology import CHIN, FOREHEAD, KEYPOINTS, POINTS_68
 
 
 class Canonical(NamedTuple):
@@ -132,6 +132,14 @@ def keypoints_of(mesh: Points) -> Points:
 def points68_of(mesh: Points) -> Points:
     """iBUG's 68 points (68, 2) of a (468, 2 or 3) mesh."""
     return np.ascontiguousarray(mesh[POINTS_68, :2], np.float32)
+
+
+def downwards(mesh: Points) -> NDArray[np.float32]:
+    """Unit vector (2,) from forehead to chin of a mesh (468, 2 or 3), as the picture shows it; straight down where
+    that is unknown."""
+    down = np.asarray(mesh[CHIN, :2] - mesh[FOREHEAD, :2], np.float32)
+    length = float(np.linalg.norm(down))
+    return down / np.float32(length) if 0 < length < math.inf else np.array([0, 1], np.float32)
 
 
 def box_of(points: Points, margin: float = 0.0) -> Box:

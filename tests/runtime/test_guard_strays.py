@@ -78,11 +78,19 @@ def test_a_picture_held_before_a_swapped_face_is_another_head_if_it_is_clear() -
 def test_hands_at_the_chin_make_no_second_head_of_a_swapped_one() -> None:
     """The second detector then saw a head 1.9 times as large as the face, and the swapped face was blurred."""
     guard, track = with_one()
-    for index, px in enumerate((155, 165, 178, 185)):
-        assert guard.judge(0.1 + index / 25, SIZE, [track], {}, seen(head(300, px=px))) == [], px
-    assert guard.judge(0.4, SIZE, [track], {}, seen(head(300, px=230)))
+    for index, (px, lower) in enumerate([(150, 10), (160, 20), (178, 30), (185, 35)]):
+        assert guard.judge(0.1 + index / 25, SIZE, [track], {}, seen(head(300, 300 + lower, px))) == [], px
+    assert guard.judge(0.4, SIZE, [track], {}, seen(head(300, 340, px=230)))
     other, track = with_one()
-    assert other.judge(0.1, SIZE, [track], {}, seen(head(300, px=185))), "at once it is somebody else's"
+    assert other.judge(0.1, SIZE, [track], {}, seen(head(300, 335, px=185))), "at once it is somebody else's"
+
+
+def test_who_rises_behind_a_swapped_head_makes_it_larger_and_is_covered() -> None:
+    guard, track = with_one()
+    for index, px in enumerate((130, 150, 165)):
+        guard.judge(0.1 + index / 25, SIZE, [track], {}, seen(head(300, 300 - index * 5, px)))
+    risen = head(300, 285, px=180)
+    assert hides(guard.judge(0.25, SIZE, [track], {}, seen(risen)), risen)
 
 
 def test_detected_faces_without_a_track_are_covered_too() -> None:
