@@ -29,7 +29,7 @@ MUCH_LIGHTER, LIGHTER = 0.35, 0.2
 skin. Their own colour is what it is, on whatever skin: as ratios to dark skin, they would be pale on light skin."""
 BROWS_DEEPER = 1.5
 """How much larger the log of a brow's ratio is, per log of how much lighter the target is beyond that."""
-LIPS_SHIFT = -0.3, -0.42, -0.14
+LIPS_SHIFT = -0.42, -0.46, -0.13
 """What is added to the logs of lips' ratios (B, G, R) per log beyond that: lips of light skin are darker than it, and
 red."""
 LIPS_EVENER, LEAST_EVEN = 0.65, 0.4
