@@ -37,8 +37,8 @@ PHOTO_UNSURE, PHOTO_CONFIRMED = 0.45, 0.9
 OWN_SIZE = 0.6
 """Least size of a face's own head, in faces: what is smaller may be a picture that is held before it."""
 NOSE = 0.25
-"""Distance of its middle from a swapped face's, in faces, within which a small head is the nose and mouth of that face:
-those of dark skin score 1.0, looked at closely, and people with dark skin were blurred while they were swapped."""
+"""Distance of its middle from a swapped face's, in faces, within which a small head is its nose and mouth: those of
+dark skin score 1.0, looked at closely, and people with dark skin were blurred while they were swapped."""
 SMALL = 18.0
 """Size in pixels of the reduced picture below which it tells a head's place but coarsely."""
 AGAIN = 0.03, 0.09
