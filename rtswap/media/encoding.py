@@ -128,9 +128,7 @@ class VideoEncoder:
         """End of the last frame, in seconds."""
         return float(self._last_pts * self._clock) + self._step if self._last_pts >= 0 else 0.0
 
-    def encode(
-        self, image: Image, time_s: float, least_scale: float = 0.0
-    ) -> list[av.Packet[av.video.stream.VideoStream]]:
+    def encode(self, image: Image, time_s: float, least_scale: float) -> list[av.Packet[av.video.stream.VideoStream]]:
         """Encode a frame at ``time_s`` seconds from the start (adjusted to be strictly increasing) and return the
         packets. One colour conversion, no other copy. ``least_scale``: as for ``Fitter.fit``."""
         pts = max(round(time_s / self._clock), self._last_pts + self._least_step)
