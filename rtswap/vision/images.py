@@ -25,7 +25,7 @@ from rtswap.core.native_logs import quiet_opencv
 from rtswap.core.types import Image
 from rtswap.vision.foreign_pictures import DAMAGED, foreign_kind, unread_tiff
 from rtswap.vision.heif_items import heif_pixels
-from rtswap.vision.picture_parts import JPEG, PNG, refuse_many_parts
+from rtswap.vision.picture_parts import JPEG, PNG, refuse_many_parts, tile_size
 
 if TYPE_CHECKING:
     from PIL import Image as Pillow
@@ -265,14 +265,16 @@ def _count_pixels(path: Path, data: bytes) -> int:
     if _is_heif(data[:32]):
         _refuse_much_to_decode(path, data)
     try:
-        width, height = stated_size(data) or (0, 0)
-        got = f"{width}x{height}" if width * height > MAX_PIXELS else ""
+        sizes = [stated_size(data) or (0, 0), tile_size(data)]
+        got = next((f"{width}x{height}" for width, height in sizes if width * height > MAX_PIXELS), "")
     except ValueError as error:
         got = str(error)
+    except DAMAGED:
+        raise InputError(f"cannot decode {path}", expected=KINDS, got=_DAMAGED, do=_AGAIN) from None
     if got:
         expected = f"at most {MAX_PIXELS // 1_000_000} megapixels"
         raise InputError(f"{path} is too large", expected=expected, got=got, do="Scale it down first.")
-    return width * height
+    return sizes[0][0] * sizes[0][1]
 
 
 def _refuse_much_to_decode(path: Path, data: bytes) -> None:
