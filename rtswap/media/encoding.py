@@ -22,6 +22,8 @@ TICKS = 60_000
 """Per second. MPEG-4 allows no finer clock, and frames at 24, 25, 30, 50 and 60 fps last a whole number of ticks."""
 LEAST_STEP = TICKS // 1000
 """Timestamps strictly increase, by at least a millisecond, the resolution of Matroska and FLV."""
+LEAST_GIF_STEP = TICKS // 100
+"""GIF's own clock: FFmpeg writes no two frames of the same hundredth."""
 KEYFRAME_S = 1.0
 """Seconds between key frames: the most that a crash can lose, since complete groups of pictures are on disk."""
 
@@ -118,7 +120,7 @@ class VideoEncoder:
         with scheduling_kept():
             context.open()
         self._stream = stream
-        self._least_step = 1 if steady else LEAST_STEP
+        self._least_step = 1 if steady else LEAST_GIF_STEP if encoder == "gif" else LEAST_STEP
         self._last_pts = -self._least_step
         self._untimed = encoder == "libx265"
         self._step = 1 / fps
