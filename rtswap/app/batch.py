@@ -3,6 +3,7 @@ name. A folder of still pictures alone is one input."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from glob import glob
@@ -16,7 +17,7 @@ from rtswap.core.files import list_files, natural_key
 from rtswap.core.urls import local_path, scheme
 from rtswap.media.file_kinds import KINDS, holds
 from rtswap.media.inputs.animation import ANIMATED_SUFFIXES, is_animated
-from rtswap.media.output_names import IMAGE_SUFFIXES, OutputNames, is_folder
+from rtswap.media.output_names import IMAGE_SUFFIXES, NUMBER, OutputNames, is_folder
 from rtswap.media.outputs import with_prefix
 from rtswap.vision.images import PICTURE_SUFFIXES
 
@@ -40,13 +41,18 @@ def batch_of(config: Config, given: Sequence[str] = ()) -> list[Config]:
         do = "Choose another folder for the output."
         raise OutputError(f"cannot create the folder {folder}", got=reason(error), do=do) from None
     names = OutputNames()
-    outputs = [str(folder / _name(file, names, config.output.codec)) for file in files]
+    outputs = [_in_place(folder / _name(file, names, config.output.codec)) for file in files]
     written = [one for output in outputs for one in files_written_by(output)]
     refuse([(str(file), "one of the inputs") for file in files], written)
     return [
-        replace(config, input=replace(config.input, address=str(file)), output=_output(config.output, output))
+        replace(config, input=replace(config.input, address=_in_place(file)), output=_output(config.output, output))
         for file, output in zip(files, outputs, strict=True)
     ]
+
+
+def _in_place(file: Path) -> str:
+    """The address of a file, which nothing takes for its own: ``./vcam:a.mp4`` is no virtual camera."""
+    return os.path.join(file.parent, file.name)
 
 
 def _output(wanted: OutputConfig, address: str) -> OutputConfig:
@@ -91,8 +97,9 @@ def _moves(file: Path) -> bool:
 
 def _name(file: Path, names: OutputNames, codec: str) -> str:
     """Return the name of a file's output; what rtswap does not write becomes ``.mp4`` or ``.png``. A video whose kind
-    does not hold ``codec`` becomes ``.mp4``."""
+    does not hold ``codec`` becomes ``.mp4``. In the name of a picture ``%d`` would be its number."""
     if _moves(file):
         kept = [suffix for suffix in KINDS if suffix in _ANIMATIONS or holds(suffix, codec)]
         return names.name(file, kept=kept, other=".mp4")
-    return names.name(file, kept=IMAGE_SUFFIXES, other=".png")
+    plain = file.with_name(NUMBER.sub(lambda found: "_" + found[0][1:], file.name))
+    return names.name(plain, kept=IMAGE_SUFFIXES, other=".png")

@@ -18,6 +18,8 @@ FILE_NAME = "rtswap.toml"
 MAX_BYTES = 1_000_000
 MOST_DOTS = 200
 """In a line, beside quoted texts: Python takes minutes for a key of half a million parts."""
+MOST_LETTERS = 10_000
+"""In a text."""
 _QUOTED = re.compile(rb"""\"(?:[^"\\]|\\.)*+(?:\"|.?$)|'[^']*(?:'|$)""")
 _TEXT = re.compile(r"""\"[^"\n]*\"?|'[^'\n]*'?""")
 PRESETS = "presets"
@@ -157,7 +159,7 @@ def parse(path: Path) -> dict[str, Any]:
         if any(_QUOTED.sub(b"", line).count(b".") > MOST_DOTS for line in data.splitlines()):
             raise ValueError(f"a line with more than {MOST_DOTS} dots")
         found = tomllib.loads(data.decode())
-        _check_numbers(found)
+        _check_values(found)
         return found
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}", do="Check --config.") from None
@@ -165,12 +167,16 @@ def parse(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: invalid TOML: {str(error).split(';')[0]}") from None
 
 
-def _check_numbers(value: Any) -> None:
-    """Raise ValueError for an integer that TOML does not have: Python neither prints nor converts a long one."""
+def _check_values(value: Any) -> None:
+    """Raise ValueError for an integer that TOML does not have: Python neither prints nor converts a long one; and for
+    a text that is too long for a path, an address or a sentence."""
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise ValueError("an integer of more than 64 bits")
-    for one in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        _check_numbers(one)
+    if isinstance(value, str) and len(value) > MOST_LETTERS:
+        raise ValueError(f"a text of more than {MOST_LETTERS:,} letters")
+    inside = (*value, *value.values()) if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for one in inside:
+        _check_values(one)
 
 
 def _without_own(found: dict[str, Any], values: Mapping[str, Any], path: Path, own: Path) -> dict[str, Any]:

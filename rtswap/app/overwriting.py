@@ -18,13 +18,12 @@ from rtswap.app.config import Config
 from rtswap.app.mapping import read_swap_rules
 from rtswap.core.errors import UsageError
 from rtswap.core.urls import local_path, scheme
-from rtswap.media.output_names import candidates, is_folder, manifest_beside
+from rtswap.media.output_names import NUMBER, candidates, is_folder, manifest_beside
 from rtswap.media.outputs import with_prefix
 from rtswap.media.playlists import files_named
 from rtswap.source.personas import is_persona
 from rtswap.vision.images import PICTURE_SUFFIXES
 
-_NUMBER = re.compile(r"%0?\d{0,2}d")
 _NO_FILES = ("window", "null", "vcam")
 Identity = tuple[int, int, str] | str
 
@@ -107,7 +106,7 @@ def files_written_by(address: str, pictures: Iterable[Path] = ()) -> list[Writte
     path = local_path(address)
     if is_folder(address):
         return [WrittenFiles(path, _names_in_folder(pictures), "00000.png", True)]
-    if number := _NUMBER.search(path.name):
+    if number := NUMBER.search(path.name):
         before, after = path.name[: number.start()], path.name[number.end() :]
         name = re.compile(rf"{re.escape(before)}\d+{re.escape(after)}")
         return [WrittenFiles(path.parent, name, f"{before}00000{after}", True)]

@@ -25,6 +25,9 @@ PRECISIONS = ("f32", "bf16", "f16")
 MOST_BYTES = 16_000_000
 """Size of the largest file that is compiled once more for its usual shapes. It saves the preparation of a run, 0.1 to
 0.2 ms, and 0.6 ms where shapes alternate (2026.4.1); compiling takes 20 to 80 ms, once, as the network is loaded."""
+MOST_KEPT = 300
+"""What is kept of shapes that a network was given, for when they come again. By default (2026.4.1) it is 5,000, and a
+stream whose size changes with each picture takes 0.1 MB for each."""
 
 _FAULTS = RuntimeError, ValueError, TypeError, MemoryError
 
@@ -58,6 +61,7 @@ class OpenVinoEngine:
             "INFERENCE_NUM_THREADS": threads,
             "NUM_STREAMS": 1,
             "INFERENCE_PRECISION_HINT": precision,
+            "CPU_RUNTIME_CACHE_CAPACITY": str(MOST_KEPT),
         }
         if cache_dir is not None and _can_hold(cache_dir):
             settings["CACHE_DIR"] = str(cache_dir)
@@ -107,11 +111,12 @@ def _core() -> Any:
 
 def _compile(model: Any, settings: Mapping[str, Any]) -> Any:
     """Compile a network; without the cache if that fails, since two processes that begin to fill it at the same time
-    get in each other's way (2026.4.1: "cannot set permissions")."""
+    get in each other's way (2026.4.1: "cannot set permissions"), and without what another version may not know."""
     try:
         return _core().compile_model(model, "CPU", dict(settings))
     except _FAULTS:
-        return _core().compile_model(model, "CPU", {key: one for key, one in settings.items() if key != "CACHE_DIR"})
+        plain = settings.keys() - {"CACHE_DIR", "CPU_RUNTIME_CACHE_CAPACITY"}
+        return _core().compile_model(model, "CPU", {key: settings[key] for key in plain})
 
 
 def _can_hold(folder: Path) -> bool:

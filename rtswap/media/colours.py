@@ -35,16 +35,18 @@ class FrameColours:
 
     def __init__(self, on_event: Callable[[str], None]) -> None:
         self._on_event = on_event
-        self._converters: dict[tuple[object, ...], Converter] = {}
+        self._key: tuple[object, ...] = ()
+        self._convert: Converter
         self._said: set[str] = set()
 
     def to_bgr(self, frame: av.VideoFrame, size: tuple[int, int]) -> Image:
         """Return the frame as a writable (H, W, 3) image that owns its memory, scaled to ``size`` (width, height)."""
-        key = (frame.format.name, frame.colorspace, frame.color_range, frame.color_primaries, frame.color_trc)
-        convert = self._converters.get((*key, frame.width, frame.height))
-        if convert is None:
-            convert = self._converters[*key, frame.width, frame.height] = self._converter(frame)
-        return convert(frame, size)
+        colours = (frame.colorspace, frame.color_range, frame.color_primaries, frame.color_trc)
+        key = (frame.format.name, *colours, frame.width, frame.height)
+        if key != self._key:  # only one is kept: it holds 50 bytes per pixel, and each frame may have another size
+            self._convert = self._converter(frame)
+            self._key = key
+        return self._convert(frame, size)
 
     def _converter(self, frame: av.VideoFrame) -> Converter:
         """Choose the conversion for frames like this one."""

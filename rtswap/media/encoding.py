@@ -22,6 +22,8 @@ TICKS = 60_000
 """Per second. MPEG-4 allows no finer clock, and frames at 24, 25, 30, 50 and 60 fps last a whole number of ticks."""
 LEAST_STEP = TICKS // 1000
 """Timestamps strictly increase, by at least a millisecond, the resolution of Matroska and FLV."""
+LEAST_GIF_STEP = TICKS // 100
+"""GIF's own clock: FFmpeg writes no two frames of the same hundredth."""
 KEYFRAME_S = 1.0
 """Seconds between key frames: the most that a crash can lose, since complete groups of pictures are on disk."""
 
@@ -118,7 +120,7 @@ class VideoEncoder:
         with scheduling_kept():
             context.open()
         self._stream = stream
-        self._least_step = 1 if steady else LEAST_STEP
+        self._least_step = 1 if steady else LEAST_GIF_STEP if encoder == "gif" else LEAST_STEP
         self._last_pts = -self._least_step
         self._untimed = encoder == "libx265"
         self._step = 1 / fps
@@ -128,9 +130,7 @@ class VideoEncoder:
         """End of the last frame, in seconds."""
         return float(self._last_pts * self._clock) + self._step if self._last_pts >= 0 else 0.0
 
-    def encode(
-        self, image: Image, time_s: float, least_scale: float = 0.0
-    ) -> list[av.Packet[av.video.stream.VideoStream]]:
+    def encode(self, image: Image, time_s: float, least_scale: float) -> list[av.Packet[av.video.stream.VideoStream]]:
         """Encode a frame at ``time_s`` seconds from the start (adjusted to be strictly increasing) and return the
         packets. One colour conversion, no other copy. ``least_scale``: as for ``Fitter.fit``."""
         pts = max(round(time_s / self._clock), self._last_pts + self._least_step)

@@ -20,7 +20,7 @@ class Fitter:
         self._first = first.shape[:2]
         self.height, self.width = (side + side % 2 for side in self._first)
 
-    def fit(self, image: Image, least_scale: float = 0.0) -> Image:
+    def fit(self, image: Image, least_scale: float) -> Image:
         """Return the image as (height, width, 3); the same array if it already fits. Raises OutputError rather than
         scale it by less than ``least_scale`` (as ``MarkedImage.least_scale``)."""
         shape = image.shape[:2]
@@ -36,7 +36,7 @@ class Fitter:
         height, width = max(1, round(image.shape[0] * scale)), max(1, round(image.shape[1] * scale))
         if scale < least_scale:
             raise OutputError(
-                f"a picture of {image.shape[1]}x{image.shape[0]} cannot be sent at {self.width}x{self.height}",
+                f"a picture of {image.shape[1]}x{image.shape[0]} cannot be scaled to {self.width}x{self.height}",
                 got="no mark that would be left",
                 do="Start again, or show the badge.",
             )

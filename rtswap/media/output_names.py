@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Iterator
 from itertools import count
 from pathlib import Path
@@ -13,6 +14,8 @@ from rtswap.core.urls import local_path
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".bmp", ".tif", ".tiff")
 """Formats of pictures that rtswap writes."""
+NUMBER = re.compile(r"%0?(\d{0,2})d")
+"""Where a name, such as ``out_%05d.png``, gets the number of each picture."""
 BESIDE = (".mkv", ".webm", ".apng", ".bmp")
 """Suffixes whose C2PA manifest is a separate file: ``clip.c2pa``."""
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.core.errors import ModelError
+from rtswap.core.errors import ModelError, reason
 from rtswap.core.types import Tensor
 
 STRIDES = (8, 16, 32)
@@ -23,6 +23,9 @@ PRIORS = ((16, 32), (64, 128), (256, 512))
 """Sides of RetinaFace's prior boxes per stride, in pixels."""
 VARIANCES = 0.1, 0.2
 """Of the priors' positions and sizes."""
+MOST = 1000
+"""Faces, most of them several times, that are looked at. Those of a network that sees one in each of 16,800 anchors
+took 17 seconds and 5.7 GB a frame."""
 Floats = NDArray[np.float32]
 
 
@@ -103,13 +106,19 @@ _DECODERS: Mapping[str, Decode] = MappingProxyType(
 
 
 def decode(family: str, outputs: Mapping[str, Tensor], size: tuple[int, int], least: float) -> Faces:
-    """Read a family's outputs. ``size``: (width, height) of the picture; ``least``: score of a face. Raises
-    ModelError for outputs of another shape, and for values that are not finite: they would look like an empty
-    picture."""
+    """Read a family's outputs, at most ``MOST`` faces, the best. ``size``: (width, height) of the picture; ``least``:
+    score of a face. Raises ModelError for outputs of another shape, and for values that are not finite: they would
+    look like an empty picture."""
     found = {name: np.asarray(value, np.float32) for name, value in outputs.items()}
-    if not all(np.isfinite(value).all() for value in found.values()):
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            faces = _DECODERS[family](found, size, least)
+    except (IndexError, ValueError) as error:
+        raise _wrong("the detector", f"outputs that do not fit together ({reason(error)})") from None
+    if not all(np.isfinite(value).all() for value in (*found.values(), *faces)):
         raise _wrong("the detector", "values that are not finite")
-    return _DECODERS[family](found, size, least)
+    best = np.argsort(-faces.scores, kind="stable")[:MOST]
+    return Faces(*(part[best] for part in faces))
 
 
 def _by_side(outputs: Mapping[str, Tensor], side: int, count: int = 3) -> list[Floats]:

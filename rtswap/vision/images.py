@@ -24,7 +24,8 @@ from rtswap.core.errors import InputError
 from rtswap.core.native_logs import quiet_opencv
 from rtswap.core.types import Image
 from rtswap.vision.foreign_pictures import DAMAGED, foreign_kind, unread_tiff
-from rtswap.vision.picture_parts import JPEG, PNG, refuse_many_parts
+from rtswap.vision.heif_items import heif_pixels
+from rtswap.vision.picture_parts import JPEG, PNG, refuse_many_parts, tile_size
 
 if TYPE_CHECKING:
     from PIL import Image as Pillow
@@ -48,6 +49,7 @@ _TIFF = b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 KINDS = "a PNG, JPEG, WebP, TIFF, BMP, GIF, AVIF or HEIC image"
 """What is read."""
+_DAMAGED, _AGAIN = "a truncated or damaged image", "Save or download it again."
 CONVERT = "Convert it to PNG or JPEG."
 _FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000")
 """Pillow's names of the formats."""
@@ -79,8 +81,8 @@ def _image_of(path: Path, data: bytes, pixels: int, most_pixels: int) -> Image:
         raise InputError(
             f"cannot decode {path}",
             expected=KINDS,
-            got="a truncated or damaged image" if known else _kind_of(data),
-            do="Save or download it again." if known else "Check the file, or convert it to PNG or JPEG.",
+            got=_DAMAGED if known else _kind_of(data),
+            do=_AGAIN if known else "Check the file, or convert it to PNG or JPEG.",
         )
     return image
 
@@ -256,19 +258,40 @@ def _count_pixels(path: Path, data: bytes) -> int:
     """Return the number of pixels by the header, 0 if it does not state it. Raises InputError for too many, and for
     too many parts."""
     if not data:
-        raise InputError(f"{path} is empty", expected=KINDS, got="0 bytes", do="Save or download it again.")
+        raise InputError(f"{path} is empty", expected=KINDS, got="0 bytes", do=_AGAIN)
     if len(data) > MAX_BYTES:
         raise InputError(f"{path} is too large", expected=f"at most {MAX_BYTES >> 20} MB", do="Use a smaller image.")
     refuse_many_parts(path, data)
+    if _is_heif(data[:32]):
+        _refuse_much_to_decode(path, data)
     try:
-        width, height = stated_size(data) or (0, 0)
-        got = f"{width}x{height}" if width * height > MAX_PIXELS else ""
+        sizes = [stated_size(data) or (0, 0), tile_size(data)]
+        got = next((f"{width}x{height}" for width, height in sizes if width * height > MAX_PIXELS), "")
     except ValueError as error:
         got = str(error)
+    except DAMAGED:
+        raise InputError(f"cannot decode {path}", expected=KINDS, got=_DAMAGED, do=_AGAIN) from None
     if got:
         expected = f"at most {MAX_PIXELS // 1_000_000} megapixels"
         raise InputError(f"{path} is too large", expected=expected, got=got, do="Scale it down first.")
-    return width * height
+    return sizes[0][0] * sizes[0][1]
+
+
+def _refuse_much_to_decode(path: Path, data: bytes) -> None:
+    """Raise InputError for a HEIF file whose picture is put together of far more than it shows, and for a damaged
+    one."""
+    most = 4 * MAX_PIXELS  # what it is put together of, itself, and what belongs to it
+    try:
+        pixels = heif_pixels(data)
+        got = f"{pixels / 1e6:,.0f} megapixels in its parts" if pixels > most else ""
+    except ValueError as error:
+        got = str(error)
+    except DAMAGED:
+        raise InputError(f"cannot decode {path}", expected=KINDS, got=_DAMAGED, do=_AGAIN) from None
+    if got:
+        raise InputError(
+            f"{path} is refused", expected="a HEIC image whose parts make it up once", got=got, do=CONVERT
+        )
 
 
 def stated_size(data: bytes) -> tuple[int, int] | None:

@@ -1,8 +1,11 @@
-"""Refuse pictures of so many parts that decoding them takes minutes or all memory, however small they are."""
+"""Refuse pictures of so many parts that decoding them takes minutes or all memory, however small they are; measure
+the parts of a TIFF.
+"""
 
 from __future__ import annotations
 
 import re
+import struct
 from mmap import mmap
 from pathlib import Path
 
@@ -16,6 +19,10 @@ MOST_PARTS = 100_000
 _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
 """Of JPEG (ITU T.81, B.1.1.3): not among the data of a scan."""
 _SCAN, _JPEG_END, _LENGTH_BYTES = 0xDA, 0xD9, 2
+_TILE = 322, 323
+"""Tags of TIFF 6.0: TileWidth, TileLength."""
+_NUMBERS = {3: "H", 4: "I", 8: "h", 9: "i", 16: "Q", 17: "q"}
+"""TIFF's types of whole numbers above 255, as ``struct`` calls them."""
 _CHUNK_BYTES = 12
 """Of a PNG, without its data: length, name, checksum."""
 
@@ -50,3 +57,26 @@ def _count_chunks(data: bytes | mmap) -> int:
         chunks += 1
         at += _CHUNK_BYTES + int.from_bytes(data[at : at + 4], "big")
     return chunks
+
+
+def tile_size(data: bytes) -> tuple[int, int]:
+    """The largest (width, height) that the first directory of a TIFF states for its tiles, each of which is decoded
+    as a whole, however small the picture is; (0, 0) without tiles and for another file. Raises struct.error."""
+    order, large = {b"II": "<", b"MM": ">"}.get(data[:2]), data[2:4] in (b"+\0", b"\0+")
+    if order is None or not (large or data[2:4] in (b"*\0", b"\0*")):
+        return 0, 0
+    offset, step, before = (order + "Q", 20, 12) if large else (order + "I", 12, 8)
+    (at,) = struct.unpack_from(offset, data, 8 if large else 4)
+    (count,) = struct.unpack_from(order + ("Q" if large else "H"), data, at)
+    at += 8 if large else 2
+    found = dict.fromkeys(_TILE, 0)
+    for entry in range(at, at + step * min(count, MOST_PARTS), step):
+        tag, kind = struct.unpack_from(order + "HH", data, entry)
+        if tag in found and kind in _NUMBERS:
+            number, place = order + _NUMBERS[kind], entry + before
+            if struct.calcsize(number) > step - before:
+                (place,) = struct.unpack_from(offset, data, place)
+            found[tag] = max(
+                found[tag], *struct.unpack_from(number, data, place)
+            )  # some take the first, some the last
+    return found[_TILE[0]], found[_TILE[1]]

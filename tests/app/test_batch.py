@@ -155,6 +155,23 @@ def test_a_batch_never_replaces_its_inputs(folder: Path) -> None:
     assert Path("clips/one [1].mkv").read_bytes() == before
 
 
+def test_a_number_in_a_name_is_part_of_the_name(folder: Path) -> None:
+    """What was made of a%d.jpg took the place of what was made of a0.jpg."""
+    for name, source in {"a%d.jpg": "ben", "a0.jpg": "vera", "b%d%03d.png": "ada"}.items():
+        Pillow.open(persona_photo(f"persona:{source}")).resize((256, 256)).save(f"clips/{name}")
+    assert main([*VERA, "-i", "clips", "-o", "out/", "-y"]) == 0
+    made = {path.name for path in (folder / "out").iterdir() if path.suffix in (".jpg", ".png")}
+    assert made == {"a_d.jpg", "a0.jpg", "b_d_03d.png"}
+
+
+def test_a_name_like_an_output_is_a_file_in_the_working_folder(folder: Path) -> None:
+    """A stranger's vcam:x.mp4 was shown in the virtual camera."""
+    (folder / "clips/two.flv").rename("clips/vcam:x.flv")
+    (folder / "clips/one [1].mkv").rename("clips/window:.mkv")
+    assert main([*VERA, "-i", "clips", "-o", "."]) == 0
+    assert {path.name for path in folder.iterdir()} == {"clips", "vcam:x.mp4", "window:.mkv", "window:.c2pa"}
+
+
 @pytest.mark.parametrize("args", ["-i clips -o one.mp4", "-i clips -o a/ -o b/", "-i clips", "-i nothing* -o out/"])
 def test_what_cannot_be_a_batch_is_one_line(args: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*VERA, *args.split()]) == 2

@@ -211,3 +211,15 @@ def test_number_with_5000_digits_is_reported(folders: tuple[Path, Path], capsys:
     (folders[0] / "rtswap.toml").write_text(f"[engine]\nthreads = {'9' * 5000}\n")
     assert main(["config"]) == 2
     assert re.fullmatch(r"rtswap: rtswap\.toml: invalid TOML: .*\n", capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("text", ['[source]\nphotos = ["{}"]', "{} = 1", 'presets.x = "{}"'])
+@pytest.mark.parametrize("broken", ["", "\n= 1"], ids=["TOML", "no TOML"])
+def test_a_text_of_a_million_letters_is_reported_at_once(
+    folders: tuple[Path, Path], capsys: pytest.CaptureFixture[str], text: str, broken: str
+) -> None:
+    """It was searched for an address from each letter on, which takes hours."""
+    (folders[0] / "rtswap.toml").write_text(text.format(990_000 * "a") + broken)
+    assert main(["config"]) == 2
+    said = "Invalid" if broken else "a text of more than 10,000 letters"
+    assert re.fullmatch(rf"rtswap: rtswap\.toml: invalid TOML: {said}.*\n", capsys.readouterr().err)

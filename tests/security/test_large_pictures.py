@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -116,6 +118,44 @@ def test_formats_whose_size_nobody_checks_are_refused(tmp_path: Path) -> None:
         file.truncate(120_000_000)
     with pytest.raises(InputError, match="got a Netpbm picture"):
         read_image(tmp_path / "a.png")
+
+
+def tiled(
+    size: tuple[int, int], tiles: Sequence[int], *, order: str = "<", large: bool = False, signed: bool = False
+) -> bytes:
+    """The head of a TIFF, and the beginning of its only tile. ``tiles``: widths, and the last height."""
+    kind = {(False, False): 4, (False, True): 9, (True, False): 16, (True, True): 17}[large, signed]
+    entries = [(256, size[0]), (257, size[1]), (258, 8), (277, 1), *((322, side) for side in tiles[:-1])]
+    entries += [(323, tiles[-1]), (324, 400), (325, 10)]
+    wide, names = ("Q", "HHQQ") if large else ("I", "HHII")
+    head = struct.pack(f"{order}2s", b"II" if order == "<" else b"MM")
+    head += struct.pack(f"{order}HHHQ", 43, 8, 0, 16) if large else struct.pack(f"{order}HI", 42, 8)
+    listed = b"".join(struct.pack(order + names, tag, kind, 1, value) for tag, value in entries)
+    return (
+        head
+        + struct.pack(f"{order}{'Q' if large else 'H'}", len(entries))
+        + listed
+        + struct.pack(f"{order}{wide}", 0)
+    )
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("large", [False, True], ids=["TIFF", "BigTIFF"])
+def test_the_tiles_of_a_small_picture_are_no_larger_than_a_large_one(tmp_path: Path, order: str, large: bool) -> None:
+    """One of 100 x 100 pixels in a tile of 26,000 x 26,000, 2 MB, took 2 GB."""
+    path = tmp_path / "a.tif"
+    for tiles in ([26_000, 26_000], [26_000, 16, 26_000], [16, 26_000, 26_000]):
+        path.write_bytes(tiled((100, 100), tiles, order=order, large=large))
+        with pytest.raises(InputError, match="at most 100 megapixels; got 26000x26000"):
+            read_image(path)
+    path.write_bytes(tiled((100, 100), [26_000, 26_000], order=order, large=large, signed=True))
+    with pytest.raises(InputError, match="at most 100 megapixels"):
+        read_image(path)
+    content = tiled((100, 100), [128, 128], order=order, large=large)
+    for length in (len(content), len(content) - 30, 9):
+        path.write_bytes(content[:length])
+        with pytest.raises(InputError, match="a truncated or damaged image"):
+            read_image(path)
 
 
 def test_a_huge_animation_is_refused_at_once(tmp_path: Path) -> None:

@@ -44,6 +44,18 @@ print(memory.peak_memory() < 2 << 30)
 """
 )
 
+SIZES = """
+import numpy as np
+from rtswap.app.config import Config
+from rtswap.app.networks import Networks, bind_models
+from rtswap.core.memory import peak_memory
+models = bind_models(Networks(Config(), on_event=lambda event: None), Config())
+for number in range(1601):
+    models.detector.detect(np.zeros((240 + 2 * (number // 40), 320 + 2 * (number % 40), 3), np.uint8))
+    if number in (800, 1600):
+        print(peak_memory())
+"""
+
 
 def test_a_command_has_the_memory_that_is_free() -> None:
     for least, free, most in ((1, 5 << 30, 5 << 30), (6 << 30, 5 << 30, 6 << 30)):
@@ -54,6 +66,12 @@ def test_a_command_has_the_memory_that_is_free() -> None:
 
 def test_a_network_that_grows_is_refused() -> None:
     assert run_python(GROWING, "1500000000", "0").stdout.split() == ["refused", "refused", "True"]
+
+
+def test_a_stream_whose_size_changes_with_each_picture_fills_no_cache() -> None:
+    """OpenVINO kept 0.1 MB of each size."""
+    before, after = map(int, run_python(SIZES).stdout.split())
+    assert after - before < 25e6
 
 
 def test_a_lower_limit_of_the_users_stays() -> None:

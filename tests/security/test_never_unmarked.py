@@ -26,6 +26,7 @@ from rtswap.disclosure.watermark import LEAST_PIXELS, LEAST_SIDE
 from rtswap.media.fitting import Fitter
 from rtswap.media.outputs import virtual_camera
 from rtswap.media.outputs.stream import NetworkOutput
+from rtswap.media.outputs.video import VideoWriter
 from rtswap.media.outputs.virtual_camera import VirtualCamera
 from rtswap.training.pictures import write_sheet
 from rtswap.vision.images import read_image
@@ -116,7 +117,7 @@ def test_no_viewer_is_sent_a_picture_so_small_that_its_mark_is_lost(size: tuple[
 def test_a_stream_that_began_small_does_not_shrink_a_mark_away() -> None:
     fitter = Fitter(hidden((100, 100)).image)
     large = hidden((1280, 720))
-    with pytest.raises(OutputError, match=r"1280x720 cannot be sent at 100x100; got no mark"):
+    with pytest.raises(OutputError, match=r"1280x720 cannot be scaled to 100x100; got no mark"):
         fitter.fit(large.image, large.least_scale)
     small = hidden((90, 90))
     assert fitter.fit(small.image, small.least_scale).shape == (100, 100, 3), "it has the badge"
@@ -129,10 +130,22 @@ def test_outputs_end_before_they_shrink_a_mark_away(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(virtual_camera, "_open", lambda *given: camera)
     for output in (VirtualCamera(fps=25), NetworkOutput("udp://127.0.0.1:9", OutputRequest(fps=25))):
         output.send(hidden((100, 100)))
-        with pytest.raises(OutputError, match="cannot be sent at 100x100"):
+        with pytest.raises(OutputError, match="cannot be scaled to 100x100"):
             output.send(hidden((1280, 720)))
         output.close()
     assert len(taken) == 1
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".gif"])
+def test_a_recording_that_began_small_does_not_shrink_a_mark_away(tmp_path: Path, suffix: str) -> None:
+    told: list[str] = []
+    output = VideoWriter(tmp_path / f"a{suffix}", OutputRequest(fps=25, on_event=told.append))
+    output.send(hidden((180, 640)))
+    with pytest.raises(OutputError, match="1280x720 cannot be scaled to 180x640"):
+        output.send(hidden((1280, 720)))
+    output.close()
+    assert [file.name for file in tmp_path.iterdir()] == [f"a.partial{suffix}"]
+    assert "is not complete" in told[0]
 
 
 def test_the_sheets_of_a_training_are_marked(tmp_path: Path) -> None:

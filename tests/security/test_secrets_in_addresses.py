@@ -189,6 +189,11 @@ def test_an_address_without_a_scheme_shows_no_password(address: str) -> None:
     assert SECRET not in hide_secrets(f"no such file: {given}", [given])
 
 
+def test_a_long_word_before_an_address_hides_nothing() -> None:
+    assert hide_secrets("no file http:/h/s3cretpart", [f"{'a' * 100}http://h/s3cretpart"]) == "no file http:/h/***"
+    assert "s3cretpart" not in hide_secrets("x" * 40 + "://h/s3cretpart", ["x" * 40 + "://h/s3cretpart"])
+
+
 def test_the_sound_of_an_address_shows_none(tmp_path: Path) -> None:
     told: list[str] = []
     writer = VideoWriter(

@@ -15,7 +15,7 @@ from rtswap.app.model_section import ModelsConfig
 from rtswap.app.networks import base_networks, open_models
 from rtswap.core.errors import ModelError, NotInstalled
 from rtswap.core.types import Box
-from rtswap.networks.anchor_detectors import decode_retinaface, decode_scrfd
+from rtswap.networks.anchor_detectors import MOST, decode, decode_retinaface, decode_scrfd
 from rtswap.networks.catalog import imported_models
 from rtswap.networks.model_store import add
 from rtswap.tracking.imported_detector import ImportedDetector
@@ -169,6 +169,59 @@ def test_maps_of_another_size_and_values_that_are_no_numbers_are_told(tmp_path: 
     counted.run = lambda inputs: {name: value + np.inf for name, value in good(inputs).items()}  # type: ignore[method-assign]
     with pytest.raises(ModelError, match="returns invalid values"), np.errstate(invalid="ignore"):
         found.detect(np.zeros((640, 640, 3), np.uint8))
+
+
+def yunet(**changed: np.ndarray) -> dict[str, np.ndarray]:
+    """Outputs that see a face in every cell of 64 x 64 pixels."""
+    sides = {"cls": 1, "obj": 1, "bbox": 4, "kps": 10}
+    found = {
+        f"{kind}_{stride}": np.ones((1, (64 // stride) ** 2, side), np.float32)
+        for kind, side in sides.items()
+        for stride in (8, 16, 32)
+    }
+    return found | changed
+
+
+SHAPES = {
+    "scrfd": [
+        {"scores": np.array(0.9, np.float32)},
+        {
+            f"{kind}{stride}": np.ones((2 * (64 // stride) ** 2 if kind == "s" else 7, side), np.float32)
+            for kind, side in {"s": 1, "b": 4, "k": 10}.items()
+            for stride in (8, 16, 32)
+        },
+    ],
+    "yunet": [
+        yunet(cls_8=np.array(0.9, np.float32)),
+        yunet(bbox_8=np.ones((1, 64, 2), np.float32)),
+        yunet(kps_8=np.ones((1, 64, 4), np.float32)),
+        yunet(kps_8=np.ones((1, 5, 10), np.float32)),
+        yunet(bbox_8=np.full((1, 64, 4), 3e38, np.float32)),
+    ],
+    "retinaface": [
+        {"b": np.ones((168, 4)), "k": np.ones((5, 10)), "c": np.ones((168, 2))},
+        {"b": np.ones((168, 4)), "k": np.ones((168, 10)), "c": np.ones((5, 2))},
+        {"b": np.full((168, 4), 3e38), "k": np.ones((168, 10)), "c": np.tile([0.0, 1.0], (168, 1))},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("family", "number"), [(name, at) for name, found in SHAPES.items() for at in range(len(found))]
+)
+def test_answers_of_any_shape_and_size_are_told(family: str, number: int) -> None:
+    with pytest.raises(ModelError, match="the detector returns invalid values"):
+        decode(family, SHAPES[family][number], (64, 64), 0.5)
+
+
+def test_of_a_network_that_sees_a_face_everywhere_the_best_are_looked_at() -> None:
+    """Two of each of 16,800 boxes were compared: 17 seconds and 5.7 GB a frame."""
+    count = sum((640 // stride) ** 2 * 2 for stride in (8, 16, 32))
+    sure = np.linspace(0.6, 0.9, count)
+    outputs = {"b": np.zeros((count, 4)), "k": np.zeros((count, 10)), "c": np.stack([1 - sure, sure], 1)}
+    faces = decode("retinaface", outputs, (640, 640), 0.5)
+    assert len(faces.boxes) == len(faces.keypoints) == len(faces.scores) == MOST
+    assert faces.scores.min() == np.float32(sure[-MOST])
 
 
 def test_the_flag_opens_the_users_model_instead_of_mtcnn(tmp_path: Path) -> None:

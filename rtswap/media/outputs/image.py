@@ -15,9 +15,8 @@ from rtswap.core.parts import OutputRequest, OutputSpec
 from rtswap.core.text import as_argument
 from rtswap.core.types import Image, MarkedImage
 from rtswap.core.urls import scheme
-from rtswap.media.output_names import IMAGE_SUFFIXES, OutputNames, is_folder, refuse_taken
+from rtswap.media.output_names import IMAGE_SUFFIXES, NUMBER, OutputNames, is_folder, refuse_taken
 
-_NUMBER = re.compile(r"%0?(\d{0,2})d")
 _QUALITY = {
     ".jpg": [cv2.IMWRITE_JPEG_QUALITY, 95],
     ".jpeg": [cv2.IMWRITE_JPEG_QUALITY, 95],
@@ -46,9 +45,9 @@ class ImageOutput:
             raise UsageError(
                 f"cannot write images to {path}", expected=f"a name ending in {', '.join(IMAGE_SUFFIXES)}"
             )
-        if len(_NUMBER.findall(self._pattern.name)) > 1:
+        if len(NUMBER.findall(self._pattern.name)) > 1:
             raise UsageError(f"{path} has more than one number field", expected="one, as in out_%05d.png")
-        self._many = _NUMBER.search(self._pattern.name) is not None
+        self._many = NUMBER.search(self._pattern.name) is not None
         self._sent = False
         if folder:
             _make_folder(self._path)
@@ -84,7 +83,7 @@ class ImageOutput:
         def digits(match: re.Match[str]) -> str:
             return str(index).zfill(int(match.group(1) or 0))
 
-        return self._pattern.with_name(_NUMBER.sub(digits, self._pattern.name))
+        return self._pattern.with_name(NUMBER.sub(digits, self._pattern.name))
 
     def _check_folder(self) -> None:
         parent = self._pattern.parent
@@ -133,7 +132,7 @@ def _open(address: str, request: OutputRequest) -> ImageOutput:
 
 def _check(address: str, request: OutputRequest) -> None:
     path = Path(address).expanduser()
-    if not is_folder(address) and not _NUMBER.search(path.name):
+    if not is_folder(address) and not NUMBER.search(path.name):
         refuse_taken(path, request.overwrite)
 
 

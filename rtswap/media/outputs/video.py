@@ -65,6 +65,9 @@ class VideoWriter:
                 raise OutputError(f"{self.name} is closed", got="another frame")
             try:
                 self._write(image)
+            except OutputError:
+                self._incomplete = True
+                raise
             except (OSError, ValueError, av.FFmpegError) as error:
                 self._failed = True
                 raise self._broken(error) from None
@@ -98,7 +101,7 @@ class VideoWriter:
             self._encoder = self._set_up(self._container, marked)
         if self._tracks is not None:
             self._container.mux(list(self._tracks.until(time_s)))
-        self._container.mux(self._encoder.encode(marked.image, time_s))
+        self._container.mux(self._encoder.encode(marked.image, time_s, marked.least_scale))
         self._count += 1
 
     def _set_up(self, container: av.container.OutputContainer, marked: MarkedImage) -> VideoEncoder:

@@ -52,6 +52,18 @@ def test_other_codecs_of_a_kind(tmp_path: Path, suffix: str, codec: str) -> None
     assert np.abs(images[-1].reshape(-1, 3).mean(axis=0) - (40, 90, 180)).max() < 8
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm", ".avi", ".gif", ".apng"])
+@pytest.mark.parametrize("step_s", [0.001, 1 / 240, 0.0], ids=["1000 fps", "240 fps", "at once"])
+def test_pictures_that_follow_at_once_are_all_kept(tmp_path: Path, suffix: str, step_s: float) -> None:
+    """FFmpeg refused the second of two in the same hundredth of a second in a GIF, which ended the recording."""
+    path = tmp_path / f"o{suffix}"
+    writer = VideoWriter(path, OutputRequest(fps=30))
+    for index in range(12):
+        writer.send(mark_picture(index, time_s=index * step_s))
+    writer.close()
+    assert read_back(path)[0] == list(range(12))
+
+
 def test_colours_of_a_gif(tmp_path: Path) -> None:
     """256 colours of each frame's own."""
     writer = VideoWriter(tmp_path / "o.gif", OutputRequest(fps=10))

@@ -76,7 +76,8 @@ def test_a_short_hevc_film_has_decoding_times(tmp_path: Path, frames: int) -> No
         encoder = VideoEncoder(
             container, numbered_picture(0, (128, 96)), encoder="libx265", fps=25, live=False, crf=None
         )
-        packets = [packet for i in range(frames) for packet in encoder.encode(numbered_picture(i, (128, 96)), i / 25)]
+        pictures = [numbered_picture(i, (128, 96)) for i in range(frames)]
+        packets = [packet for i, picture in enumerate(pictures) for packet in encoder.encode(picture, i / 25, 0.0)]
         packets += encoder.finish()
         times = [(packet.dts, packet.pts) for packet in packets if packet.dts is not None and packet.pts is not None]
         container.close()
