@@ -187,6 +187,7 @@ def bind_models(networks: Networks, config: Config, engine_of: Callable[[str], E
     """Return new models for one thread on shared networks. ``engine_of``: network name -> engine to use instead."""
     networks.open(needed := base_networks(config))
     engines = {name: engine_of(name) if engine_of else networks.engines[name] for name in needed}
+
     def detector(max_side: int, tracking: TrackingConfig = config.tracking) -> Detector:
         if imported := imported_detector(config):
             sides = {FRAME_PX: DETECTOR_PX, PHOTO_PX: PHOTO_PX}
