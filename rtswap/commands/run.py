@@ -63,11 +63,15 @@ def _list_installed_parts() -> str:
 
 def _run(flags: Flags, commands: Collection[str]) -> int:
     files = _take_words(flags, flags.pop("words", []), commands)
-    found = effective(flags).config
+    whole = effective(flags)
+    found = whole.config
     if not found.source.photos and not found.source.swap and swapper_spec(found.swap.swapper).needs_source:
         raise UsageError("no source given", do="Give a photo of the face to put on: rtswap --source me.jpg")
     from rtswap.app.batch import batch_of
+    from rtswap.app.unused import unused_flags
 
+    for line in unused_flags(whole):
+        console_of(found).event(line)
     if configs := batch_of(found, files):
         return _swap_batch(configs)
     return 0 if _all_written(_swap(found)) else 1
