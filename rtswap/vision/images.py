@@ -24,6 +24,7 @@ from rtswap.core.errors import InputError
 from rtswap.core.native_logs import quiet_opencv
 from rtswap.core.types import Image
 from rtswap.vision.foreign_pictures import DAMAGED, foreign_kind, unread_tiff
+from rtswap.vision.picture_contents import count_pages, says_how_it_was_taken
 from rtswap.vision.picture_parts import JPEG, PNG, refuse_many_parts
 
 if TYPE_CHECKING:
@@ -193,13 +194,21 @@ def read_checked(path: Path) -> tuple[bytes, int]:
     return data, _count_pixels(path, data)
 
 
-def read_shown(path: Path) -> tuple[Image, bool]:
+def read_shown(path: Path) -> tuple[Image, tuple[str, ...]]:
     """Load an image as ``read_image``, as it looks on white paper: what programs keep under transparent places is not
-    meant to be seen. Also returns whether it has such places. Raises InputError."""
-    image = read_image(path)
+    meant to be seen. Also returns what of the file is lost, a text for each. Raises InputError."""
+    image, losses = read_image(path), list[str]()
     with open_with_pillow(path.read_bytes()) as picture:
-        opacity = None if picture is None else opacity_of(picture)
-    return (image, False) if opacity is None else (on_white(image, opacity), True)
+        if picture is None:
+            return image, ()
+        if (opacity := opacity_of(picture)) is not None:
+            image = on_white(image, opacity)
+            losses.append("transparency is not kept; transparent places become white")
+        if says_how_it_was_taken(picture):
+            losses.append("EXIF data (camera, time, place) is not kept")
+        if (pages := count_pages(picture)) > 1:
+            losses.append(f"only the first of its {pages} pictures is read")
+    return image, tuple(losses)
 
 
 def opacity_of(picture: Pillow.Image) -> NDArray[np.uint8] | None:
