@@ -197,8 +197,17 @@ def read_checked(path: Path) -> tuple[bytes, int]:
 def read_shown(path: Path) -> tuple[Image, tuple[str, ...]]:
     """Load an image as ``read_image``, as it looks on white paper: what programs keep under transparent places is not
     meant to be seen. Also returns what of the file is lost, a text for each. Raises InputError."""
-    image, losses = read_image(path), list[str]()
-    with open_with_pillow(path.read_bytes()) as picture:
+    return _shown(path, *read_checked(path))
+
+
+def decode_shown(data: bytes, name: str) -> Image:
+    """Decode the content of an image file as ``read_shown``. ``name``: for messages. Raises InputError."""
+    return _shown(Path(name), data, _count_pixels(Path(name), data))[0]
+
+
+def _shown(path: Path, data: bytes, pixels: int) -> tuple[Image, tuple[str, ...]]:
+    image, losses = _image_of(path, data, pixels, MAX_PIXELS), list[str]()
+    with open_with_pillow(data) as picture:
         if picture is None:
             return image, ()
         if (opacity := opacity_of(picture)) is not None:
