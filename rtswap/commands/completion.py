@@ -14,7 +14,6 @@ from rtswap.commands.command import Command, Flags
 from rtswap.commands.flags import Parser
 from rtswap.core.errors import UsageError
 from rtswap.core.text import suggestion
-from rtswap.source.personas import PREFIX, RANDOM, list_personas
 
 SHELLS = {
     "bash": "rtswap completion bash >> ~/.bashrc",
@@ -163,6 +162,8 @@ def _commands(words: Mapping[str, Words]) -> list[str]:
 
 
 def _personas() -> list[str]:
+    from rtswap.source.personas import PREFIX, RANDOM, list_personas  # the room loads OpenCV
+
     return [*(persona.source for persona in list_personas()), PREFIX + RANDOM]
 
 
