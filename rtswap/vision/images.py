@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -35,6 +36,8 @@ PICTURE_SUFFIXES = frozenset(
     {".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".webp", ".tif", ".tiff", ".avif", ".jp2", ".gif"}
     | {*_HEIF_SUFFIXES}
 )
+_ADDRESS = re.compile("[A-Za-z][A-Za-z0-9+.-]+:/")
+"""An address as a path, which makes one of its two slashes."""
 MAX_BYTES = 200 * 1024 * 1024
 MAX_PIXELS = 100_000_000
 PHOTO_PIXELS = 40_000_000
@@ -50,6 +53,10 @@ _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b
 KINDS = "a PNG, JPEG, WebP, TIFF, BMP, GIF, AVIF or HEIC image"
 """What is read."""
 CONVERT = "Convert it to PNG or JPEG."
+_VIDEOS = b"\x1a\x45\xdf\xa3", b"FLV\1"
+"""How Matroska, WebM and FLV begin."""
+_VIDEO = "Save one of its frames as PNG, or cut its faces out: rtswap extract VIDEO --out FOLDER"
+_OTHER = "Check the file, or convert it to PNG or JPEG."
 _FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000")
 """Pillow's names of the formats."""
 
@@ -77,11 +84,14 @@ def _image_of(path: Path, data: bytes, pixels: int, most_pixels: int) -> Image:
     if image is None and known and (foreign := unread_tiff(data)):
         raise InputError(f"cannot decode {path}", expected=KINDS, got=foreign, do=CONVERT)
     if image is None:
+        kind = _kind_of(data)
         raise InputError(
             f"cannot decode {path}",
             expected=KINDS,
-            got="a truncated or damaged image" if known else _kind_of(data),
-            do="Save or download it again." if known else "Check the file, or convert it to PNG or JPEG.",
+            got="a truncated or damaged image" if known else kind,
+            do="Save or download it again."
+            if known
+            else _INSTEAD.get(kind, "Check the file, or convert it to PNG or JPEG."),
         )
     return image
 
@@ -89,6 +99,8 @@ def _image_of(path: Path, data: bytes, pixels: int, most_pixels: int) -> Image:
 def _kind_of(data: bytes) -> str:
     """Return what the content of a file that is not an image looks like."""
     head = data[:512]
+    if head[4:8] == b"ftyp" or head.startswith(_VIDEOS) or head[8:12] == b"AVI ":
+        return "a video"
     text = not any(byte < 9 or 13 < byte < 32 for byte in head)
     return "a web page" if text and b"<html" in head.lower() else "text" if text else "another format"
 
@@ -264,7 +276,9 @@ def _read_bytes(path: Path) -> bytes:
                 )
             return file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise InputError(f"no such file: {path}", do="Check the path.") from None
+        web = _ADDRESS.match(str(path))
+        do = "It is an address: download it first, and give the file." if web else "Check the path."
+        raise InputError(f"no such file: {path}", do=do) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"cannot read {path}", got=reason, do="Check the path and its permissions.") from None
