@@ -89,9 +89,7 @@ def _image_of(path: Path, data: bytes, pixels: int, most_pixels: int) -> Image:
             f"cannot decode {path}",
             expected=KINDS,
             got="a truncated or damaged image" if known else kind,
-            do="Save or download it again."
-            if known
-            else _INSTEAD.get(kind, "Check the file, or convert it to PNG or JPEG."),
+            do="Save or download it again." if known else _VIDEO if kind == "a video" else _OTHER,
         )
     return image
 
