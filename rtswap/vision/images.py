@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -24,6 +23,7 @@ from numpy.typing import NDArray
 from rtswap.core.errors import InputError
 from rtswap.core.native_logs import quiet_opencv
 from rtswap.core.types import Image
+from rtswap.core.urls import advice_if_missing
 from rtswap.vision.foreign_pictures import DAMAGED, foreign_kind, unread_tiff
 from rtswap.vision.picture_contents import count_pages, says_how_it_was_taken
 from rtswap.vision.picture_parts import JPEG, PNG, refuse_many_parts
@@ -36,8 +36,6 @@ PICTURE_SUFFIXES = frozenset(
     {".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".webp", ".tif", ".tiff", ".avif", ".jp2", ".gif"}
     | {*_HEIF_SUFFIXES}
 )
-_ADDRESS = re.compile("[A-Za-z][A-Za-z0-9+.-]+:/")
-"""An address as a path, which makes one of its two slashes."""
 MAX_BYTES = 200 * 1024 * 1024
 MAX_PIXELS = 100_000_000
 PHOTO_PIXELS = 40_000_000
@@ -274,9 +272,7 @@ def _read_bytes(path: Path) -> bytes:
                 )
             return file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        web = _ADDRESS.match(str(path))
-        do = "It is an address: download it first, and give the file." if web else "Check the path."
-        raise InputError(f"no such file: {path}", do=do) from None
+        raise InputError(f"no such file: {path}", do=advice_if_missing(path)) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"cannot read {path}", got=reason, do="Check the path and its permissions.") from None

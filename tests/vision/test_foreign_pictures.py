@@ -8,8 +8,9 @@ import pytest
 from media_files import make_clip
 from PIL import Image
 
-from rtswap.core.errors import InputError
+from rtswap.core.errors import InputError, SourceError
 from rtswap.media.inputs.video import VideoFile
+from rtswap.source.consent.record import photo_digest
 from rtswap.vision.foreign_pictures import unread_tiff
 from rtswap.vision.images import read_image
 
@@ -50,8 +51,9 @@ def test_a_video_in_place_of_a_photo_is_called_a_video(suffix: str, tmp_path: Pa
 
 def test_the_address_of_a_photo_is_called_an_address(tmp_path: Path) -> None:
     for address in ("https://host/me.jpg", "file:///home/me.jpg"):
-        with pytest.raises(InputError, match="an address: download it first"):
-            read_image(address)
+        for read in (read_image, photo_digest):
+            with pytest.raises((InputError, SourceError), match="an address: download it first"):
+                read(Path(address))
     for path in ("me.jpg", "C:/me.jpg", str(tmp_path / "a:b/me.jpg")):
         with pytest.raises(InputError, match="Check the path"):
             read_image(path)
