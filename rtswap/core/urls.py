@@ -8,7 +8,6 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 _SCHEME = re.compile(r"^([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
-_AS_PATH = re.compile("[A-Za-z][A-Za-z0-9+.-]+:/")
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):/{1,2}([^/\s].*)", re.IGNORECASE | re.DOTALL)
 _LOGIN = re.compile(r":[^\s/:@]+@")
 """The password in ``user:password@host``, also where no scheme is before it, or a mistyped one."""
@@ -102,6 +101,5 @@ def local_path(address: str) -> Path:
 
 def advice_if_missing(path: Path) -> str:
     """What to do about a file that is not there; of an address ``Path`` leaves one slash."""
-    return (
-        "It is an address: download it first, and give the file." if _AS_PATH.match(str(path)) else "Check the path."
-    )
+    named = _ADDRESS.match(str(path))
+    return "It is an address: download it first, and give the file." if named else "Check the path."
