@@ -188,3 +188,11 @@ def test_certificates_that_are_not_there_are_named_before_the_run(capsys: pytest
     make_clip("clip.mp4")
     assert main(["-s", "persona:vera", "-i", "clip.mp4", "-o", "a.mp4", "--tls-ca", "none.pem"]) == 2
     assert "--tls-ca none.pem; expected a file with CA certificates (PEM)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["bench", "eval", "extract", "inspect", "train"])
+def test_what_is_measured_or_made_goes_where_o_says(command: str) -> None:
+    """Messages say -o, and who knows --out of one command types it with another."""
+    parser = COMMANDS[command].parser()
+    places = {flag: parser.read([flag, "there"]) for flag in ("-o", "--out")}
+    assert places["-o"] == places["--out"] != {}
