@@ -16,7 +16,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from rtswap.core.errors import OutputError, RtswapError, reason
+from rtswap.core.errors import OutputError, OutputExists, RtswapError, reason
 from rtswap.core.text import as_argument, size
 
 _MOST_NAME = 255
@@ -193,4 +193,4 @@ def refuse_existing(path: Path, overwrite: bool, audio_from: str | None = None) 
     if audio_from is not None and path.exists() and Path(audio_from).exists() and path.samefile(audio_from):
         raise OutputError(f"{path} is the input", do="Choose another name for the output.")
     if not overwrite:
-        raise OutputError(f"{path} already exists", do="Choose another name, or add --overwrite.")
+        raise OutputExists(f"{path} already exists", do="Choose another name, or add --overwrite.")
