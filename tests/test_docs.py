@@ -207,6 +207,9 @@ def test_own_output(tmp_path: Path) -> None:
     output.close()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["000000.png", "000002.png", "000004.png"]
     assert (cv2.imread(str(tmp_path / "000004.png")) == 4).all()
+    opened = example("stills").SPEC.open(f"stills:{tmp_path}/new/folder", OutputRequest())
+    opened.send(marked(0))
+    assert (tmp_path / "new/folder/000000.png").exists(), "as the command on the page"
     broken: Any = example("stills").Stills(tmp_path / "absent")
     with pytest.raises(OutputError, match="cannot write"):
         broken.send(marked(0))

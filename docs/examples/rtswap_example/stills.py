@@ -5,7 +5,7 @@ from pathlib import Path
 
 import cv2
 
-from rtswap.core.errors import OutputError
+from rtswap.core.errors import OutputError, reason
 from rtswap.core.parts import OutputRequest, OutputSpec
 from rtswap.core.types import MarkedImage
 
@@ -23,7 +23,7 @@ class Stills:
         if image.index % self.every == 0:
             path = self.folder / f"{image.index:06}.png"
             if not cv2.imwrite(str(path), image.image):
-                raise OutputError(f"cannot write {path}", do="Make the folder, or free some disk space.")
+                raise OutputError(f"cannot write {path}", do="Check the folder and the free space.")
 
     def close(self) -> None: ...
 
@@ -33,7 +33,12 @@ def folder_of(address: str) -> str:
 
 
 def open_stills(address: str, request: OutputRequest) -> Stills:
-    return Stills(Path(folder_of(address)))
+    folder = Path(folder_of(address))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot create the folder {folder}", got=reason(error)) from None
+    return Stills(folder)
 
 
 SPEC = OutputSpec("stills", "stills:FOLDER", lambda it: it.startswith("stills:"), open_stills, path=folder_of)
