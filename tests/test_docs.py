@@ -24,6 +24,7 @@ from rtswap.app.config_file import read
 from rtswap.commands import COMMANDS
 from rtswap.core import protocols
 from rtswap.core.errors import OutputError, UsageError
+from rtswap.core.parts import OutputRequest
 from rtswap.core.types import Frame, MarkedImage, Quality, SourceIdentity, SwappedBatch, SwappedFace, Target
 from rtswap.disclosure import Disclosure
 from rtswap.networks.model_catalog import model_catalog

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import cv2
 
-from rtswap.core.errors import OutputError, reason
+from rtswap.core.errors import OutputError
 from rtswap.core.parts import OutputRequest, OutputSpec
 from rtswap.core.types import MarkedImage
 
@@ -34,10 +34,7 @@ def folder_of(address: str) -> str:
 
 def open_stills(address: str, request: OutputRequest) -> Stills:
     folder = Path(folder_of(address))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot create the folder {folder}", got=reason(error)) from None
+    folder.mkdir(parents=True, exist_ok=True)
     return Stills(folder)
 
 
