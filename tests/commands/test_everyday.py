@@ -110,6 +110,7 @@ def test_flags_that_users_of_other_programs_type(loop: list[Config]) -> None:
     [
         ("--face-enhancer", "Use --enhance NAME"),
         ("-preset fast", "Use --codec NAME and --crf N."),
+        ("in.mp4 out.mp4 -t 10", "as FFmpeg's -t use --duration TIME."),
         ("run in.mp4 out.mp4", "No command is needed: rtswap INPUT OUTPUT --source PHOTO"),
         ("gui", "`rtswap studio --open`"),
         ("-i -dash.mp4 -o out.mp4", "Write ./-name for a name that begins with a dash."),

@@ -167,7 +167,7 @@ def test_names_as_long_as_the_disk_allows_work(folder: Path, letter: str) -> Non
 def test_of_two_runs_that_end_together_none_loses_its_output(
     folder: Path, address: str, links: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The other run's file appears after the last look: here at the moment in which the finished file gets its name."""
+    """The other's file appears after the last look: here at the moment in which the finished file gets its name."""
     link = os.link
 
     def late(source: str | Path, target: str | Path) -> None:
