@@ -177,12 +177,12 @@ class VideoWriter:
             copy.unlink(missing_ok=True)
 
     def _broken(self, error: Exception) -> OutputError:
-        kept = (
-            f"The recording so far is in {self.partial_path}." if self._count and self.partial_path.exists() else ""
-        )
-        if not self._count:
+        there = self.partial_path.exists()
+        kept = bool(self._count and there and self.partial_path.stat().st_size)
+        if there and not kept:
             self.partial_path.unlink(missing_ok=True)
-        return OutputError(f"cannot write {self._path}", got=reason(error), do=kept)
+        do = f"The recording so far is in {self.partial_path}." if kept else ""
+        return OutputError(f"cannot write {self._path}", got=reason(error), do=do)
 
 
 def _open(address: str, request: OutputRequest) -> VideoWriter:
