@@ -31,6 +31,7 @@ from rtswap.core.types import Frame, Quality, SourceIdentity, Tensor
 from rtswap.engines.build.pixels import cast_pixels_first
 from rtswap.engines.build.precision import SENSITIVE, lower_precision
 from rtswap.engines.build.profiles import profiles
+from rtswap.engines.samples import fill_with_faces
 from rtswap.engines.telemetry import no_telemetry
 from rtswap.networks.registry import Registry
 from rtswap.source.portrait import find_landmarks
@@ -51,6 +52,7 @@ UNITS = {
     "visibility": "probability",
     "presence": "probability",
     "visible": "probability",
+    "frames": "probability",
     "embedding": "length of the vector",
     "gains": "factor",
     **dict.fromkeys(("fine", "middle", "coarse"), "score, cells"),
@@ -94,6 +96,7 @@ def record() -> dict[str, list[Inputs]]:
         for index, image in enumerate(clip([head], (640, 480), fps=6, frames=FRAMES)):
             pipeline.process(Frame(image, index, index / 6), Quality())
     kept["dlib"] = [{"image": np.stack([_square(persona(name), 150) for name in PEOPLE])}]
+    kept["glasses"] = [fill_with_faces({"strips": np.zeros((4, 96, 192, 3), np.uint8)})]  # none of them wears any
     return {name: _spread(inputs) for name, inputs in kept.items()}
 
 

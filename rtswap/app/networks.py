@@ -11,13 +11,16 @@ from typing import NamedTuple
 
 from rtswap.app.config import Config
 from rtswap.app.sections import TrackingConfig
+from rtswap.compositing.finishes import built_in_finishes
 from rtswap.core.errors import NotInstalled
+from rtswap.core.parts import BuildContext, FinishSpec, SwapperSpec
 from rtswap.core.protocols import Detector, Embedder, Engine, IdentitySpaces, LandmarkModel
 from rtswap.core.types import Image, SourceIdentity
 from rtswap.engines.selection import Network, choose_engine, choose_engines
 from rtswap.networks.arcface import ArcFaceEmbedder
 from rtswap.networks.catalog import Entry, imported_models
 from rtswap.networks.dlib_identity import DlibEmbedder
+from rtswap.networks.glasses import GlassesModel
 from rtswap.networks.heads import HeadModel
 from rtswap.networks.installed_models import names_of
 from rtswap.networks.landmarks import MeshLandmarks
@@ -64,6 +67,7 @@ class FaceModels(NamedTuple):
     recogniser: Embedder | None = None
     """Recognises a person; None if not configured."""
     occlusion_model: OcclusionModel | None = None
+    glasses_model: GlassesModel | None = None
     """Finds what covers a face; None if not configured."""
     engine: str = ""
     """Name of the engine that runs them, for reports."""
@@ -218,6 +222,7 @@ def bind_models(networks: Networks, config: Config, engine_of: Callable[[str], E
         open_more,
         recogniser=FaceRecogniser(engines["recognition"]) if "recognition" in engines else None,
         occlusion_model=OcclusionModel(engines["occlusion"]) if "occlusion" in engines else None,
+        glasses_model=GlassesModel(engines["glasses"]) if "glasses" in engines else None,
         engine=networks.engines["landmarks"].name,
     )
 
@@ -228,9 +233,23 @@ def base_networks(config: Config) -> tuple[str, ...]:
     names = [*([detector.name] if detector else ["pnet", "rnet", "onet"]), "landmarks", "heads", "neighbours"]
     if config.tracking.follow == "person":
         names.append("recognition")
-    if {"skin", "occlusion"} & set(config.mask.masks):
-        names.append("occlusion")
-    return tuple(names)
+    return (*names, *mask_networks(config))
+
+
+def mask_networks(config: Config) -> tuple[str, ...]:
+    """Return the names of the networks that find what is in front of a face, if a mask needs them."""
+    return ("occlusion", "glasses") if {"skin", "occlusion"} & set(config.mask.masks) else ()
+
+
+def part_networks(
+    config: Config, swapper: SwapperSpec | None, finishes: Sequence[FinishSpec] = ()
+) -> tuple[str, ...]:
+    """Return the names of the networks of the swapper, of the finishes that the settings turn on and of these
+    ``finishes``, and of what finds things in front of a face if a mask needs it. Raises NotInstalled."""
+    settings = BuildContext(config.swap, config.mask, models=config.models)
+    by_settings = [spec for spec in built_in_finishes() if spec.enabled is not None]
+    theirs = [name for spec in (*by_settings, *finishes) if spec.networks for name in spec.networks(settings)]
+    return (*(swapper.networks if swapper else ()), *mask_networks(config), *theirs)
 
 
 def imported_detector(config: Config) -> Entry | None:

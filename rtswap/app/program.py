@@ -18,12 +18,12 @@ import numpy as np
 from rtswap.app.config import Config
 from rtswap.app.mapping import make_mapping, photos_of_sources
 from rtswap.app.marking import confirm_sources, make_disclosure
-from rtswap.app.networks import FaceModels, open_models
+from rtswap.app.networks import FaceModels, open_models, part_networks
 from rtswap.app.probes import Probes
 from rtswap.app.renderers import gpu_renderer, plain_renderer
 from rtswap.app.swap_check import SwapCheck
 from rtswap.compositing.canvas.host import HostCanvas
-from rtswap.compositing.finishes import built_in_finishes, enabled_finishes, find_finishes
+from rtswap.compositing.finishes import enabled_finishes, find_finishes
 from rtswap.compositing.renderer import HostRenderer
 from rtswap.core.errors import InputError
 from rtswap.core.parts import BuildContext, FinishSpec, SwapperSpec
@@ -91,15 +91,8 @@ class Program:
 
     @cached_property
     def engines(self) -> Mapping[str, Engine]:
-        """The networks for building parts: the swapper's, the finishes', and the occlusion network if a mask needs
-        it."""
-        wanted = self.spec.networks if self.spec else ()
-        masks = {"skin", "occlusion"} & set(self.config.mask.masks)
-        by_settings = [spec for spec in built_in_finishes() if spec.enabled is not None]
-        steps = [spec.networks for spec in (*by_settings, *self._finishes) if spec.networks]
-        settings = BuildContext(self.config.swap, self.config.mask, models=self.config.models)
-        theirs = [name for networks in steps for name in networks(settings)]
-        return self.models.open((*wanted, *(("occlusion",) if masks else ()), *theirs))
+        """The networks for building parts."""
+        return self.models.open(part_networks(self.config, self.spec, self._finishes))
 
     @cached_property
     def why_on_host(self) -> str:

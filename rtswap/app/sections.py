@@ -188,7 +188,7 @@ class MaskConfig:
         choices(*MASKS, *IMPORTED_MASKS),
         "--mask",
         help="where the swap ends. hull: at the outline of the face; skin: where the photo shows hair; occlusion: "
-        "behind hands, cups and hair; xseg, bisenet: where an imported model segments the face",
+        "behind hands, cups, hair and glasses; xseg, bisenet: where an imported model segments the face",
         own=runs_foreign_part,
     )
     parts: tuple[str, ...] = option(

@@ -28,7 +28,7 @@ GREEN, AMBER, RED, BLUE, VIOLET, TEAL = (
     (160, 160, 20),
 )
 STATES: dict[str, Color] = {"measured": GREEN, "coasting": AMBER, "lost": RED, "covered": RED, "nobody": GREY}
-STEPS: dict[str, Color] = {"occlusion": AMBER, "skin": VIOLET, "parts": BLUE}
+STEPS: dict[str, Color] = {"occlusion": AMBER, "glasses": AMBER, "skin": VIOLET, "parts": BLUE}
 """Color of the mask part that each step removes."""
 REGULAR, BOLD = 450, 650
 _FINE = 4

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import cv2
@@ -267,10 +268,10 @@ def test_pictures_from_python_are_marked_once(monkeypatch: pytest.MonkeyPatch) -
         assert (np.abs(host.astype(int) - device) > 2).mean() < 1e-3
 
 
-def refiner_on(device: str) -> Callable[[str], TorchEngine]:
-    """The shipped one."""
+def on(device: str) -> Callable[[str], TorchEngine]:
+    """The networks that ship."""
     registry = Registry(on_event=lambda text: None)
-    return lambda name: TorchEngine(registry.path(name), device=device)
+    return cache(lambda name: TorchEngine(registry.path(name), device=device))
 
 
 @pytest.mark.cuda
@@ -278,11 +279,10 @@ def refiner_on(device: str) -> Callable[[str], TorchEngine]:
 def test_on_a_card_the_loop_is_the_one_without(monkeypatch: pytest.MonkeyPatch, swapper: str) -> None:
     """And torch itself raises where anything of a frame but its end would wait."""
     wanted = config_of(detail="none", color="mkl", keep=("mouth",), swapper=swapper)
-    without = torch_models()._replace(open=opener(Captured(), refiner_on("cpu")))
+    without = torch_models()._replace(open=opener(cache(Captured), on("cpu")))
     apart_from = run(wanted, without, frames())
     monkeypatch.setattr(card, "DEVICE", "cuda")
-    path = Registry(on_event=lambda text: None).path("occlusion")
-    known = without._replace(open=opener(TorchEngine(path), refiner_on("cuda")))
+    known = without._replace(open=opener(on("cuda"), on("cuda")))
     for (_, wanted_picture), (_, picture) in zip(apart_from, run(wanted, known, frames()), strict=True):
         assert (np.abs(wanted_picture.astype(int) - picture) > 2).mean() < 2e-3
     pipeline = pipeline_of(config_of(swapper=swapper), known, disclosure(), [])

@@ -16,6 +16,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 from rtswap.compositing.finishes import built_in_finishes, optional_finishes  # noqa: E402
 from rtswap.compositing.finishes.color_gpu import METHODS, GpuColorMatch  # noqa: E402
 from rtswap.compositing.finishes.detail_gpu import GpuMatchDetail  # noqa: E402
+from rtswap.compositing.finishes.glasses_gpu import GpuGlassesMask  # noqa: E402
 from rtswap.compositing.finishes.grey_gpu import GpuGreyMatch  # noqa: E402
 from rtswap.compositing.finishes.occlusion_gpu import GpuOcclusionMask  # noqa: E402
 from rtswap.compositing.finishes.parts_gpu import GpuPartsMask  # noqa: E402
@@ -52,6 +53,7 @@ OPTIONAL = [spec for spec in (old_film(), *optional_finishes().values()) if spec
 FINISHES: dict[str, Callable[[], GpuFinish]] = {
     **{f"color {method}": lambda method=method: GpuColorMatch(method) for method in METHODS},
     "occlusion": lambda: GpuOcclusionMask(on_torch("occlusion")),
+    "glasses": lambda: GpuGlassesMask(on_torch("glasses")),
     "detail": GpuMatchDetail,
     "restore": lambda: GpuRestoreDetail(on_torch("sharpness")),
     "grey": GpuGreyMatch,

@@ -12,6 +12,7 @@ from people import face_models, place_mesh
 from rtswap.compositing.finishes import built_in_finishes, optional_finishes
 from rtswap.compositing.finishes.color import ColorMatch
 from rtswap.compositing.finishes.detail import MatchDetail
+from rtswap.compositing.finishes.glasses import GlassesMask
 from rtswap.compositing.finishes.grey import GreyMatch
 from rtswap.compositing.finishes.occlusion import OcclusionMask
 from rtswap.compositing.finishes.parts import PartsMask
@@ -19,6 +20,7 @@ from rtswap.compositing.finishes.poisson import PoissonBlend
 from rtswap.compositing.finishes.restore import RestoreDetail
 from rtswap.core.protocols import Finish
 from rtswap.core.types import Quality, SwappedFace, Target
+from rtswap.networks.glasses import GlassesModel
 from rtswap.networks.occlusion import OcclusionModel
 from rtswap.networks.sharpness import SharpnessModel
 
@@ -35,6 +37,7 @@ FINISHES: dict[str, Callable[[], Finish]] = {
     **{f"color {method}": lambda method=method: ColorMatch(method) for method in ("rct", "lct", "mkl")},
     **{f"color {method}": lambda method=method: ColorMatch(method) for method in ("hist", "idt", "sot")},
     "occlusion": lambda: OcclusionMask(occlusion_model()),
+    "glasses": lambda: GlassesMask(GlassesModel(face_models().open(("glasses",))["glasses"])),
     "detail": MatchDetail,
     "restore": lambda: RestoreDetail(SharpnessModel(face_models().open(("sharpness",))["sharpness"])),
     "grey": GreyMatch,

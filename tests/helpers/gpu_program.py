@@ -30,15 +30,17 @@ from rtswap.vision.talking_head import AnimatedHead, clip  # noqa: E402
 
 SIZE = (320, 240)
 FRAMES = 5
+MASKS = "occlusion", "glasses"
+"""The networks that find what is in front of a face."""
 
 
 class Captured:
-    """The occlusion network as a GPU runs it: from one graph, in which nothing can wait, whatever is in it."""
+    """A network as a GPU runs it: from one graph, in which nothing can wait, whatever is in it."""
 
     name = "torch-cuda"
 
-    def __init__(self) -> None:
-        path = Registry(on_event=lambda text: None).path("occlusion")
+    def __init__(self, network: str) -> None:
+        path = Registry(on_event=lambda text: None).path(network)
         self._engine = TorchEngine(path, threads=1, device="cpu")
         self.run = self._engine.run
 
@@ -52,15 +54,14 @@ class Captured:
 
 @cache
 def torch_models() -> FaceModels:
-    """As if torch ran all networks on a GPU. Their ways without waiting are the occlusion network's and the
-    generator's."""
+    """As if torch ran all networks on a GPU. Those with ways without waiting are the masks' and the generator's."""
     made = Mending(lift=0.1)
-    return face_models()._replace(engine="torch-cuda", open=opener(Captured(), lambda name: made))
+    return face_models()._replace(engine="torch-cuda", open=opener(cache(Captured), lambda name: made))
 
 
-def opener(occlusion: Any, of_refiner: Callable[[str], Any]) -> OpenEngines:
+def opener(of_masks: Callable[[str], Any], of_refiner: Callable[[str], Any]) -> OpenEngines:
     """Networks by name, as ``FaceModels.open`` gives them."""
-    return lambda names: {name: occlusion if name == "occlusion" else of_refiner(name) for name in names}
+    return lambda names: {name: (of_masks if name in MASKS else of_refiner)(name) for name in names}
 
 
 @cache

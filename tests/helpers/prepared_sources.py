@@ -24,11 +24,10 @@ def ready(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Texture, "bake", staticmethod(bake_once))
 
 
-def bake_once(
-    portrait: Image, landmarks: Points, further: Any = (), *, skin: bool = True, occlusion_model: Any = None
-) -> Texture:
-    """As ``Texture.bake``, once for the same photo and engine; several photos of a person every time."""
-    key = portrait.tobytes(), landmarks.tobytes(), skin, getattr(occlusion_model, "engine", None)
+def bake_once(portrait: Image, landmarks: Points, further: Any = (), *, skin: bool = True, **models: Any) -> Texture:
+    """As ``Texture.bake``, once for the same photo and engines; several photos of a person every time."""
+    engines = (getattr(model, "engine", None) for model in models.values())
+    key = portrait.tobytes(), landmarks.tobytes(), skin, *engines
     if further or key not in _baked:
-        _baked[key] = bake(portrait, landmarks, further, skin=skin, occlusion_model=occlusion_model)
+        _baked[key] = bake(portrait, landmarks, further, skin=skin, **models)
     return _baked.pop(key) if further else _baked[key]

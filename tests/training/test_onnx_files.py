@@ -15,6 +15,7 @@ import onnx
 import torch
 from torch import nn
 
+import training.glasses.network as glasses
 import training.heads.network as heads
 import training.landmarks.network as landmarks
 import training.masks.network as masks
@@ -33,6 +34,7 @@ def bytes_like(*shape: int) -> np.ndarray:
 
 
 CASES: dict[str, tuple[Callable[[], nn.Module], dict[str, np.ndarray], float]] = {
+    "glasses": (lambda: glasses.Deployed(glasses.GlassesNetwork()), {"strips": bytes_like(3, 96, 192, 3)}, 1e-4),
     "heads": (lambda: heads.Deployed(heads.HeadNetwork()), {"picture": bytes_like(2, 128, 96, 3)}, 2e-3),
     "landmarks": (
         lambda: landmarks.Deployed(landmarks.LandmarkNetwork()), {"crops": bytes_like(3, 128, 128, 3)}, 2e-3,

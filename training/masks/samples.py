@@ -174,7 +174,7 @@ class Sampler:
         """The crop, the true mesh (468, 2) and the mesh as a tracker might have found it, both in crop pixels."""
         rng = self._rng
         image, mesh = self._views.images[number], self._views.meshes[number]
-        found = _as_tracked(mesh, rng)
+        found = as_tracked(mesh, rng)
         matrix = place(found)
         assert matrix is not None
         x1, y1, x2, y2 = np.clip(np.round(box_of(found, BOX_MARGIN)), 0, 256).astype(int)
@@ -242,7 +242,7 @@ def _wider(alpha: Bytes) -> Bytes:
     return np.asarray(cv2.dilate(alpha, cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))), np.uint8)
 
 
-def _as_tracked(mesh: Floats, rng: np.random.Generator) -> Floats:
+def as_tracked(mesh: Floats, rng: np.random.Generator) -> Floats:
     """``mesh`` with a tracker's errors: mostly 1 %, at times 4 % of the face's size, smooth over the face."""
     strength = float(np.exp(rng.uniform(np.log(0.004), np.log(0.04))))
     reach = float(np.ptp(mesh[:, :2], axis=0).max())

@@ -15,15 +15,17 @@ from training.masks.layers import Layer, curve, fixed, shade_with
 
 FINER = 4
 """Side of the drawing, in crop sides."""
-KINDS = {"acetate": 0.24, "wire": 0.32, "half rim": 0.12, "rimless": 0.14, "translucent": 0.18}
+KINDS = {"acetate": 0.22, "wire": 0.3, "browline": 0.08, "half rim": 0.12, "rimless": 0.12, "translucent": 0.16}
 WIDTHS = {
     "acetate": (1.2, 4.0),
     "wire": (0.5, 1.3),
+    "browline": (1.2, 3.5),
     "half rim": (0.7, 2.2),
     "rimless": (0.5, 1.0),
     "translucent": (1.5, 4.0),
 }
-"""Pixels of a crop."""
+"""Pixels of a crop of ``CROP`` pixels."""
+CROP = 128
 METALS = np.array([[60, 150, 190], [90, 130, 160], [190, 195, 200], [110, 110, 115], [35, 35, 40]])
 """Gold, copper, silver, steel, black (BGR)."""
 DARK_LENSES, MIRRORED = 0.25, 0.35
@@ -42,10 +44,10 @@ class Spectacles:
     """(S, S) 255 where the frame lies, however faint, or a lens hides the face."""
 
 
-def spectacles(size: int, points: Floats, rng: np.random.Generator) -> Spectacles:
-    """``points`` (468, 2 or 3) pixels of a crop of ``size``."""
-    kind = str(rng.choice(list(KINDS), p=list(KINDS.values())))
-    width = rng.uniform(*WIDTHS[kind])
+def spectacles(size: int, points: Floats, rng: np.random.Generator, kind: str = "") -> Spectacles:
+    """``points`` (468, 2 or 3) pixels of a crop of ``size``. ``kind``: of ``KINDS``; empty: any of them."""
+    kind = kind or str(rng.choice(list(KINDS), p=list(KINDS.values())))
+    width = rng.uniform(*WIDTHS[kind]) * size / CROP
     rims = _rims(points, rng)
     frame = _frame(size, points, rims, kind, width, rng)
     lens = _draw(size, [cv2.convexHull(fixed(FINER * rim)) for rim in rims], None)
@@ -91,12 +93,13 @@ def _frame(size: int, points: Floats, rims: list[Floats], kind: str, width: floa
     alpha = _draw(size, [fixed(FINER * one) for one in strokes], width)
     closed = [fixed(FINER * np.concatenate([rim, rim[:1]])) for rim in rims]
     if kind == "rimless":
-        edge = _draw(size, closed, 0.5)
+        edge = _draw(size, closed, 0.5 * size / CROP)
         return np.maximum(alpha, cv2.convertScaleAbs(edge, alpha=rng.uniform(0.1, 0.5)))
-    if kind == "half rim":
+    if kind in ("half rim", "browline"):
         upper = [fixed(FINER * np.roll(rim, -12, 0)[:13]) for rim in rims]
-        edge = _draw(size, closed, 0.5)
-        alpha = np.maximum(alpha, cv2.convertScaleAbs(edge, alpha=rng.uniform(0.0, 0.4)))
+        strength = rng.uniform(0.6, 1.0) if kind == "browline" else rng.uniform(0.0, 0.4)
+        edge = _draw(size, closed, rng.uniform(0.5, 0.9) * size / CROP)
+        alpha = np.maximum(alpha, cv2.convertScaleAbs(edge, alpha=strength))
         return np.maximum(alpha, _draw(size, upper, width))
     return np.maximum(alpha, _draw(size, closed, width))
 

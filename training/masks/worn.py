@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from rtswap.vision.topology import GLASSES, LEFT_BROW, LEFT_EYE, RIGHT_BROW, RIGHT_EYE
+from rtswap.vision.topology import GLASSES, LEFT_BROW, LEFT_EYE, NOSE_BASE, RIGHT_BROW, RIGHT_EYE
 from training.arrays import Bytes, Floats
 from training.masks.layers import fixed
 
@@ -27,6 +27,8 @@ LIKE_SKIN = 16.0
 """What is above the forehead and nearer than this to the skin's colour is a bald head."""
 NONE, CLEAR, DARK = 0, 1, 2
 """Which glasses somebody wears."""
+BELOW = 0.14
+"""Of the face's height: how far lower rims may lie below what a frame surrounds at least."""
 LENS = 1.25
 """Of the eye's ring: what a dark lens hides for certain."""
 DARKER, LONG = 0.55, 0.12
@@ -60,9 +62,11 @@ def own_hair(crop: Bytes, points: Floats) -> tuple[Bytes, Bytes]:
 
 
 def eye_band(size: int, points: Floats) -> Bytes:
-    """(S, S) 255 where glasses sit, but for the eyes' openings."""
+    """(S, S) 255 where glasses sit, down to the lower rims of large ones, but for the eyes' openings."""
     band = np.zeros((size, size), np.uint8)
-    cv2.fillPoly(band, [fixed(points[GLASSES])], 255, cv2.LINE_8, 4)
+    down = points[152, :2] - points[10, :2]
+    lower = points[GLASSES, :2] + BELOW * down
+    cv2.fillPoly(band, [cv2.convexHull(fixed(np.concatenate([points[GLASSES, :2], lower])))], 255, cv2.LINE_8, 4)
     for ring in (LEFT_EYE, RIGHT_EYE):
         cv2.fillPoly(band, [fixed(points[ring])], 0, cv2.LINE_8, 4)
     return band
@@ -85,15 +89,15 @@ def _nearest(lab: Floats, colours: Floats) -> Floats:
 def own_frames(crop: Bytes, points: Floats) -> Bytes:
     """(S, S) 255 where the dark frames of glasses lie for certain, on somebody who is known to wear clear ones.
 
-    Told by their darkness beside the skin's, between brows and eyes, under the eyes and on the nose: lashes, brows
-    and pupils are left out with some room around them, and with them whatever frame lies there.
+    Told by their darkness beside the skin's, between brows and eyes, under the eyes and on the nose: lashes, brows,
+    pupils and nostrils are left out with some room around them, and with them whatever frame lies there.
     """
     size = len(crop)
     light = cv2.cvtColor(cv2.GaussianBlur(crop, (0, 0), 0.6), cv2.COLOR_BGR2GRAY)
     skin = np.median([_light(light, points[row]) for row in _SKIN[:4]])
     band, shut = eye_band(size, points), np.zeros((size, size), np.uint8)
     reach = float(np.linalg.norm(points[33] - points[263]))
-    for ring in (LEFT_EYE, RIGHT_EYE, LEFT_BROW, RIGHT_BROW):
+    for ring in (LEFT_EYE, RIGHT_EYE, LEFT_BROW, RIGHT_BROW, NOSE_BASE):
         cv2.fillPoly(shut, [fixed(points[ring])], 255, cv2.LINE_8, 4)
     room = max(1, round(0.035 * reach))
     shut = np.asarray(cv2.dilate(shut, np.ones((2 * room + 1, 2 * room + 1), np.uint8)), np.uint8)

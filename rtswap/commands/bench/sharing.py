@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from rtswap.app.config import Config
-from rtswap.app.networks import FaceModels, Networks, bind_models
+from rtswap.app.networks import FaceModels, Networks, bind_models, part_networks
 from rtswap.commands.bench.rig import TimedEngine
+from rtswap.compositing.finishes import find_finishes
 from rtswap.core.protocols import Engine
 from rtswap.core.types import Tensor
 from rtswap.engines.batching import SharedEngine
@@ -60,12 +61,12 @@ class CountedEngine:
 
 
 class Pool:
-    """The shared networks, including those of the configured swapper. ``wait_s``: how long a request may wait for
-    other streams."""
+    """The shared networks, including those of the configured swapper and finishes. ``wait_s``: how long a request
+    may wait for other streams."""
 
     def __init__(self, networks: Networks, config: Config, *, wait_s: float = 0.0) -> None:
         self._networks, self._config = networks, config
-        networks.open(swapper_spec(config.swap.swapper).networks)
+        networks.open(part_networks(config, swapper_spec(config.swap.swapper), find_finishes(config.swap.finishes)))
         self.counted = {name: CountedEngine(engine) for name, engine in networks.engines.items()}
         self._limits = {name: BatchLimits(most=profile_of(name).batch[2], wait_s=wait_s) for name in self.counted}
         self._shared = {name: SharedEngine(one, self._limits[name]) for name, one in self.counted.items()}

@@ -94,7 +94,7 @@ def cut_aligned(path: Path, face: AlignedFace, file: str, models: FaceModels) ->
     if face.mask is not None:
         mask = np.asarray(cv2.resize(face.mask, picture.shape[:2], interpolation=cv2.INTER_LINEAR), np.uint8)
     else:
-        mask = visible_face(picture, mesh.points, mesh.visibility, models.occlusion_model)
+        mask = visible_face(picture, mesh.points, mesh.visibility, models)
     return CutFace(picture, face.jpeg, mask, record)
 
 

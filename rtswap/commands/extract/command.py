@@ -154,7 +154,7 @@ def _run(flags: Flags) -> int:
         to_dfl=Path(flags["to_dfl"]).expanduser() if "to_dfl" in flags else None,
         **given,
     )
-    seeing = replace(  # loads our own recogniser and the occlusion network
+    seeing = replace(  # loads our own recogniser and what finds things in front of a face
         found, tracking=replace(found.tracking, follow="person"), mask=replace(found.mask, masks=("occlusion",))
     )
     with console:

@@ -7,12 +7,12 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from rtswap.app.networks import FaceModels
 from rtswap.commands.extract.album import encode
 from rtswap.commands.extract.masking import visible_face
 from rtswap.commands.extract.measurement import MeasuredFace
 from rtswap.core.types import Image, Mask, Matrix, Points
 from rtswap.faceset.record import MASK_SUFFIX, FaceRecord
-from rtswap.networks.occlusion import OcclusionModel
 from rtswap.vision.crops import cut_sharp
 from rtswap.vision.geometry import keypoints_of, points68_of, scale_of, transform
 from rtswap.vision.templates import placement
@@ -29,7 +29,7 @@ class CutFace(NamedTuple):
 
 
 def cut_face(
-    image: Image, seen: MeasuredFace, file: str, template: str, size: int, occlusion_model: OcclusionModel | None
+    image: Image, seen: MeasuredFace, file: str, template: str, size: int, models: FaceModels | None
 ) -> CutFace:
     """Cut the face. ``file``: name of the picture, whose suffix is its format. Raises EngineError, ModelError."""
     suffix = file[file.rindex(".") :]
@@ -39,7 +39,7 @@ def cut_face(
     if suffix == ".jpg":
         picture = np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), np.uint8)
     mesh = transform(matrix, seen.landmarks)
-    mask = visible_face(picture, mesh, seen.visibility, occlusion_model)
+    mask = visible_face(picture, mesh, seen.visibility, models)
     return CutFace(picture, data, mask, describe(seen, file, size, matrix, mesh))
 
 

@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rtswap.app.networks import FaceModels
+from rtswap.compositing.finishes.glasses import GlassesMask
 from rtswap.compositing.finishes.occlusion import OcclusionMask
 from rtswap.core.types import Image, Mask, Matrix, Points, Quality, SwappedFace, Target
 from rtswap.networks.occlusion import SIZE, OcclusionModel, Plane
@@ -31,16 +33,15 @@ class TwofoldOcclusion(OcclusionModel):
         return np.asarray((first + second) / 2, np.float32)
 
 
-def visible_face(
-    picture: Image, mesh: Points, visibility: NDArray[np.float32], occlusion_model: OcclusionModel | None
-) -> Mask:
-    """The mask (H, W). ``mesh``: (468, 3) in the picture; ``visibility`` (468,). Without a network the outline alone.
-    Raises EngineError, ModelError."""
+def visible_face(picture: Image, mesh: Points, visibility: NDArray[np.float32], models: FaceModels | None) -> Mask:
+    """The mask (H, W). ``mesh``: (468, 3) in the picture; ``visibility`` (468,). Without ``models``: the outline
+    alone. Raises EngineError, ModelError."""
     mask = np.zeros(picture.shape[:2], np.uint8)
     outline = np.clip(mesh[OVAL, :2] * (1 << _SUBPIXEL), -30_000, 30_000)
     cv2.fillPoly(mask, [np.round(outline).astype(np.int32)], 255, cv2.LINE_AA, _SUBPIXEL)
-    if occlusion_model is None:
-        return mask
-    target = Target(0, picture, mesh, visibility, 0.0)
-    finish = OcclusionMask(TwofoldOcclusion(occlusion_model.engine))
-    return finish.apply(SwappedFace(picture, mask), target, Quality()).mask
+    face, target = SwappedFace(picture, mask), Target(0, picture, mesh, visibility, 0.0)
+    if models is not None and models.occlusion_model is not None:
+        face = OcclusionMask(TwofoldOcclusion(models.occlusion_model.engine)).apply(face, target, Quality())
+    if models is not None and models.glasses_model is not None:
+        face = GlassesMask(models.glasses_model).apply(face, target, Quality())
+    return face.mask

@@ -239,7 +239,7 @@ class _Extraction:
         reason = options.limits.refusal(seen)
         if reason:
             return reason
-        cut = cut_face(image, seen, name, options.template, options.size, self._face_models().occlusion_model)
+        cut = cut_face(image, seen, name, options.template, options.size, self._face_models())
         return self._store(cut, source)
 
     def _store(self, cut: CutFace, source: dict[str, Any]) -> str:

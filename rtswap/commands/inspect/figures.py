@@ -151,7 +151,7 @@ class FaceMeter:
             jump=jump / max(1.0, step_s / NOMINAL_S),
             mask=_final_share(masks),
             skin=lost.get("skin", 0.0) if masks is not None else NAN,
-            occlusion=lost.get("occlusion", 0.0) if masks is not None else NAN,
+            occlusion=lost.get("occlusion", 0.0) + lost.get("glasses", 0.0) if masks is not None else NAN,
             parts=lost.get("parts", 0.0) if masks is not None else NAN,
             swapped=float(watch.swapped(track)),
         )

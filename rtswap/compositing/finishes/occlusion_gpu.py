@@ -183,7 +183,7 @@ def open_mask(hidden: Tensor, benefit: Tensor, asked: Tensor, midst: Tensor) -> 
     edge = filled.float()[:, None] * 255
     share = torch.minimum(share, torch.nn.functional.max_pool2d(edge, 3, 1, 1)[:, 0])
     share = torch.maximum(share, -torch.nn.functional.max_pool2d(-edge, 3, 1, 1)[:, 0])
-    return 255 - _feather(share)
+    return 255 - feather(share, FEATHER)
 
 
 def _weigh(hidden: Tensor, benefit: Tensor, asked: Tensor) -> Tensor:
@@ -197,9 +197,9 @@ def _weigh(hidden: Tensor, benefit: Tensor, asked: Tensor) -> Tensor:
     return hidden * trust[:, None, None]
 
 
-def _feather(share: Tensor) -> Tensor:
-    """A Gaussian of five taps with replicated border."""
-    taps = np.exp(-0.5 * (np.arange(-2, 3) / FEATHER) ** 2)
+def feather(share: Tensor, sigma: float) -> Tensor:
+    """``share`` (N, h, w), blurred by a Gaussian of five taps with replicated border, rounded."""
+    taps = np.exp(-0.5 * (np.arange(-2, 3) / sigma) ** 2)
     weights = (taps / taps.sum()).tolist()
     height, width = share.shape[1:]
     around = torch.nn.functional.pad(share[:, None], (2, 2, 2, 2), mode="replicate")[:, 0]

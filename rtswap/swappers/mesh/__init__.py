@@ -12,10 +12,12 @@ if TYPE_CHECKING:  # keep --help fast: import the swapper only when it is built
 
 def build(context: BuildContext) -> SwapModel:
     """Build the swapper for frames in host memory."""
+    from rtswap.networks.glasses import GlassesModel
     from rtswap.networks.occlusion import OcclusionModel
     from rtswap.swappers.mesh.swapper import MeshSwapModel
 
-    swap, masks, occlusion = context.swap, context.mask.masks, context.engines.get("occlusion")
+    swap, masks = context.swap, context.mask.masks
+    occlusion, glasses = (context.engines.get(name) for name in ("occlusion", "glasses"))
     return MeshSwapModel(
         expression=swap.expression,
         strength=swap.strength,
@@ -23,6 +25,7 @@ def build(context: BuildContext) -> SwapModel:
         hull="hull" in masks,
         skin="skin" in masks,
         occlusion_model=OcclusionModel(occlusion) if occlusion is not None else None,
+        glasses_model=GlassesModel(glasses) if glasses is not None else None,
     )
 
 

@@ -6,7 +6,7 @@ coarsely. Colour finds fine strands and edges: skin is compared with its own smo
 and a place that is darker, brighter or of another hue, and connected to an object of the network or to the outside of
 the face, is not skin. Wrinkles, moles and shadows in the middle of a face are connected to nothing and stay; so do
 eyes, brows, lips and beards, which colour never removes. Dark lenses are removed with the complete area around the
-eyes. Where the network finds glasses, thin dark lines connected to its mask are their rims.
+eyes, and the frames of others where the glasses network finds them.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from functools import cache
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from rtswap.core.types import Image, Mask, Points
-from rtswap.networks.occlusion import ANSWER, OcclusionModel, place
+from rtswap.networks import glasses
+from rtswap.networks.glasses import GlassesModel
 from rtswap.networks.occlusion import SIZE as SEEN_PX
+from rtswap.networks.occlusion import OcclusionModel, place
 from rtswap.swappers.mesh.smooth_skin import smooth_skin
 from rtswap.swappers.mesh.uv_chart import (
     COARSE,
@@ -89,11 +90,8 @@ DARKER, OTHER_HUE = 18.0, 14.0
 skin."""
 BRIDGE = [168, 6]
 """Points of the nose between the eyes, where glasses sit."""
-RIMS_REACH = 22.0
-"""Maximum distance of rims from the eyes, in coarse texels."""
-RIM, RIM_DARKER, LASHES = 7, 9.0, 3.0
-"""Largest width of a rim in coarse texels; how much darker it is than its surroundings (36 is half as light); and
-texels around the eyes in which dark lines are lashes."""
+SHADOW = 3
+"""Coarse texels across by which frames are widened: their edges, and the shadows beside them."""
 OPEN, SHUT, SURE = 0.35, 0.6, 0.9
 """Confidence of the network where the photo starts to fade out, where it is left out, and above
 which its colour does not matter: hands are skin."""
@@ -102,11 +100,17 @@ AT_THE_EDGE = 0.1
 glint."""
 
 
-def face_mask(portrait: Image, landmarks: Points, occlusion_model: OcclusionModel | None = None) -> Mask:
+def face_mask(
+    portrait: Image,
+    landmarks: Points,
+    occlusion_model: OcclusionModel | None = None,
+    glasses_model: GlassesModel | None = None,
+) -> Mask:
     """Return a mask (256, 256) on the chart: 255 = skin or a feature of the face, 0 = something else. ``landmarks``
     (468, 3) px in the portrait.
 
     ``occlusion_model``: finds what colours do not reveal, such as hands, even in front of the eyes.
+    ``glasses_model``: finds the frames of glasses.
     """
     image, facing = to_chart(portrait, landmarks)
     small = resized(image, (COARSE, COARSE), cv2.INTER_AREA)
@@ -114,8 +118,11 @@ def face_mask(portrait: Image, landmarks: Points, occlusion_model: OcclusionMode
     hidden = np.zeros((COARSE, COARSE), np.float32)
     if occlusion_model is not None:
         hidden = _hidden(portrait, landmarks, occlusion_model)
-    glasses = _glasses(tints) if _dark_lenses(tints) else _rims(tints, hidden)
-    return np.asarray(np.round(255 * _skin(image, np.maximum(hidden, glasses), facing)), np.uint8)
+    if _dark_lenses(tints):
+        hidden = np.maximum(hidden, _glasses(tints))
+    elif glasses_model is not None:
+        hidden = np.maximum(hidden, _frames(portrait, landmarks, glasses_model))
+    return np.asarray(np.round(255 * _skin(image, hidden, facing)), np.uint8)
 
 
 def _skin(image: Image, hidden: Field, facing: Field) -> Field:
@@ -205,15 +212,32 @@ def _hidden(portrait: Image, landmarks: Points, occlusion_model: OcclusionModel)
     if matrix is None:
         return np.zeros((COARSE, COARSE), np.float32)
     points = transform(matrix, landmarks[:, :2])
-    answer = occlusion_model.hidden(portrait, matrix, points)
-    values = np.ones((468 + len(OVAL), 3), np.float32)
-    values[:, :2] = np.clip((skirted(np.column_stack([points, landmarks[:, 2]]))[:, :2] + 0.5) / SEEN_PX, 0, 1)
-    where = rasterize(coarse_points(), values, chart().triangles, (COARSE, COARSE))[..., :2]
-    hidden = looked_up(answer, where * np.float32(ANSWER) - np.float32(0.5))
+    hidden = _on_chart(occlusion_model.hidden(portrait, matrix, points), points, landmarks[:, 2], (SEEN_PX, SEEN_PX))
     count, labels = cv2.connectedComponents((hidden > OPEN).astype(np.uint8))
     from_outside = np.zeros(count, bool)
     from_outside[np.unique(labels[inwards() < AT_THE_EDGE])] = True
     return np.asarray(np.where((hidden > OPEN) & ~from_outside[labels], 0, hidden), np.float32)
+
+
+def _frames(portrait: Image, landmarks: Points, glasses_model: GlassesModel) -> Field:
+    """Probability 0..1 that the frame of glasses, or its shadow beside it, covers the face, (128, 128)."""
+    matrix = glasses.place(landmarks)
+    if matrix is None:
+        return np.zeros((COARSE, COARSE), np.float32)
+    answer = glasses_model.find(portrait, matrix)
+    answer[[0, -1]] = answer[:, [0, -1]] = 0  # the strip's border is continued
+    found = _on_chart(answer, transform(matrix, landmarks[:, :2]), landmarks[:, 2], (glasses.WIDTH, glasses.HEIGHT))
+    return np.asarray(cv2.dilate(found, np.ones((SHADOW, SHADOW), np.uint8)), np.float32)
+
+
+def _on_chart(answer: Field, points: Points, depths: Field, size: tuple[int, int]) -> Field:
+    """A network's ``answer`` for a crop of ``size`` (width, height), on the chart, (128, 128). ``points`` (468, 2),
+    ``depths`` (468,): the landmarks in the crop."""
+    values = np.ones((468 + len(OVAL), 3), np.float32)
+    places = skirted(np.column_stack([points, depths]))[:, :2]
+    values[:, :2] = np.clip((places + 0.5) / np.array(size, np.float32), 0, 1)
+    where = rasterize(coarse_points(), values, chart().triangles, (COARSE, COARSE))[..., :2]
+    return looked_up(answer, where * np.array(answer.shape[::-1], np.float32) - np.float32(0.5))
 
 
 @cache
@@ -256,34 +280,9 @@ def _glasses(tints: Image) -> Field:
     return blurred(np.asarray(whole, np.float32), 1.5)
 
 
-def _rims(tints: Image, covered: Field) -> Field:
-    """1 on rims of glasses that are darker than their surroundings, (128, 128); 0 if there are none.
-
-    ``covered`` (128, 128): where the network sees an occlusion. Glasses cover the bridge of the nose.
-    """
-    if not _on_the_nose(covered):
-        return np.zeros((COARSE, COARSE), np.float32)
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (RIM, RIM))
-    lines = cv2.morphologyEx(np.ascontiguousarray(tints[..., 0]), cv2.MORPH_BLACKHAT, disc) > RIM_DARKER
-    lines &= _rims_place() & ~(rings_mask((LEFT_EYE, RIGHT_EYE), LASHES) > 0)
-    seeds = (covered > 0.5) & _rims_place()
-    count, labels = cv2.connectedComponents((lines | seeds).astype(np.uint8), connectivity=8)
-    hang_together = np.zeros(count, bool)
-    hang_together[np.unique(labels[seeds])] = True
-    rims = (lines | seeds) & hang_together[labels]
-    return blurred(np.asarray(cv2.dilate(rims.astype(np.uint8), np.ones((3, 3), np.uint8)), np.float32), 0.8)
-
-
 def _on_the_nose(covered: Field) -> bool:
     """True if something covers the bridge of the nose: glasses."""
     return max(float(covered[round(float(y)), round(float(x))]) for x, y in coarse_points()[BRIDGE, :2]) > 0.5
-
-
-@cache
-def _rims_place() -> NDArray[np.bool_]:
-    """Area where rims can be, (128, 128): around the eyes, from the brows downwards."""
-    top = coarse_points()[[*LEFT_BROW, *RIGHT_BROW], 1].min()
-    return np.asarray((rings_mask((LEFT_EYE, RIGHT_EYE), RIMS_REACH) > 0) & (np.arange(COARSE)[:, None] > top))
 
 
 def _level(light: Field, points: list[int]) -> float:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from rtswap.core.errors import SourceError
 from rtswap.core.protocols import Swapper
 from rtswap.core.types import Image, Mask, Matrix, Points, Quality, SourceIdentity, SwappedFace, Target
+from rtswap.networks.glasses import GlassesModel
 from rtswap.networks.occlusion import OcclusionModel
 from rtswap.swappers.mesh.geometry import BlackLevelTimes, FaceGeometry, view_of
 from rtswap.swappers.mesh.light import (
@@ -56,6 +57,8 @@ class MeshSwapModel:
     """How far the source differs from the mean face, 0..1.3: 1 = as in the photo."""
     occlusion_model: OcclusionModel | None = None
     """Finds hair, hats and hands in the photo better than colours do."""
+    glasses_model: GlassesModel | None = None
+    """Finds glasses in the photo, which are removed."""
 
     def bind(self, source: SourceIdentity) -> Swapper:
         return MeshSwapper(self.face(source))
@@ -75,6 +78,7 @@ class MeshSwapModel:
             source.further,
             skin=self.skin,
             occlusion_model=self.occlusion_model,
+            glasses_model=self.glasses_model,
         )
         shape = SourceShape.of(source.landmarks)
 

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from rtswap.core.types import Image, Mask, Points, Portrait
+from rtswap.networks.glasses import GlassesModel
 from rtswap.networks.occlusion import OcclusionModel
 from rtswap.swappers.mesh.fill import filled
 from rtswap.swappers.mesh.lips import edges_in
@@ -61,14 +62,14 @@ class Texture:
         *,
         skin: bool = True,
         occlusion_model: OcclusionModel | None = None,
+        glasses_model: GlassesModel | None = None,
     ) -> Texture:
         """Unwrap the portrait; ``landmarks`` (468, 3) px in it. ``further``: other photos of the person.
 
-        ``skin``: leave out hair and background. ``occlusion_model``: finds hair.
+        ``skin``: leave out hair and background. ``occlusion_model``: finds hair, ``glasses_model`` glasses.
         """
-        views = [_view(Portrait(portrait, landmarks), skin, occlusion_model)]
-        views += [_view(one, skin, occlusion_model) for one in further]
-        view = merged(views)
+        photos = [Portrait(portrait, landmarks), *further]
+        view = merged([_view(one, skin, occlusion_model, glasses_model) for one in photos])
         full, face, shown = filled(view)
         return cls.of(full, face if skin else np.full((COARSE, COARSE), 255, np.uint8), shown)
 
@@ -91,7 +92,11 @@ def _crisp(level: Image) -> Image:
     return np.asarray(cv2.addWeighted(level, 1 + CRISP, smooth, -CRISP, 0), np.uint8)
 
 
-def _view(photo: Portrait, skin: bool, occlusion_model: OcclusionModel | None) -> PhotoView:
+def _view(
+    photo: Portrait, skin: bool, occlusion_model: OcclusionModel | None, glasses_model: GlassesModel | None
+) -> PhotoView:
     image, seen = to_chart(photo.image, edges_in(photo.image, photo.landmarks))
-    face = face_mask(photo.image, photo.landmarks, occlusion_model) if skin else np.full((FINE, FINE), 255, np.uint8)
+    face = np.full((FINE, FINE), 255, np.uint8)
+    if skin:
+        face = face_mask(photo.image, photo.landmarks, occlusion_model, glasses_model)
     return PhotoView(image, seen, face)

@@ -6,18 +6,21 @@ import ctypes
 import io
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from people import person
 from printed_output import print_parts
 from threads import run_together
 
 from rtswap.app.config import Config
 from rtswap.app.console import Console
 from rtswap.app.networks import Networks, bind_models
+from rtswap.app.program import Program
 from rtswap.commands.bench import streams as streams_module
 from rtswap.commands.bench import tables
 from rtswap.commands.bench.gpu_load import GpuLoad
@@ -126,6 +129,15 @@ def test_shared_networks_give_every_stream_the_same_outputs(networks: Networks) 
         for face, points in found[stream]:
             np.testing.assert_allclose(face.box, expected[stream][0].box, atol=0.1)
             np.testing.assert_allclose(points.points, mesh.points, atol=0.2)
+
+
+def test_shared_networks_include_those_of_finishes(networks: Networks) -> None:
+    """A setting that turns on a finish with a network of its own ended with a KeyError."""
+    config = replace(Config(), swap=replace(Config().swap, detail="restore"))
+    pool = Pool(networks, config)
+    assert {"occlusion", "glasses", "sharpness"} <= pool.counted.keys()
+    program = Program(config, on_event=print, models=pool.models(0, Spans()), sources=[person("ada")])
+    assert program.engines.keys() <= pool.counted.keys()
 
 
 class Slow:

@@ -51,7 +51,7 @@ def networks(monkeypatch: pytest.MonkeyPatch) -> Networks:
     monkeypatch.setattr(streams_module, "FACE_PX", 110)
     monkeypatch.setattr(streams_module, "WARM_UP_S", 0.2)
     found = Networks(Config(), on_event=lambda text: None)
-    found.engines |= {name: Pretended(name) for name in ("landmarks", "occlusion")}
+    found.engines |= {name: Pretended(name) for name in ("landmarks", "occlusion", "glasses")}
     return found
 
 

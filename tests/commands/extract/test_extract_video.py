@@ -288,8 +288,8 @@ def test_a_mirrored_face_has_the_mirrored_mask() -> None:
     flipped = np.ascontiguousarray(picture[:, ::-1])
     other = mesh[canonical().mirror] * np.array([-1, 1, 1], np.float32) + [picture.shape[1] - 1, 0, 0]
     seen = np.ones(468, np.float32)
-    mask = visible_face(picture, mesh, seen, face_models().occlusion_model)
-    mirrored = visible_face(flipped, other.astype(np.float32), seen, face_models().occlusion_model)
+    mask = visible_face(picture, mesh, seen, face_models())
+    mirrored = visible_face(flipped, other.astype(np.float32), seen, face_models())
     assert (np.abs(mask.astype(int) - mirrored[:, ::-1]) > 32).mean() < 0.003
     assert mask[chin[1] - 5, chin[0] + 20] < 64
     assert (visible_face(picture, mesh, seen, None) > 0).sum() > (mask > 0).sum()

@@ -7,9 +7,10 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from people import place_mesh
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
+
+from device_targets import SIZES, compare, faces, on_device, on_download  # noqa: E402
 
 from rtswap.compositing.finishes.occlusion import OcclusionMask  # noqa: E402
 from rtswap.compositing.finishes.occlusion_gpu import GpuOcclusionMask, _ask  # noqa: E402
@@ -17,12 +18,8 @@ from rtswap.compositing.finishes.parts import PartsMask  # noqa: E402
 from rtswap.compositing.finishes.parts_gpu import GpuPartsMask  # noqa: E402
 from rtswap.compositing.finishes.regions_gpu import Islands  # noqa: E402
 from rtswap.core.errors import ModelError  # noqa: E402
-from rtswap.core.types import BatchedTarget, Quality, SwappedBatch, SwappedFace, Target, TargetBatch  # noqa: E402
+from rtswap.core.types import BatchedTarget, Quality, SwappedBatch, TargetBatch  # noqa: E402
 from rtswap.networks.occlusion import ANSWER, OcclusionModel  # noqa: E402
-
-SIDE = 256
-SIZES = [(160, 200), (256, 240), (88, 104)]
-
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -93,52 +90,6 @@ def answers(count: int) -> list[np.ndarray]:
         hidden[rng.random(hidden.shape) < 0.02] = 1
         found.append(np.ones_like(hidden) if index == count - 1 else hidden)
     return [(1 - hidden).astype(np.float32) for hidden in found]
-
-
-def faces(time_s: float, visible: np.ndarray) -> tuple[list[Target], list[SwappedFace]]:
-    rng = np.random.default_rng(1)
-    targets, swapped = [], []
-    for index, (width, height) in enumerate(SIZES):
-        crop = np.asarray(cv2.resize(rng.integers(0, 256, (9, 9, 3), np.uint8), (width, height)), np.uint8)
-        landmarks = place_mesh(0.75 * width, (width / 2 + 3, height / 2), yaw=10 * index, roll=-20 * index)
-        targets.append(Target(index, crop, landmarks, visible, time_s))
-        swapped.append(SwappedFace(255 - crop, np.full((height, width), 250, np.uint8)))
-    return targets, swapped
-
-
-def on_device(targets: list[Target], swapped: list[SwappedFace]) -> tuple[SwappedBatch, TargetBatch]:
-    known = tuple(
-        BatchedTarget(one.track_id, one.landmarks, one.visibility, one.time_s, one.crop.shape[1::-1])
-        for one in targets
-    )
-    crops, made = (torch.zeros((len(targets), SIDE, SIDE, 3), dtype=torch.uint8) for _ in range(2))
-    masks = torch.zeros((len(targets), SIDE, SIDE), dtype=torch.uint8)
-    for row, (target, face) in enumerate(zip(targets, swapped, strict=True)):
-        height, width = face.mask.shape
-        crops[row, :height, :width] = torch.from_numpy(target.crop)
-        made[row, :height, :width] = torch.from_numpy(face.crop)
-        masks[row, :height, :width] = torch.from_numpy(face.mask)
-    return SwappedBatch(made, masks), TargetBatch(known, crops)
-
-
-def on_download(tensor: Any, then: Any) -> None:
-    raise AssertionError("nothing is asked of the host")
-
-
-def compare(host: Any, device: Any, time_s: float, visible: np.ndarray) -> tuple[float, float]:
-    """Largest and mean difference of the masks; what lies beyond the crops stays 0."""
-    targets, swapped = faces(time_s, visible)
-    given, known = on_device(targets, swapped)
-    found = device.apply_all(given, known, Quality(), on_download).masks.numpy().astype(int)
-    differences = []
-    for row, (target, face) in enumerate(zip(targets, swapped, strict=True)):
-        wanted = host.apply(face, target, Quality()).mask
-        height, width = wanted.shape
-        differences.append(np.abs(found[row, :height, :width] - wanted).ravel())
-        assert not found[row, height:].any()
-        assert not found[row, :, width:].any()
-    together = np.concatenate(differences)
-    return float(together.max()), float(together.mean())
 
 
 @pytest.mark.parametrize("there", [True, False], ids=["on the device", "over the host"])

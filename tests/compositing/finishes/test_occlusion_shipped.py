@@ -53,46 +53,6 @@ def test_sunglasses_stay_on(name: str) -> None:
     assert share_shown(worn, landmarks, mouth) > 0.9, "what they do not hide is swapped"
 
 
-def with_wire_frames(name: str, tone: tuple[int, int, int]) -> tuple[Image, np.ndarray]:
-    """The portrait with round glasses of wire, and 255 where they lie."""
-    picture, points = person(name).portrait.copy(), person(name).landmarks[:, :2]
-    wire = np.zeros(picture.shape[:2], np.uint8)
-    middles = [points[ring].mean(0) for ring in (LEFT_EYE, RIGHT_EYE)]
-    apart = float(np.linalg.norm(middles[1] - middles[0]))
-    width = max(2, round(0.028 * apart))
-    rims = [middle + np.array([0, 0.07 * apart]) for middle in middles]
-    for rim, side, ear in zip(rims, (-1, 1), (234, 454), strict=True):
-        cv2.circle(wire, rim.astype(int).tolist(), round(0.36 * apart), 255, width, cv2.LINE_AA)
-        outer = rim + np.array([0.36 * side * apart, -0.05 * apart])
-        cv2.line(wire, outer.astype(int).tolist(), points[ear].astype(int).tolist(), 255, width, cv2.LINE_AA)
-    inner = [rim + np.array([side * 0.36 * apart, 0]) for rim, side in zip(rims, (1, -1), strict=True)]
-    cv2.line(wire, *(end.astype(int).tolist() for end in inner), 255, width, cv2.LINE_AA)
-    share = wire[..., None].astype(np.float32) / 255
-    return np.asarray(picture * (1 - share) + np.array(tone) * share, np.uint8), wire
-
-
-def share_kept(name: str, tone: tuple[int, int, int]) -> tuple[float, list[float]]:
-    """Of a wire of this tone before the face, and of the eyes' pixels that are swapped."""
-    picture, wire = with_wire_frames(name, tone)
-    mask, landmarks = mask_over(picture, person(name).landmarks)
-    offset = (landmarks[0, :2] - person(name).landmarks[0, :2]).round().astype(int)
-    ys, xs = np.nonzero(wire > 200)
-    across = landmarks[[127, 356], 0]
-    ys, xs = ys + offset[1], xs + offset[0]
-    inside = (xs > across[0]) & (xs < across[1])
-    shown = [share_shown(mask, landmarks, ring) for ring in (LEFT_EYE, RIGHT_EYE)]
-    return float((mask[ys[inside], xs[inside]] < 128).mean()), shown
-
-
-@pytest.mark.parametrize("tone", [(40, 40, 45), (170, 200, 220)], ids=["dark", "pale"])
-@pytest.mark.parametrize("name", ["ben", "carl", "dan"])
-def test_wire_frames_stay_on(name: str, tone: tuple[int, int, int]) -> None:
-    """Most of dark and of pale wire is left, and the eyes behind it are swapped."""
-    kept, eyes = share_kept(name, tone)
-    assert kept > 0.6
-    assert min(eyes) > 0.8
-
-
 @pytest.mark.parametrize("name", ["ben", "carl", "dan"])
 def test_pale_skin_around_the_eyes_is_no_frame(name: str) -> None:
     """Vitiligo around both eyes, with ragged edges."""

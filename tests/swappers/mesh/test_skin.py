@@ -5,13 +5,16 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from painted_glasses import with_glasses
 from people import NAMES, face_models, person
 
 from rtswap.core.errors import ModelError
 from rtswap.core.types import SourceIdentity
-from rtswap.networks.occlusion import OcclusionModel, place
+from rtswap.networks.glasses import GlassesModel
+from rtswap.networks.occlusion import OcclusionModel
 from rtswap.swappers.mesh.skin import face_mask
 from rtswap.swappers.mesh.texture import SIZE, Texture, chart
+from rtswap.swappers.mesh.uv_chart import to_chart
 from rtswap.vision.geometry import canonical
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_OUTER, RIGHT_BROW, RIGHT_EYE
 
@@ -151,40 +154,60 @@ def test_what_the_network_sees_over_a_brow_is_left_out() -> None:
     assert at(mask, LIPS_OUTER).min() > 200
 
 
-def with_rims(who: SourceIdentity) -> np.ndarray:
-    """The portrait with thin dark rims around its eyes."""
-    picture, unit = who.portrait.copy(), float(np.linalg.norm(who.landmarks[33, :2] - who.landmarks[263, :2]))
-    for eye in (LEFT_EYE, RIGHT_EYE):
-        x, y = who.landmarks[eye, :2].mean(0).round().astype(int)
-        axes = round(0.24 * unit), round(0.2 * unit)
-        cv2.ellipse(picture, (int(x), int(y)), axes, 0, 0, 360, (15, 15, 18), max(2, round(0.03 * unit)), cv2.LINE_AA)
-    return picture
+def at_least(*rings: list[int]) -> np.ndarray:
+    """1 within these rings of the chart, and a little around them."""
+    drawn = np.zeros((SIDE, SIDE), np.uint8)
+    for ring in rings:
+        cv2.fillPoly(drawn, [np.round(chart().points[ring, :2] * (SIDE / SIZE)).astype(np.int32)], 1)
+    return np.asarray(cv2.dilate(drawn, np.ones((9, 9), np.uint8)))
+
+
+def shipped() -> GlassesModel:
+    return GlassesModel(face_models().open(("glasses",))["glasses"])
+
+
+class Saying:
+    """An engine that always gives the same outputs."""
+
+    name = "saying"
+
+    def __init__(self, **outputs: np.ndarray) -> None:
+        self._outputs = outputs
+
+    def run(self, inputs: object) -> dict[str, np.ndarray]:
+        return self._outputs
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_rims_go_whole_where_the_network_sees_their_upper_half(name: str) -> None:
+@pytest.mark.parametrize("tone", [(15, 15, 18), (60, 140, 180)], ids=["black", "gold"])
+def test_glasses_in_the_photo_are_removed_and_eyes_and_mouth_are_not(name: str, tone: tuple[int, int, int]) -> None:
     who = person(name)
-    picture = with_rims(who)
-    matrix = place(who.landmarks)
-    assert matrix is not None
-    row = int((matrix[1, :2] @ who.landmarks[168, :2] + matrix[1, 2]) / 2)
-    glasses = OcclusionModel(Network(slice(row - 5, row + 1), slice(0, 64)))
-    nothing = OcclusionModel(Network(slice(0), slice(0)))
-    taken, kept = (face_mask(picture, who.landmarks, network) for network in (glasses, nothing))
-    below = slice(SIDE // 3, SIDE)  # what lies under the network's band
-    lost = (kept[below].astype(int) - taken[below]) > 150
-    assert lost.sum() > 60
+    picture, rims = with_glasses(who, tone)
+    laid = to_chart(cv2.merge([rims] * 3), who.landmarks).image[..., 0]
+    laid = cv2.resize(laid, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    bare, taken = (face_mask(one, who.landmarks, None, shipped()) for one in (who.portrait, picture))
+    plain = (laid > 200) & (at_least(LEFT_BROW, RIGHT_BROW) == 0) & (bare > 128)
+    assert plain.sum() > 500
+    assert (taken[plain] < 128).mean() > 0.8
     assert at(taken, [145, 374]).min() > 150  # lower lids are no rims
     assert at(taken, [*LIPS_OUTER, 4]).min() > 200
 
 
-def test_without_glasses_over_the_nose_no_dark_line_is_a_rim() -> None:
-    """A lock over one brow is none, whatever is dark under the eyes."""
+@pytest.mark.parametrize("name", NAMES)
+def test_without_glasses_the_network_takes_nothing_away(name: str) -> None:
+    who = person(name)
+    with_it, without = (face_mask(who.portrait, who.landmarks, None, model) for model in (shipped(), None))
+    assert (np.abs(with_it.astype(int) - without) > 60).mean() < 0.002
+
+
+def test_rims_that_leave_the_strip_are_not_continued_beyond_it() -> None:
     who = person("ada")
-    lock = OcclusionModel(Network(slice(0, 26), slice(0, 24)))
-    nothing = OcclusionModel(Network(slice(0), slice(0)))
-    taken, kept = (face_mask(with_rims(who), who.landmarks, network) for network in (lock, nothing))
-    assert (np.abs(taken[SIDE // 2 :].astype(int) - kept[SIDE // 2 :]) > 150).mean() < 0.01
+    said = np.zeros((1, 96, 192), np.float32)
+    said[0, 60:, 60:64] = 1
+    taken = face_mask(who.portrait, who.landmarks, None, GlassesModel(Saying(frames=said)))
+    plain = face_mask(who.portrait, who.landmarks)
+    assert (plain.astype(int) - taken > 150).sum() > 20
+    assert at(taken, [*LIPS_OUTER, 152, 17]).min() > 200
 
 
 def test_a_glint_in_the_middle_of_the_face_is_not_hair() -> None:

@@ -1,0 +1,1 @@
+"""Trains the network that finds the glasses a face wears."""
