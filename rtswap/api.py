@@ -62,11 +62,11 @@ class _Loop:
         """Load the networks and analyse the source, about a second.
 
         ``source``: a photo of the face to put on, or several of one person: paths, folders, (H, W, 3) BGR uint8
-        arrays, Pillow images, or ``persona:NAME``. May be left out where ``swap`` names sources. ``consent``: True
-        says that the person shown is you or has agreed, as ``--i-have-consent`` does. For a file it is remembered on
-        this machine; an array or a Pillow image needs it each time; a persona needs none. ``config``: the settings
-        to begin with. ``on_event`` is called with notices and warnings, a line each. ``settings``: as the flags of
-        the command line, with ``_`` for ``-``.
+        arrays, the bytes of image files, Pillow images, or ``persona:NAME``. May be left out where ``swap`` names
+        sources. ``consent``: True says that the person shown is you or has agreed, as ``--i-have-consent`` does. For
+        a path it is remembered on this machine; everything else needs it each time, a persona never. ``config``: the
+        settings to begin with. ``on_event`` is called with notices and warnings, a line each. ``settings``: as the
+        flags of the command line, with ``_`` for ``-``.
 
         Raises UsageError (no consent, a wrong argument), ConfigError (a setting), SourceError (a photo without a
         usable face), ModelError, EngineError.
@@ -173,10 +173,10 @@ class Swapper(_Loop):
     def swap(self, picture: Picture) -> MarkedImage:
         """Swap every face in a picture.
 
-        ``picture``: a path, a (H, W, 3) BGR uint8 array, which stays as it is, or a Pillow image. Returns the new
-        picture as ``image``, (H, W, 3) BGR uint8; ``swapped`` and ``covered``, the numbers of faces; and
-        ``reasons``, why any are covered. Raises InputError if it cannot be read or no face in it could be swapped,
-        UsageError for a wrong type or form.
+        ``picture``: a path, the bytes of an image file, a (H, W, 3) BGR uint8 array, which stays as it is, or a
+        Pillow image. Returns the new picture as ``image``, (H, W, 3) BGR uint8; ``swapped`` and ``covered``, the
+        numbers of faces; and ``reasons``, why any are covered. Raises InputError if it cannot be read or no face in
+        it could be swapped, UsageError for a wrong type or form.
         """
         return self._swap(*_read(picture))
 

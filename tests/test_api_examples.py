@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from heic_sample import heic
 from paths import ROOT
 from people import group
 from PIL import Image
@@ -99,7 +100,8 @@ def test_fastapi_example() -> None:
         (photo("ada").read_bytes(), ben, False, "consent for the source"),
         (photo("ada").read_bytes(), grey, True, "no face was found"),
         (grey, ben, True, "no face found in"),
-        (b"text", ben, True, "cannot identify"),
+        (b"text", ben, True, "cannot decode the source"),
+        (photo("ada").read_bytes(), heic(), True, "no face was found"),
     ):
         answer = post(source, picture, consent=consent)
         assert answer.status_code == 422

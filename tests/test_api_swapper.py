@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from heic_sample import heic
 from people import group
 from PIL import Image
 from prepared_sources import ready  # noqa: F401
@@ -104,7 +105,6 @@ def test_many_pictures_and_an_error_of_one(tmp_path: Path, swapper: rtswap.Swapp
         (np.zeros((0, 0, 3), np.uint8), "failed read"),
         (np.zeros((64, 64, 3), np.int64), "astype"),
         ([[[0, 0, 0]]], "Make it an array"),
-        (b"\xff\xd8", "Decode it first"),
         (None, "got NoneType"),
         (Image.new("I", (64, 64)), "wrong Pillow mode"),
     ],
@@ -114,6 +114,28 @@ def test_invalid_pictures_are_reported_with_advice(bad: Any, do: str, swapper: r
         swapper.swap(bad)
     with pytest.raises(UsageError):
         rtswap.Swapper([bad], consent=True)
+
+
+@pytest.mark.parametrize("of", [bytes, bytearray, memoryview])
+def test_the_bytes_of_a_file_are_a_picture_and_a_source(of: Any, swapper: rtswap.Swapper) -> None:
+    data, ben = photo("ben").read_bytes(), swap_pixels(photo("ben"), photo("ada"))
+    assert np.array_equal(swapper.swap(of(data)).image, swapper.swap(photo("ben")).image)
+    with rtswap.Swapper(of(photo("ada").read_bytes()), consent=True) as other:
+        assert np.array_equal(other.swap(of(data)).image, ben)
+        for source in (of(data), [of(data), persona("ben")]):
+            with pytest.raises(UsageError, match="consent"):
+                other.update(source)
+
+
+@pytest.mark.parametrize(
+    ("data", "got"),
+    [(b"", "is empty"), (b"text", "got text"), (b"%PDF-1.7", "got a PDF document"), (heic()[:90], "damaged")],
+)
+def test_bytes_that_are_no_picture_are_an_input_error(data: bytes, got: str, swapper: rtswap.Swapper) -> None:
+    with pytest.raises(InputError, match=f"the picture.*{got}"):
+        swapper.swap(data)
+    with pytest.raises(InputError, match=f"the source.*{got}"):
+        rtswap.Swapper(data, consent=True)
 
 
 def test_a_truncated_pillow_image_is_an_input_error(swapper: rtswap.Swapper) -> None:

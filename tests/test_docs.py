@@ -24,6 +24,7 @@ from rtswap.app.config_file import read
 from rtswap.commands import COMMANDS
 from rtswap.core import protocols
 from rtswap.core.errors import OutputError, UsageError
+from rtswap.core.parts import OutputRequest
 from rtswap.core.types import Frame, MarkedImage, Quality, SourceIdentity, SwappedBatch, SwappedFace, Target
 from rtswap.disclosure import Disclosure
 from rtswap.networks.model_catalog import model_catalog
@@ -207,6 +208,9 @@ def test_own_output(tmp_path: Path) -> None:
     output.close()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["000000.png", "000002.png", "000004.png"]
     assert (cv2.imread(str(tmp_path / "000004.png")) == 4).all()
+    opened = example("stills").SPEC.open(f"stills:{tmp_path}/new/folder", OutputRequest())
+    opened.send(marked(0))
+    assert (tmp_path / "new/folder/000000.png").exists(), "as the command on the page"
     broken: Any = example("stills").Stills(tmp_path / "absent")
     with pytest.raises(OutputError, match="cannot write"):
         broken.send(marked(0))

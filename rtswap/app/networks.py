@@ -10,6 +10,7 @@ from threading import RLock
 from typing import NamedTuple
 
 from rtswap.app.config import Config
+from rtswap.app.sections import TrackingConfig
 from rtswap.compositing.finishes import built_in_finishes
 from rtswap.core.errors import NotInstalled
 from rtswap.core.parts import BuildContext, FinishSpec, SwapperSpec
@@ -48,8 +49,10 @@ class FaceModels(NamedTuple):
 
     detector: Detector
     """For frames."""
+    still_detector: Detector
+    """For pictures as the input: slower, but finds smaller faces."""
     photo_detector: Detector
-    """For photos: slower, but finds smaller faces."""
+    """For photos of sources: the same without ``--min-face`` and ``--thresholds``, which are about the input."""
     landmarks: LandmarkModel
     heads: HeadModel
     """The second detector's."""
@@ -188,9 +191,8 @@ def bind_models(networks: Networks, config: Config, engine_of: Callable[[str], E
     """Return new models for one thread on shared networks. ``engine_of``: network name -> engine to use instead."""
     networks.open(needed := base_networks(config))
     engines = {name: engine_of(name) if engine_of else networks.engines[name] for name in needed}
-    tracking = config.tracking
 
-    def detector(max_side: int) -> Detector:
+    def detector(max_side: int, tracking: TrackingConfig = config.tracking) -> Detector:
         if imported := imported_detector(config):
             sides = {FRAME_PX: DETECTOR_PX, PHOTO_PX: PHOTO_PX}
             return ImportedDetector(engines[imported.name], imported, max_side=sides[max_side])
@@ -211,6 +213,7 @@ def bind_models(networks: Networks, config: Config, engine_of: Callable[[str], E
     return FaceModels(
         detector(FRAME_PX),
         detector(PHOTO_PX),
+        detector(PHOTO_PX, TrackingConfig()),
         MeshLandmarks(engines["landmarks"], LANDMARK_PX),
         HeadModel(engines["heads"]),
         HeadModel(engines["neighbours"]),

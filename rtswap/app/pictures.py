@@ -11,15 +11,16 @@ import numpy as np
 
 from rtswap.core.errors import InputError, UsageError, reason
 from rtswap.core.types import Image
-from rtswap.vision.images import on_white, opacity_of, read_shown
+from rtswap.vision.images import decode_shown, on_white, opacity_of, read_shown
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
 
-Picture: TypeAlias = "str | os.PathLike[str] | Image | PillowImage"
-"""A path; a (H, W, 3) BGR uint8 array; or a Pillow image of any 8-bit mode, converted to sRGB.
-Transparent places become white."""
-_EXPECTED = "a path, a height x width x 3 uint8 array (BGR) or a Pillow image"
+Picture: TypeAlias = "str | os.PathLike[str] | bytes | Image | PillowImage"
+"""A path; the content of an image file; a (H, W, 3) BGR uint8 array; or a Pillow image of any 8-bit mode, converted
+to sRGB. Transparent places become white."""
+_EXPECTED = "a path, an image file's bytes, a height x width x 3 uint8 array (BGR) or a Pillow image"
+_BYTES = bytes | bytearray | memoryview
 _MODES = ("RGB", "RGBA", "RGBX", "L", "LA", "P", "PA", "1", "CMYK", "YCbCr", "HSV", "LAB")
 
 
@@ -30,7 +31,7 @@ def is_path(value: object) -> bool:
 
 def is_picture(value: object) -> bool:
     """Whether ``value`` looks like one picture, right or wrong, and not like several."""
-    return is_path(value) or isinstance(value, np.ndarray) or not isinstance(value, Iterable)
+    return is_path(value) or isinstance(value, np.ndarray | _BYTES) or not isinstance(value, Iterable)
 
 
 def pixels(picture: Picture, name: str = "the picture") -> Image:
@@ -40,14 +41,14 @@ def pixels(picture: Picture, name: str = "the picture") -> Image:
         return _check(picture, name)
     if isinstance(picture, str | os.PathLike):
         return read_shown(Path(picture).expanduser())[0]
+    if isinstance(picture, _BYTES):
+        return decode_shown(bytes(picture), name)
     from PIL import Image as pillow
 
     if isinstance(picture, pillow.Image):
         return _from_pillow(picture, name)
     do = ""
-    if isinstance(picture, bytes | bytearray | memoryview):
-        do = "Decode it first: PIL.Image.open(io.BytesIO(data))."
-    elif isinstance(picture, list | tuple):
+    if isinstance(picture, list | tuple):
         do = "Make it an array: numpy.array(picture, numpy.uint8)."
     raise UsageError(f"{name} is of the wrong type", expected=_EXPECTED, got=type(picture).__name__, do=do)
 

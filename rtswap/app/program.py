@@ -189,7 +189,7 @@ class Program:
         ``everybody``: track all people regardless of ``--faces``."""
         models, probes = self.models, self._probes
         faces: Literal["one", "all"] = "one" if self.config.tracking.faces == "one" and not everybody else "all"
-        detector = models.photo_detector if photos else models.detector
+        detector = models.still_detector if photos else models.detector
         landmarks = probes.landmarks(models.landmarks) if probes else models.landmarks
         config = self.config.tracking
         tracker = FaceTracker(

@@ -27,6 +27,7 @@ from rtswap.media.excerpt import Excerpt
 from rtswap.media.inputs import check_input, open_input
 from rtswap.media.inputs.image import ImageInput
 from rtswap.media.outputs import check_output, open_output
+from rtswap.media.tls import authorities
 from rtswap.runtime.controls import Controls, Looks
 from rtswap.runtime.metrics import Metrics, status_line
 from rtswap.runtime.metrics_log import MetricsLog
@@ -156,6 +157,8 @@ def _check(config: Config) -> None:
     if config.input.last_s <= config.input.start_s:
         got = f"{clock(config.input.start_s, 1)} and {clock(config.input.last_s, 1)}"
         raise ConfigError("--start must be before --end", got=got)
+    if config.network.tls_ca is not None:
+        authorities(config.network.tls_ca)
     check_input(config.input.address)
     wanted = config.output
     request = OutputRequest(codec=wanted.codec, crf=wanted.crf, bitrate=wanted.bitrate, overwrite=wanted.overwrite)

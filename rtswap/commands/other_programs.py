@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 _BY_ADVICE = {
-    "Give the video or picture to change first, or with --input FILE.": "--target --target-path -t --webcam-input",
+    "Give the video or picture to change first, or with --input FILE.": "--target --target-path --webcam-input",
+    "Give the file to change first, or with --input FILE; as FFmpeg's -t use --duration TIME.": "-t",
     "Give the camera's number: --cam 0.": "--camera --device --webcam --camera-id",
     "No command is needed: rtswap INPUT OUTPUT --source PHOTO": "--run --convert",
     "Use --source PHOTO.": "--source-path --source-paths --face-image",

@@ -12,7 +12,7 @@ from rtswap.app.config import OPTIONS, Config
 from rtswap.commands.command import Command, Flags, console_of, effective
 from rtswap.commands.flags import Parser
 from rtswap.commands.other_programs import ADVICE
-from rtswap.core.errors import InputError, OutputError, UsageError
+from rtswap.core.errors import InputError, OutputError, OutputExists, UsageError
 from rtswap.core.plugins import plugin_names
 from rtswap.core.text import nearest, plural
 from rtswap.core.urls import hide_secrets
@@ -63,11 +63,15 @@ def _list_installed_parts() -> str:
 
 def _run(flags: Flags, commands: Collection[str]) -> int:
     files = _take_words(flags, flags.pop("words", []), commands)
-    found = effective(flags).config
+    whole = effective(flags)
+    found = whole.config
     if not found.source.photos and not found.source.swap and swapper_spec(found.swap.swapper).needs_source:
         raise UsageError("no source given", do="Give a photo of the face to put on: rtswap --source me.jpg")
     from rtswap.app.batch import batch_of
+    from rtswap.app.unused import unused_flags
 
+    for line in unused_flags(whole):
+        console_of(found).event(line)
     if configs := batch_of(found, files):
         return _swap_batch(configs)
     return 0 if _all_written(_swap(found)) else 1
@@ -89,29 +93,32 @@ def _all_written(result: Mapping[str, Any]) -> bool:
 
 
 def _swap_batch(configs: Sequence[Config]) -> int:
-    """Swap several files and return the exit code. A file that fails is reported, and the others are swapped; Ctrl-C
-    ends the batch."""
+    """Swap several files and return the exit code. A file that fails is reported, one whose output exists is skipped,
+    and the others are swapped, so that the same command goes on with a batch that Ctrl-C has ended."""
     from rtswap.app.console import print_error
     from rtswap.app.run import share_program
 
     console, make_program = console_of(configs[0]), share_program()
     failed: list[str] = []
+    skipped: list[str] = []
     for number, config in enumerate(configs):
         console.event(config.input.address)
         try:
             result = _swap(config, began_at=time.perf_counter(), make_program=make_program)
         except (InputError, OutputError) as error:
             print_error(hide_secrets(f"rtswap: {error}", sys.argv[1:]))
-            failed.append(config.input.address)
+            (skipped if isinstance(error, OutputExists) else failed).append(config.input.address)
             continue
         if not _all_written(result):
             failed.append(config.input.address)
         if not result["completed"]:
             console.event(f"interrupted: {plural(len(configs) - number - 1, 'file')} not swapped")
             break
+    if skipped:
+        console.event(f"{len(skipped)} of {plural(len(configs), 'file')} skipped, since their outputs exist")
     if failed:
         console.event(f"{len(failed)} of {plural(len(configs), 'file')} failed: {', '.join(failed)}")
-    return 1 if failed else 0
+    return 1 if failed or skipped else 0
 
 
 def _take_words(flags: Flags, words: list[str], commands: Collection[str]) -> list[str]:

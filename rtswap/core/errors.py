@@ -53,6 +53,10 @@ class OutputError(RtswapError):
     pass
 
 
+class OutputExists(OutputError):
+    """An output file that exists, without ``--overwrite``."""
+
+
 class ModelError(RtswapError):
     pass
 

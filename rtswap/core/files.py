@@ -16,7 +16,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from rtswap.core.errors import OutputError, RtswapError, reason
+from rtswap.core.errors import OutputError, OutputExists, RtswapError, reason
 from rtswap.core.text import as_argument, size
 
 _MOST_NAME = 255
@@ -24,27 +24,44 @@ _MOST_NAME = 255
 
 
 @contextmanager
-def replacing(path: Path, *, private: bool = False) -> Iterator[BinaryIO]:
+def replacing(path: Path, *, private: bool = False, overwrite: bool = True) -> Iterator[BinaryIO]:
     """Replace the file at ``path`` by what is written in the block; an interrupted write leaves the old file
-    unchanged. A link there is replaced, not followed. ``private``: readable by the owner only (mode 0600). Raises
-    OSError."""
+    unchanged. A link there is replaced, not followed. ``private``: readable by the owner only (mode 0600).
+    ``overwrite``: as for ``publish``. Raises OSError."""
     part = path.with_name(_cut(f".{path.name}", f".{secrets.token_hex(4)}.part", path.parent))
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     handle = os.open(part, flags, 0o600 if private else 0o666)
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
-        os.replace(part, path)
+        publish(part, path, overwrite=overwrite)
     except BaseException:
         with suppress(OSError):
             part.unlink()
         raise
 
 
-def write_atomic(path: Path, content: bytes, *, private: bool = False) -> None:
+def write_atomic(path: Path, content: bytes, *, private: bool = False, overwrite: bool = True) -> None:
     """Replace the file at ``path`` by ``content``, as ``replacing`` does. Raises OSError."""
-    with replacing(path, private=private) as file:
+    with replacing(path, private=private, overwrite=overwrite) as file:
         file.write(content)
+
+
+def publish(part: Path, path: Path, *, overwrite: bool) -> None:
+    """Give the finished file ``part`` its name. Without ``overwrite`` raises FileExistsError if a file has that name,
+    even one that another program made a moment ago: a link, unlike a look before, cannot be late. Raises OSError."""
+    if not overwrite:
+        try:
+            os.link(part, path)
+        except FileExistsError:
+            raise FileExistsError(f"{path} was created by another program") from None
+        except OSError:  # a file system without links, such as FAT
+            if path.exists():
+                raise FileExistsError(f"{path} was created by another program") from None
+        else:
+            part.unlink()
+            return
+    os.replace(part, path)
 
 
 def _cut(stem: str, rest: str, folder: Path) -> str:
@@ -193,4 +210,4 @@ def refuse_existing(path: Path, overwrite: bool, audio_from: str | None = None) 
     if audio_from is not None and path.exists() and Path(audio_from).exists() and path.samefile(audio_from):
         raise OutputError(f"{path} is the input", do="Choose another name for the output.")
     if not overwrite:
-        raise OutputError(f"{path} already exists", do="Choose another name, or add --overwrite.")
+        raise OutputExists(f"{path} already exists", do="Choose another name, or add --overwrite.")

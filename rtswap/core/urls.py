@@ -99,3 +99,9 @@ def local_path(address: str) -> Path:
     """Return the path of an address without a scheme or with ``file://``."""
     address = address.strip()
     return Path(unquote(address.removeprefix("file://")) if scheme(address) else address).expanduser()
+
+
+def advice_if_missing(path: Path) -> str:
+    """What to do about a file that is not there; of an address ``Path`` leaves one slash."""
+    named = _ADDRESS.match(str(path))
+    return "It is an address: download it first, and give the file." if named else "Check the path."

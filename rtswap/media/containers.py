@@ -50,6 +50,7 @@ _PROTOCOLS = (
     "ffrtmpcrypt",
     "srt",
 )
+RELAY = "Let FFmpeg pass it on: ffmpeg -i ADDRESS -c copy -f mpegts udp://127.0.0.1:5000"
 NAMES_OTHERS = "an unsupported format, such as a list of files, which refers to other files"
 _HLS = {
     "format_whitelist": ",".join(("hls", "webvtt", *_SELF_CONTAINED.split())),
@@ -98,7 +99,7 @@ def open_media(
         container = _open_through(FolderPlaylist(Path(address)), formats, hls=True, hwaccel=hwaccel)
         return Media(container, _nothing, True)
     if scheme(address) not in ("", *_PROTOCOLS):
-        raise ValueError(f"{scheme(address)}, a protocol that rtswap does not read")
+        raise UnreadProtocol(f"{scheme(address)}, a protocol that rtswap does not read")
     protocols = ",".join(_PROTOCOLS) if scheme(address) else "file"
     direct = formats | {"protocol_whitelist": protocols} | with_verification(address, tls_ca)
     container = av.open(address, options=direct, timeout=timeout, metadata_errors="ignore", hwaccel=hwaccel)
@@ -132,6 +133,15 @@ def _open_through(
 
 def _nothing() -> None:
     """FFmpeg itself limits the time of a read."""
+
+
+class UnreadProtocol(ValueError):
+    """An address with a protocol that rtswap does not read."""
+
+
+def advice(error: Exception, usual: str) -> str:
+    """Return what to do about an address that FFmpeg could not open."""
+    return RELAY if isinstance(error, UnreadProtocol | av.error.ProtocolNotFoundError) else usual
 
 
 def cause(error: Exception) -> str:

@@ -211,8 +211,11 @@ def _height(face: Detection) -> float:
 
 
 def _pick(path: Path, faces: list[Detection], face_index: int | None, on_event: Event) -> Detection:
-    """The requested face, or the largest. A photo with one face ignores ``face_index``. Raises SourceError."""
+    """The requested face, or the largest. A photo with one face ignores ``face_index``, with an event if another was
+    meant. Raises SourceError."""
     if len(faces) == 1:
+        if face_index and face_index > 1:
+            on_event(f"{path.name} shows 1 face, which is used: --source-face {face_index} is for photos of several")
         return faces[0]
     if not face_index:
         number = int(np.argmax([_height(face) for face in faces]))

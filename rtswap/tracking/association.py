@@ -28,8 +28,8 @@ def kinship(first: Sequence[Box], second: Sequence[Box]) -> Floats:
 
 
 def mean_scores(found: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(N,) mean of both scores of the heads (N, 5) ``x1 y1 x2 y2 score`` that one look found. ``others`` (M, 5): those
-    of another look, which counts as 0 where it found none."""
+    """(N,) mean of both scores of the heads (N, 5) ``x1 y1 x2 y2 score`` that one look found. ``others`` (M, 5):
+    those of another look, which counts as 0 where it found none."""
     same = iou(list(found[:, :4]), list(others[:, :4])) > SAME_HEAD
     seconds = np.where(same, others[None, :, 4], 0).max(axis=1, initial=0)
     return np.asarray((found[:, 4] + seconds) / 2, np.float32)

@@ -161,7 +161,7 @@ class MtcnnDetector:
     def _propose(self, plan: _Plan) -> Boxes:
         """Run P-Net on all levels at once; return candidate squares."""
         out = _checked(self._pnet.run({"image": plan.canvas[None]}), "P-Net")
-        if np.ptp(out["map"][0, 0]) == 0 and np.ptp(plan.canvas) > 0:
+        if out["map"][0, 0].size > 1 and np.ptp(out["map"][0, 0]) == 0 and np.ptp(plan.canvas) > 0:
             raise _wrong("P-Net", "one score everywhere")
         score, offsets = np.where(plan.inside, out["map"][0, 0], -np.inf), out["map"][0, 1:]
         y, x = peaks(score, self._first_logit)

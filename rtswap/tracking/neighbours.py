@@ -32,8 +32,8 @@ LEAST_SCORE, ONE_MORE, UNSURE = 0.5, 0.2, 0.15
 """Score from which somebody is there; from which one more is, beside somebody; and from which the next frame is
 looked at as well."""
 MIRRORED = 0.55
-"""Mean of that score and of the one in the mirror image from which somebody is there. Of 697 pictures of one person 27
-reach 0.5 in the first look, half of these reach this mean; heads behind others are found no later."""
+"""Mean of that score and of the one in the mirror image from which somebody is there. Of 697 pictures of one person
+27 reach 0.5 in the first look, half of these reach this mean; heads behind others are found no later."""
 EVERYWHERE = 0.7
 """The same in the whole picture: skirts and hands of one person reach 0.63 on clips, somebody at the border 0.75."""
 OWN_HEAD = 0.2

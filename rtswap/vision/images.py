@@ -23,9 +23,12 @@ from numpy.typing import NDArray
 from rtswap.core.errors import InputError
 from rtswap.core.native_logs import quiet_opencv
 from rtswap.core.types import Image
+from rtswap.core.urls import advice_if_missing
 from rtswap.vision.foreign_pictures import DAMAGED, foreign_kind, unread_tiff
 from rtswap.vision.heif_items import heif_pixels
-from rtswap.vision.picture_parts import JPEG, PNG, refuse_many_parts, tile_size
+from rtswap.vision.picture_contents import count_pages, says_how_it_was_taken
+from rtswap.vision.picture_kinds import is_heif, kind_of, looks_like_picture
+from rtswap.vision.picture_parts import JPEG, refuse_many_parts, tile_size
 
 if TYPE_CHECKING:
     from PIL import Image as Pillow
@@ -45,12 +48,12 @@ _REDUCED_JPEG = (
     cv2.IMREAD_REDUCED_COLOR_4,
     cv2.IMREAD_REDUCED_COLOR_8,
 )
-_TIFF = b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"
-_HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 KINDS = "a PNG, JPEG, WebP, TIFF, BMP, GIF, AVIF or HEIC image"
 """What is read."""
 _DAMAGED, _AGAIN = "a truncated or damaged image", "Save or download it again."
 CONVERT = "Convert it to PNG or JPEG."
+_VIDEO = "Save one of its frames as PNG, or cut its faces out: rtswap extract VIDEO --out FOLDER"
+_OTHER = "Check the file, or convert it to PNG or JPEG."
 _FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000")
 """Pillow's names of the formats."""
 
@@ -78,20 +81,14 @@ def _image_of(path: Path, data: bytes, pixels: int, most_pixels: int) -> Image:
     if image is None and known and (foreign := unread_tiff(data)):
         raise InputError(f"cannot decode {path}", expected=KINDS, got=foreign, do=CONVERT)
     if image is None:
+        kind = kind_of(data)
         raise InputError(
             f"cannot decode {path}",
             expected=KINDS,
-            got=_DAMAGED if known else _kind_of(data),
-            do=_AGAIN if known else "Check the file, or convert it to PNG or JPEG.",
+            got=_DAMAGED if known else kind,
+            do=_AGAIN if known else _VIDEO if kind == "a video" else _OTHER,
         )
     return image
-
-
-def _kind_of(data: bytes) -> str:
-    """Return what the content of a file that is not an image looks like."""
-    head = data[:512]
-    text = not any(byte < 9 or 13 < byte < 32 for byte in head)
-    return "a web page" if text and b"<html" in head.lower() else "text" if text else "another format"
 
 
 def _decode(path: Path, data: bytes, halvings: int) -> Image | None:
@@ -174,20 +171,6 @@ def read_photo(path: str | Path) -> Image:
     return read_image(path, most_pixels=PHOTO_PIXELS)
 
 
-def looks_like_picture(head: bytes) -> bool:
-    """True if a file that begins with ``head`` (at least 12 bytes) has a known image format."""
-    if head.startswith((PNG, JPEG, b"GIF87a", b"GIF89a", b"BM", *_TIFF, b"\xff\x4f\xff\x51")):
-        return True
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return True
-    return _is_heif(head) or head[4:12] in (b"ftypavif", b"ftypavis", b"jP  \r\n\x87\n")
-
-
-def _is_heif(head: bytes) -> bool:
-    """``mif1`` is also the first brand of some AVIF files, which then name ``avif`` among the others."""
-    return head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS and b"avif" not in head[16:32]
-
-
 def read_checked(path: Path) -> tuple[bytes, int]:
     """Return the file's content, and the number of pixels by its header, 0 if the header does not state it. Raises
     InputError, before reading, for anything but a file and for a file that is too large."""
@@ -195,13 +178,30 @@ def read_checked(path: Path) -> tuple[bytes, int]:
     return data, _count_pixels(path, data)
 
 
-def read_shown(path: Path) -> tuple[Image, bool]:
+def read_shown(path: Path) -> tuple[Image, tuple[str, ...]]:
     """Load an image as ``read_image``, as it looks on white paper: what programs keep under transparent places is not
-    meant to be seen. Also returns whether it has such places. Raises InputError."""
-    image = read_image(path)
-    with open_with_pillow(path.read_bytes()) as picture:
-        opacity = None if picture is None else opacity_of(picture)
-    return (image, False) if opacity is None else (on_white(image, opacity), True)
+    meant to be seen. Also returns what of the file is lost, a text for each. Raises InputError."""
+    return _shown(path, *read_checked(path))
+
+
+def decode_shown(data: bytes, name: str) -> Image:
+    """Decode the content of an image file as ``read_shown``. ``name``: for messages. Raises InputError."""
+    return _shown(Path(name), data, _count_pixels(Path(name), data))[0]
+
+
+def _shown(path: Path, data: bytes, pixels: int) -> tuple[Image, tuple[str, ...]]:
+    image, losses = _image_of(path, data, pixels, MAX_PIXELS), list[str]()
+    with open_with_pillow(data) as picture:
+        if picture is None:
+            return image, ()
+        if (opacity := opacity_of(picture)) is not None:
+            image = on_white(image, opacity)
+            losses.append("transparency is not kept; transparent places become white")
+        if says_how_it_was_taken(picture):
+            losses.append("EXIF data (camera, time, place) is not kept")
+        if (pages := count_pages(picture)) > 1:
+            losses.append(f"only the first of its {pages} pictures is read")
+    return image, tuple(losses)
 
 
 def opacity_of(picture: Pillow.Image) -> NDArray[np.uint8] | None:
@@ -248,7 +248,7 @@ def _read_bytes(path: Path) -> bytes:
                 )
             return file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise InputError(f"no such file: {path}", do="Check the path.") from None
+        raise InputError(f"no such file: {path}", do=advice_if_missing(path)) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"cannot read {path}", got=reason, do="Check the path and its permissions.") from None
@@ -262,7 +262,7 @@ def _count_pixels(path: Path, data: bytes) -> int:
     if len(data) > MAX_BYTES:
         raise InputError(f"{path} is too large", expected=f"at most {MAX_BYTES >> 20} MB", do="Use a smaller image.")
     refuse_many_parts(path, data)
-    if _is_heif(data[:32]):
+    if is_heif(data[:32]):
         _refuse_much_to_decode(path, data)
     try:
         sizes = [stated_size(data) or (0, 0), tile_size(data)]
@@ -314,7 +314,7 @@ def open_with_pillow(data: bytes) -> Iterator[Pillow.Image | None]:
     decoder is not installed."""
     from PIL import Image as Pillow  # 50 ms, and only photos need it
 
-    heif = _is_heif(data[:32])
+    heif = is_heif(data[:32])
     if heif:
         _register_heif()
     picture = None

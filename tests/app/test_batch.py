@@ -91,6 +91,19 @@ def test_a_damaged_video_does_not_keep_the_others_back(folder: Path, capsys: pyt
     assert (folder / "out/two.mp4").exists()
 
 
+def test_the_same_command_goes_on_with_a_batch(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """After Ctrl-C: what was swapped before is kept, and has not failed."""
+    assert main(["-s", "persona:vera", "-i", "clips/two*", "-o", "out/"]) == 0
+    before = (folder / "out/two.mp4").stat().st_mtime_ns
+    capsys.readouterr()
+    assert main(["-s", "persona:vera", "-i", "clips", "-o", "out/"]) == 1
+    said = capsys.readouterr().err
+    assert said.splitlines()[-1] == "1 of 2 files skipped, since their outputs exist"
+    assert "failed" not in said
+    assert (folder / "out/one [1].mkv").exists()
+    assert (folder / "out/two.mp4").stat().st_mtime_ns == before
+
+
 @pytest.mark.parametrize("flags", ["--crf 20", "--bitrate 1M", "--codec hevc", "--codec hevc --crf 28"])
 def test_an_animation_among_videos_has_no_quality_or_codec(folder: Path, flags: str) -> None:
     make_animation(folder / "clips/a.gif", 2)

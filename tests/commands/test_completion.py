@@ -15,14 +15,13 @@ from pathlib import Path
 import pytest
 
 from rtswap.commands import COMMANDS
-from rtswap.commands.completion import SHELLS, script, words_of
+from rtswap.commands.completion import SHELLS, script, words_of, words_of_all
 from rtswap.commands.main import main
 
 
 @pytest.fixture(scope="module")
 def scripts() -> dict[str, str]:
-    words = {name: words_of(command.parser()) for name, command in COMMANDS.items()}
-    return {shell: script(shell, words) for shell in SHELLS}
+    return {shell: script(shell, words_of_all(COMMANDS)) for shell in SHELLS}
 
 
 def in_bash(text: str, *typed: str) -> list[str]:
@@ -42,6 +41,13 @@ def test_bash_completes_commands_flags_and_values(scripts: dict[str, str]) -> No
     assert in_bash(text, "--keep", "m") == ["mouth"]
     assert in_bash(text, "bench", "--sec") == ["--seconds"]
     assert in_bash(text, "-s", "--s") == [], "a photo, so files"
+    assert in_bash(text, "-s", "persona:a") == ["persona:ada", "persona:amara"]
+    assert "ada" in in_bash(text, "--also", "persona", ":")
+    assert in_bash(text, "-s", "persona", ":", "ve") == ["vera"], "bash divides words at colons"
+    assert in_bash(text, "-o", "vcam", ":", "ve") == []
+    assert in_bash(text, "--mask", "hull,s") == ["hull,skin"]
+    assert in_bash(text, "--engine", "auto,") == [], "takes one"
+    assert in_bash(text, "help", "ev") == ["eval"]
     assert in_bash(text, "models", "p") == ["pull"]
     assert in_bash(text, "models", "pull", "p") == []
     assert in_bash(text, "train", "fs") == ["fsgan", "fslsd"]
@@ -95,8 +101,32 @@ def test_zsh_completes_commands_flags_values_and_files(scripts: dict[str, str], 
         "rtswap bench --sec": "rtswap bench --seconds",
         "rtswap -s me": r"rtswap -s me\ photo.jpg",
         "rtswap models p": "rtswap models pull",
+        "rtswap -s persona:ve": "rtswap -s persona:vera",
+        "rtswap --mask hull,s": "rtswap --mask hull,skin",
+        "rtswap help ev": "rtswap help eval",
     }
     assert in_zsh(scripts["zsh"], tmp_path, list(expected)) == list(expected.values())
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="needs fish")
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("rtswap -s persona:a", ["persona:ada", "persona:amara"]),
+        ("rtswap -s me", ["me photo.jpg"]),
+        ("rtswap --mask hull,s", ["hull,skin"]),
+        ("rtswap help ev", ["eval"]),
+        ("rtswap completion ", ["bash", "fish", "powershell", "zsh"]),
+        ("rtswap ver", ["verify"]),
+        ("rtswap -s a.jpg --faces ", ["all", "one"]),
+    ],
+)
+def test_fish_completes(typed: str, offered: list[str], scripts: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "me photo.jpg").touch()
+    program = f"source script; complete -C '{typed}'"
+    (tmp_path / "script").write_text(scripts["fish"])
+    done = subprocess.run(["fish", "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert [line.partition("\t")[0] for line in done.stdout.splitlines()] == offered
 
 
 def test_powershell_tables_have_no_key_twice(scripts: dict[str, str]) -> None:

@@ -110,6 +110,7 @@ def test_flags_that_users_of_other_programs_type(loop: list[Config]) -> None:
     [
         ("--face-enhancer", "Use --enhance NAME"),
         ("-preset fast", "Use --codec NAME and --crf N."),
+        ("in.mp4 out.mp4 -t 10", "as FFmpeg's -t use --duration TIME."),
         ("run in.mp4 out.mp4", "No command is needed: rtswap INPUT OUTPUT --source PHOTO"),
         ("gui", "`rtswap studio --open`"),
         ("-i -dash.mp4 -o out.mp4", "Write ./-name for a name that begins with a dash."),
@@ -152,3 +153,47 @@ def test_a_retired_flag_is_accepted_and_says_so(
     assert "swap.delight is no longer needed" in capsys.readouterr().err
     main(["--help"])
     assert "delight" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (
+            "-o a.mp4 --boost 2 --morph 1",
+            "--boost, --morph have no effect without an imported or trained --swapper",
+        ),
+        ("-o a.mp4 --enhance-blend 0.3", "--enhance-blend has no effect without --enhance"),
+        ("-o a.mp4 --also you.jpg", "--also has no effect without --faces all, or a window and its keys"),
+        ("-o a.mp4 --tls-ca ca.pem", "--tls-ca has no effect without an encrypted input or output"),
+        ("-o a.mp4 --also you.jpg --faces all", ""),
+        ("-o a.mp4 -o window --also you.jpg", ""),
+        ("--also you.jpg", ""),
+        ("-o rtmps://host/live --tls-ca ca.pem", ""),
+        ("-o a.mp4 --faces all --crf 20", ""),
+    ],
+)
+def test_a_flag_without_effect_says_so(
+    args: str, told: str, loop: list[Config], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["-s", "me.jpg", "-i", "clip.mp4", *args.split()]) == 0
+    assert [line for line in capsys.readouterr().err.splitlines() if "no effect" in line] == [told][: bool(told)]
+
+
+def test_what_a_file_sets_is_for_many_runs(loop: list[Config], capsys: pytest.CaptureFixture[str]) -> None:
+    Path("mine.toml").write_text("[models]\nboost = 2\n")
+    assert main(["-s", "me.jpg", "-i", "clip.mp4", "-o", "a.mp4", "--config", "mine.toml"]) == 0
+    assert "no effect" not in capsys.readouterr().err
+
+
+def test_certificates_that_are_not_there_are_named_before_the_run(capsys: pytest.CaptureFixture[str]) -> None:
+    make_clip("clip.mp4")
+    assert main(["-s", "persona:vera", "-i", "clip.mp4", "-o", "a.mp4", "--tls-ca", "none.pem"]) == 2
+    assert "--tls-ca none.pem; expected a file with CA certificates (PEM)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["bench", "eval", "extract", "inspect", "train"])
+def test_what_is_measured_or_made_goes_where_o_says(command: str) -> None:
+    """Messages say -o, and who knows --out of one command types it with another."""
+    parser = COMMANDS[command].parser()
+    places = {flag: parser.read([flag, "there"]) for flag in ("-o", "--out")}
+    assert places["-o"] == places["--out"] != {}

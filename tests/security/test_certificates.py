@@ -183,5 +183,5 @@ def test_a_redirect_to_an_unknown_certificate_is_refused(
 def test_other_protocols_over_http_are_refused() -> None:
     """RTMP within HTTP: FFmpeg would follow redirects and accept any certificate."""
     for name in ("rtmpt", "rtmpts", "ftp", "gopher", "ipfs"):
-        with pytest.raises(InputError, match=f"{name}, a protocol that rtswap does not read"):
+        with pytest.raises(InputError, match=f"{name}, a protocol that rtswap does not read. Let FFmpeg"):
             open_input(f"{name}://127.0.0.1:1/a")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import tomllib
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import cv2
 import pytest
-from media_files import make_clip
+from media_files import make_clip, mark_picture
 from people import group
 
 from rtswap.app.config import Config
@@ -23,6 +24,7 @@ from rtswap.core.files import write_atomic
 from rtswap.core.parts import OutputSpec
 from rtswap.faceset.table import TABLE, TableWriter
 from rtswap.media import outputs as media_outputs
+from rtswap.media.outputs import open_output
 from rtswap.media.outputs.null import Null
 from rtswap.runtime.metrics import Metrics
 from rtswap.runtime.metrics_log import MetricsLog
@@ -158,6 +160,32 @@ def test_names_as_long_as_the_disk_allows_work(folder: Path, letter: str) -> Non
         assert main(["-q", "-s", "persona:vera", "-i", source, "-o", f"new/{name}"]) == 0
         assert (folder / "new" / name).stat().st_size > 1000
     assert len(list((folder / "new").iterdir())) == 2
+
+
+@pytest.mark.parametrize("address", ["out.mp4", "out.mkv", "out.png", "out/", "out_%d.png"])
+@pytest.mark.parametrize("links", [True, False], ids=["links", "a file system without links"])
+def test_of_two_runs_that_end_together_none_loses_its_output(
+    folder: Path, address: str, links: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other's file appears after the last look: here at the moment in which the finished file gets its name."""
+    link = os.link
+
+    def late(source: str | Path, target: str | Path) -> None:
+        Path(target).write_bytes(b"the other's")
+        if not links:
+            raise OSError(errno.EPERM, "no links here")
+        link(source, target)
+
+    def write() -> None:
+        output.send(mark_picture(0))
+        output.close()
+
+    output = open_output(address)
+    monkeypatch.setattr(os, "link", late)
+    with pytest.raises(OutputError, match="was created by another program"):
+        write()
+    kept = folder / (address.replace("%d", "0") + ("00000.png" if address.endswith("/") else ""))
+    assert kept.read_bytes() == b"the other's"
 
 
 def test_config_writes_the_file_that_it_reads(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -46,6 +46,13 @@ def outcome(
     return " ".join(sorted(found))
 
 
+def test_limits_of_the_input_do_not_concern_the_photo_of_the_source() -> None:
+    strict = replace(CONFIG, tracking=TrackingConfig(min_face_px=4096, thresholds=(1.0, 1.0, 1.0)))
+    models = open_models(strict, on_event=lambda event: None)
+    assert Program(strict, on_event=lambda event: None, models=models).identities[0].portrait.size
+    assert models.still_detector.detect(persona("vera")) == []
+
+
 @pytest.mark.parametrize(("size", "face_px"), [(HD, 50), (HD, 100), (QHD, 70), (UHD, 160)])
 def test_a_face_above_the_limit_is_swapped(size: tuple[int, int], face_px: int) -> None:
     assert outcome(CONFIG, face_models(), size, face_px) == "swapped"

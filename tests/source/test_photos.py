@@ -152,6 +152,15 @@ def test_a_face_number_out_of_range_is_an_error(number: int) -> None:
         world(us=THREE).load("us.jpg", face_index=number)
 
 
+@pytest.mark.parametrize(("number", "told"), [(None, 0), (0, 0), (1, 0), (2, 1)])
+def test_another_number_than_the_only_face_is_told(number: int | None, told: int) -> None:
+    """Whoever names a second person would else get the only one that was found, unnoticed."""
+    photos = world(me=Scene())
+    photos.load("me.jpg", face_index=number)
+    assert len(photos.events) == told
+    assert all("me.jpg shows 1 face" in event for event in photos.events)
+
+
 def test_doubtful_faces_are_not_counted() -> None:
     photos = world(me=Scene((Face(), Face((100, 100), 15), Face((700, 450), 60, score=0.75))))
     photos.load("me.jpg")

@@ -109,6 +109,11 @@ def test_smaller_faces_than_asked_for_are_left_alone(networks: list[OpenVinoEngi
     assert not MtcnnDetector(*networks, min_face_px=150).detect(image)
 
 
+def test_a_picture_as_large_as_the_smallest_face_is_no_fault_of_the_network(networks: list[OpenVinoEngine]) -> None:
+    """P-Net has one window there, so one score."""
+    assert MtcnnDetector(*networks, min_face_px=35).detect(ASTRONAUT[:36, :36]) == []
+
+
 def test_a_face_may_be_small_in_a_large_picture_when_max_side_allows(networks: list[OpenVinoEngine]) -> None:
     image, _ = scene(60)
     large = cv2.copyMakeBorder(image, 700, 700, 1300, 1300, cv2.BORDER_CONSTANT, value=(90, 90, 90))

@@ -16,7 +16,8 @@ from icc_profiles import ADOBE_RGB, cmyk_profile, grey_profile, rgb_profile, wit
 from PIL import Image as Pil
 
 from rtswap.core.errors import InputError
-from rtswap.vision.images import looks_like_picture, read_image, read_photo
+from rtswap.vision.images import read_image, read_photo
+from rtswap.vision.picture_kinds import looks_like_picture
 
 RGB = np.zeros((40, 60, 3), np.uint8)
 RGB[:, :20] = (200, 50, 20)

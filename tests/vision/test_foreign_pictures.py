@@ -5,10 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from media_files import make_clip
 from PIL import Image
 
-from rtswap.core.errors import InputError
+from rtswap.core.errors import InputError, SourceError
 from rtswap.media.inputs.video import VideoFile
+from rtswap.source.consent.record import photo_digest
 from rtswap.vision.foreign_pictures import unread_tiff
 from rtswap.vision.images import read_image
 
@@ -37,6 +39,24 @@ def test_a_picture_of_another_kind_is_named(name: str, read: type, tmp_path: Pat
     path.write_bytes(data + bytes(600))
     with pytest.raises(InputError, match=f"got {kind}. Convert it to PNG or JPEG."):
         read(path)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm", ".avi", ".flv"])
+def test_a_video_in_place_of_a_photo_is_called_a_video(suffix: str, tmp_path: Path) -> None:
+    codec = {".webm": "libvpx-vp9", ".flv": "flv"}.get(suffix, "mpeg4")
+    make_clip(tmp_path / f"me{suffix}", codec=codec)
+    with pytest.raises(InputError, match=r"got a video\. Save one of its frames as PNG, or .*rtswap extract"):
+        read_image(tmp_path / f"me{suffix}")
+
+
+def test_the_address_of_a_photo_is_called_an_address(tmp_path: Path) -> None:
+    for address in ("https://host/me.jpg", "file:///home/me.jpg"):
+        for read in (read_image, photo_digest):
+            with pytest.raises((InputError, SourceError), match="an address: download it first"):
+                read(Path(address))
+    for path in ("me.jpg", "C:/me.jpg", str(tmp_path / "a:b/me.jpg")):
+        with pytest.raises(InputError, match="Check the path"):
+            read_image(path)
 
 
 def test_a_raw_picture_is_refused_although_its_thumbnail_could_be_read(tmp_path: Path) -> None:

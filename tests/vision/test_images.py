@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from PIL import Image as Pil
 
 from rtswap.core.errors import InputError
-from rtswap.vision.images import decode_photo, looks_like_picture, read_image, read_photo, stated_size
+from rtswap.vision.images import decode_photo, read_image, read_photo, stated_size
+from rtswap.vision.picture_kinds import looks_like_picture
 
 RGB = np.zeros((40, 60, 3), np.uint8)
 RGB[:, :30] = (200, 50, 20)

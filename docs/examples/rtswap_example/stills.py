@@ -20,10 +20,9 @@ class Stills:
         return f"stills in {self.folder}"
 
     def send(self, image: MarkedImage) -> None:
-        if image.index % self.every == 0:
-            path = self.folder / f"{image.index:06}.png"
-            if not cv2.imwrite(str(path), image.image):
-                raise OutputError(f"cannot write {path}", do="Make the folder, or free some disk space.")
+        path = self.folder / f"{image.index:06}.png"
+        if image.index % self.every == 0 and not cv2.imwrite(str(path), image.image):
+            raise OutputError(f"cannot write {path}", do="Check the folder and the free space.")
 
     def close(self) -> None: ...
 
@@ -33,6 +32,7 @@ def folder_of(address: str) -> str:
 
 
 def open_stills(address: str, request: OutputRequest) -> Stills:
+    Path(folder_of(address)).mkdir(parents=True, exist_ok=True)
     return Stills(Path(folder_of(address)))
 
 

@@ -5,13 +5,11 @@ Run it: pip install fastapi uvicorn python-multipart; uvicorn fastapi_app:app
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BytesIO
 from threading import Lock
 from typing import Annotated
 
 import cv2
 from fastapi import FastAPI, File, Form, HTTPException, Response
-from PIL import Image, UnidentifiedImageError
 
 import rtswap
 
@@ -24,7 +22,7 @@ one_at_a_time = Lock()
 def errors_as_answers() -> Iterator[None]:
     try:
         yield
-    except (rtswap.UsageError, rtswap.InputError, UnidentifiedImageError) as error:
+    except (rtswap.UsageError, rtswap.InputError) as error:
         raise HTTPException(422, str(error)) from error
 
 
@@ -34,7 +32,7 @@ def swap(
 ) -> Response:
     """``consent``: the visitor confirms that the person in ``source`` has agreed."""
     with errors_as_answers(), one_at_a_time:
-        swapper.update(Image.open(BytesIO(source)), consent=consent)
-        result = swapper.swap(Image.open(BytesIO(picture)))
+        swapper.update(source, consent=consent)
+        result = swapper.swap(picture)
     counts = {"X-Faces-Swapped": str(result.swapped), "X-Faces-Covered": str(result.covered)}
     return Response(cv2.imencode(".png", result.image)[1].tobytes(), media_type="image/png", headers=counts)

@@ -47,7 +47,7 @@ def _parser() -> Parser:
         metavar="DURATION",
         help="how long a stream's network request may wait for other streams to share a batch [0]",
     )
-    group.add_argument("--out", metavar="FILE", help="also write the result as JSON to this file")
+    group.add_argument("--out", "-o", metavar="FILE", help="also write the result as JSON to this file")
     group.add_argument("-y", "--overwrite", action="store_true", help="replace files that exist")
     return made.with_table(["swap", "budget", "engine", "console"], without=["engine.engine"])
 

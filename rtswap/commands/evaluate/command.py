@@ -37,7 +37,7 @@ def _parser() -> Parser:
     count = Reader(integer("N", 1, 1_000_000))
     group.add_argument("--pairs", type=count, default=200, metavar="N", help="maximum number of pairs [200]")
     group.add_argument("--seed", type=count, default=7, metavar="N", help="random seed for drawing pairs [7]")
-    group.add_argument("--out", metavar="FOLDER", help="output folder for sheet.png and eval.json [rtswap_eval]")
+    group.add_argument("--out", "-o", metavar="FOLDER", help="folder for sheet.png and eval.json [rtswap_eval]")
     group.add_argument("-y", "--overwrite", action="store_true", help="replace files that exist")
     group.add_argument(
         "--i-have-consent",

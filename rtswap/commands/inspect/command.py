@@ -21,6 +21,7 @@ def _parser() -> Parser:
     group.add_argument(
         "-o",
         "--output",
+        "--out",
         dest="folder",
         metavar="PATH",
         help="output folder [CLIP_inspect]; without a clip, the picture [PHOTO_inspect.png]",

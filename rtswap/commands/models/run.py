@@ -28,27 +28,22 @@ _YES = ("y", "yes")
 
 
 def list_models() -> Answer:
-    """The known models, then what is installed besides; with licences."""
+    """The known models and packs with their licences, then what is installed."""
     catalog, here = model_catalog(), list_installed()
     known = {model.known: model for model in here if model.known}
     rows: list[Sequence[Cell]] = []
     for model in catalog.models.values():
-        found = known.get(model.name)
-        state: Cell = ("", "") if found is None else (found.name, "good")
         kind = catalog.families[model.family].kind
-        rows.append(
-            (model.name, kind, state, model.licence, _commercial(model), size(model.bytes) if model.bytes else "")
-        )
-    others = [
-        (model.name, model.family or "damaged", model.damage or model.origin, _verdict(model))
+        rows.append((model.name, kind, _commercial(model), size(model.bytes) if model.bytes else "", model.licence))
+    yours = [
+        ((model.name, "good"), model.family or "damaged", model.damage or model.origin, _verdict(model))
         for model in here
-        if model.known not in catalog.models
     ]
-    shown: list[Shown] = [table(("!model", "kind", "installed as", "licence", "commercial", ">size"), rows)]
-    packs = [(pack.name, pack.title, pack.licence, size(pack.bytes)) for pack in catalog.packs.values()]
-    shown += ["", table(("!pack", "contains", "licence", ">size"), packs)]
-    if others:
-        shown += ["", table(("!yours", "family", "from", ""), others)]
+    shown: list[Shown] = [table(("!model", "!kind", "!commercial", ">size", "licence"), rows)]
+    packs = [(pack.name, size(pack.bytes), pack.title, pack.licence) for pack in catalog.packs.values()]
+    shown += ["", table(("!pack", ">size", "contains", "licence"), packs)]
+    if yours:
+        shown += ["", table(("!installed", "family", "from", ""), yours)]
     shown += ["", f"Installed in {models_folder()}. Add a file: rtswap models add FILE"]
     result = {
         "folder": models_folder(),

@@ -17,7 +17,8 @@ from rtswap.core.text import plural
 from rtswap.core.types import Frame, Image, StreamInfo
 from rtswap.core.urls import local_path, scheme
 from rtswap.vision.foreign_pictures import DAMAGED
-from rtswap.vision.images import looks_like_picture, open_with_pillow, read_checked
+from rtswap.vision.images import open_with_pillow, read_checked
+from rtswap.vision.picture_kinds import looks_like_picture
 
 if TYPE_CHECKING:
     from PIL import Image as Pillow

@@ -14,7 +14,8 @@ from rtswap.core.text import plural
 from rtswap.core.types import Frame, Image, StreamInfo
 from rtswap.core.urls import local_path, scheme
 from rtswap.media.inputs.animation import ANIMATED_SUFFIXES, is_animated
-from rtswap.vision.images import PICTURE_SUFFIXES, looks_like_picture, read_shown
+from rtswap.vision.images import PICTURE_SUFFIXES, read_shown
+from rtswap.vision.picture_kinds import looks_like_picture
 
 FPS = 25.0
 """Nominal frame rate of an image folder."""
@@ -31,6 +32,9 @@ class ImageInput:
         self._closed = threading.Event()
         self._paths = pictures_in(self._path) if self._path.is_dir() else [self._path]
         self.skipped = 0
+        self._told: set[str] = set()
+        """What of the files is lost, each told once."""
+        self._and_so_on = "; other pictures like it are not named" if len(self._paths) > 1 else ""
         self._first = self._first_readable()
         height, width = self._first.shape[:2]
         self._info = StreamInfo(width, height, FPS, live=False, frame_count=len(self._paths))
@@ -60,9 +64,11 @@ class ImageInput:
     def _read(self, path: Path) -> Image | None:
         """Return None, after an event, for an unreadable image of a folder. Raises InputError for a single image."""
         try:
-            image, transparent = read_shown(path)
-            if transparent:
-                self._on_event(f"{path}: transparency is not kept; transparent places become white")
+            image, losses = read_shown(path)
+            for loss in losses:
+                if loss not in self._told:
+                    self._on_event(f"{path}: {loss}{self._and_so_on}")
+                    self._told.add(loss)
             if path.suffix.lower() in ANIMATED_SUFFIXES and is_animated(path):
                 self._on_event(f"{path}: only the first frame of this animation is read")
             return image

@@ -15,7 +15,7 @@ from rtswap.core.native_logs import quiet_ffmpeg
 from rtswap.core.parts import InputSpec
 from rtswap.core.types import Frame, StreamInfo
 from rtswap.core.urls import redact, scheme
-from rtswap.media.containers import OPEN_TIMEOUT_S, READ_TIMEOUT_S, WEB, cause, open_media
+from rtswap.media.containers import OPEN_TIMEOUT_S, READ_TIMEOUT_S, WEB, advice, cause, open_media
 from rtswap.media.decoding import (
     Decoder,
     PictureMaker,
@@ -74,7 +74,7 @@ class NetworkStream(ClosingInput):
                 if self._recorded
                 else "Check the address and that the stream is running."
             )
-            do = hint(url, usual)
+            do = advice(error, hint(url, usual))
             late = time.perf_counter() - began >= open_timeout_s
             got = f"no picture within {open_timeout_s:g} s" if late else cause(error)
             raise InputError(f"cannot open {self.name}", got=got, do=do) from None

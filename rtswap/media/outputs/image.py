@@ -104,7 +104,7 @@ class ImageOutput:
         if not ok:
             raise OutputError(f"cannot encode {path}", got=f"{image.shape[1]}x{image.shape[0]} pixels")
         try:
-            write_atomic(path, data.tobytes())
+            write_atomic(path, data.tobytes(), overwrite=self._overwrite)
         except OSError as error:
             raise OutputError(f"cannot write {path}", got=reason(error), do="Choose another folder.") from None
 

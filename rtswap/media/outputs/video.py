@@ -15,7 +15,7 @@ import av
 import av.container
 
 from rtswap.core.errors import OutputError, UsageError, reason
-from rtswap.core.files import make_partial
+from rtswap.core.files import make_partial, publish
 from rtswap.core.native_logs import quiet_ffmpeg
 from rtswap.core.parts import OutputRequest, OutputSpec
 from rtswap.core.types import MarkedImage
@@ -164,11 +164,9 @@ class VideoWriter:
         return request.audio_end_s - request.audio_start_s if self._ended and not request.live else encoder.end_s
 
     def _publish(self) -> None:
-        if self._path.exists() and not self._request.overwrite:
-            raise FileExistsError(f"{self._path} was created by another program")
         if self._kind.index_last:
             self._move_index()
-        self.partial_path.replace(self._path)
+        publish(self.partial_path, self._path, overwrite=self._request.overwrite)
         if self._request.sign is not None:
             self._request.sign(self._path)
 
@@ -182,12 +180,12 @@ class VideoWriter:
             copy.unlink(missing_ok=True)
 
     def _broken(self, error: Exception) -> OutputError:
-        kept = (
-            f"The recording so far is in {self.partial_path}." if self._count and self.partial_path.exists() else ""
-        )
-        if not self._count:
+        there = self.partial_path.exists()
+        kept = bool(self._count and there and self.partial_path.stat().st_size)
+        if there and not kept:
             self.partial_path.unlink(missing_ok=True)
-        return OutputError(f"cannot write {self._path}", got=reason(error), do=kept)
+        do = f"The recording so far is in {self.partial_path}." if kept else ""
+        return OutputError(f"cannot write {self._path}", got=reason(error), do=do)
 
 
 def _open(address: str, request: OutputRequest) -> VideoWriter:

@@ -64,16 +64,11 @@ class Window:
             return
         try:
             if not self._open:
-                self._show_window(image.image)
-            elif self._closed_by_user():
+                self._show_window(image)
+            elif self._closed_before(image):
                 self.close()
                 self._on_key("q")
                 return
-            while self._pace is not None and (wait_s := self._pace.wait_s(image.time_s, time.perf_counter())) > 0:
-                self._pass_on(cv2.pollKey())
-                if self._closed_by_user():
-                    break
-                time.sleep(min(wait_s, KEY_S))
             lines = self._overlay() if self._overlay is not None else ()
             cv2.imshow(self._title, draw_text(image.image, lines) if lines else image.image)
             self._pass_on(cv2.pollKey())
@@ -95,9 +90,22 @@ class Window:
         except cv2.error:  # Qt raises if it was the last window
             return True
 
-    def _show_window(self, image: Image) -> None:
+    def _closed_before(self, image: MarkedImage) -> bool:
+        """Wait until a frame is due; whether the user closed the window until then: ``cv2.imshow`` would open it
+        again."""
+        while not (closed := self._closed_by_user()) and (wait_s := self._wait_s(image)) > 0:
+            self._pass_on(cv2.pollKey())
+            time.sleep(min(wait_s, KEY_S))
+        return closed
+
+    def _wait_s(self, image: MarkedImage) -> float:
+        return 0.0 if self._pace is None else self._pace.wait_s(image.time_s, time.perf_counter())
+
+    def _show_window(self, image: MarkedImage) -> None:
+        self._wait_s(image)  # the film begins now
+        height, width = image.image.shape[:2]
         cv2.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
-        cv2.resizeWindow(self._title, *fitting_size(image.shape[1], image.shape[0]))
+        cv2.resizeWindow(self._title, *fitting_size(width, height))
         self._open = True
 
     def _fill_screen(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 from typing import NoReturn
 
@@ -13,6 +14,8 @@ import foreign_models as foreign
 import numpy as np
 import pytest
 from media_files import make_clip
+from rich.console import Console
+from rich.table import Table
 from web_servers import FileServer, run_server
 
 from rtswap.commands.main import main
@@ -38,6 +41,20 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str, code: int = 1) -> s
     assert main(["models", *words]) == code
     error = capsys.readouterr().err.strip().splitlines()
     return error[-1]
+
+
+def test_the_list_breaks_no_word_in_a_terminal_of_80_columns(
+    tmp_path: Path, models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = foreign.write(tmp_path, inswapper_128=foreign.swapper("inswapper"))["inswapper_128"]
+    assert main(["models", "add", str(path), "--name", "mine"]) == 0
+    shown = Console(width=80, file=StringIO())
+    shown.print(*(part for part in models_run.list_models()[1] if isinstance(part, Table)))
+    words = shown.file.getvalue().split()
+    assert "mine" in words
+    catalog = model_catalog()
+    for known in (*catalog.models.values(), *catalog.packs.values()):
+        assert set(known.licence.split()) | {known.name} <= set(words)
 
 
 def test_add_list_verify_and_remove(tmp_path: Path, capsys: pytest.CaptureFixture[str], models: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from media_files import all_numbers, numbered_picture
+from PIL import Image as Pillow
 
 from rtswap.core.errors import InputError
 from rtswap.core.files import natural_key
@@ -42,6 +43,36 @@ def test_a_folder_in_natural_order(tmp_path: Path) -> None:
     frames = list(folder.frames())
     assert all_numbers(f.image for f in frames) == list(range(6))
     assert [f.time_s for f in frames] == [i / 25 for i in range(6)]
+
+
+def test_what_is_not_kept_of_a_picture_is_told(tmp_path: Path) -> None:
+    page, thumbnail = Pillow.new("RGB", (30, 20)), Pillow.new("RGB", (3, 2))
+    taken, turned = Pillow.Exif(), Pillow.Exif()
+    taken[271], turned[0x0112] = "a make", 1
+    page.save(tmp_path / "1.tif", save_all=True, append_images=[page, page])
+    thumbnail.encoderinfo = {"tiffinfo": {254: 1}}
+    page.save(tmp_path / "2.tif", save_all=True, append_images=[thumbnail])
+    page.save(tmp_path / "3.jpg", exif=taken)
+    page.save(tmp_path / "4.jpg", exif=turned)
+    told = {
+        "1.tif": ["only the first of its 3 pictures is read"],
+        "2.tif": [],
+        "3.jpg": ["EXIF data (camera, time, place) is not kept"],
+        "4.jpg": [],
+    }
+    for name, losses in told.items():
+        events: list[str] = []
+        list(ImageInput(tmp_path / name, on_event=events.append).frames())
+        assert events == [f"{tmp_path / name}: {loss}" for loss in losses]
+
+
+def test_of_a_folder_each_loss_is_told_once(tmp_path: Path) -> None:
+    events: list[str] = []
+    for name in ("a.png", "b.png", "c.png"):
+        Pillow.new("RGBA", (30, 20), (0, 0, 0, 0)).save(tmp_path / name)
+    list(ImageInput(tmp_path, on_event=events.append).frames())
+    assert [event.partition(":")[0] for event in events] == [str(tmp_path / "a.png")]
+    assert events[0].endswith("; other pictures like it are not named")
 
 
 def test_damaged_pictures_are_skipped_counted_and_named(tmp_path: Path) -> None:

@@ -94,6 +94,7 @@ def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
         raise OSError(28, os.strerror(28))
 
     monkeypatch.setattr(os, "replace", full)
+    monkeypatch.setattr(os, "link", full)
     with pytest.raises(OutputError, match="No space left"):
         output.send(mark_picture(1))
     assert list(tmp_path.iterdir()) == []

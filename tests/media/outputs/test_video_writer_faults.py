@@ -187,6 +187,17 @@ def test_a_full_disk_is_one_line_and_what_fitted_plays(tmp_path: Path, suffix: s
         assert next(container.decode(video=0)).width == 320
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="resource limits")
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_disk_that_was_full_before_holds_no_recording(tmp_path: Path, suffix: str) -> None:
+    code = FULL_DISK.format(tests=str(HELPERS)).replace("300_000", "0").replace("live=True", "live=False")
+    args = [sys.executable, "-c", code, str(tmp_path / f"out{suffix}")]
+    done = subprocess.run(args, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 7, done.stderr
+    assert done.stdout.endswith("got File too large\n")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists() or os.geteuid() == 0, reason="root may write everywhere")
 def test_no_permission(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)

@@ -137,6 +137,18 @@ def test_closing_the_window_is_a_q_once(monkeypatch: pytest.MonkeyPatch) -> None
     assert len(gui.shown) == 1
 
 
+def test_a_window_closed_while_a_frame_of_a_film_waits_stays_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``imshow`` would open it again."""
+    gui = FakeGui(monkeypatch, [])
+    keys: list[str] = []
+    view = Window(on_key=keys.append, paced=True)
+    view.send(mark_picture(0, time_s=0.0))
+    monkeypatch.setattr(cv2, "pollKey", lambda: setattr(gui, "visible", 0.0) or -1)
+    view.send(mark_picture(1, time_s=3600.0))
+    assert keys == ["q"]
+    assert len(gui.shown) == 1
+
+
 def first_bright_column(picture: np.ndarray, rows: slice, *, after: int) -> int:
     return after + int(np.argmax((picture[rows, after:] > 150).any((0, 2))))
 
