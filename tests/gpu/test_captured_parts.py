@@ -12,7 +12,13 @@ from people import place_mesh
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from rtswap.compositing.checks_gpu import count_pixels  # noqa: E402
-from rtswap.compositing.finishes import detail_gpu, occlusion_gpu, restore_gpu  # noqa: E402
+from rtswap.compositing.finishes import (  # noqa: E402
+    detail_gpu,
+    glasses_gpu,
+    network_mask_gpu,
+    occlusion_gpu,
+    restore_gpu,
+)
 from rtswap.compositing.finishes.detail import Correction, Focus  # noqa: E402
 from rtswap.compositing.finishes.grain import Overlay  # noqa: E402
 from rtswap.compositing.finishes.skin_texture import FOLLOWED  # noqa: E402
@@ -21,6 +27,8 @@ from rtswap.disclosure.badge import Badge  # noqa: E402
 from rtswap.disclosure.gpu import GpuBadge, GpuWatermark  # noqa: E402
 from rtswap.disclosure.watermark import Payload  # noqa: E402
 from rtswap.gpu.graphs import Captured  # noqa: E402
+from rtswap.networks import occlusion  # noqa: E402
+from rtswap.vision.crops import sampling  # noqa: E402
 
 SIDE, SIZE = 256, (320, 240)
 Case = tuple[Callable[..., Any], int, Callable[[np.random.Generator, str], list[Any]]]
@@ -58,20 +66,25 @@ def answers(rng: np.random.Generator, device: str) -> list[Any]:
 
 
 def overlaid(rng: np.random.Generator, device: str) -> list[Any]:
-    one = occlusion_gpu._place(0, face())
-    assert one is not None
+    matrix = occlusion.place(face().landmarks)
+    assert matrix is not None
     numbers = np.zeros((1, 10), np.float32)
-    small, to_answer = occlusion_gpu.coarse_places(one.matrix, one.face.size)
-    numbers[0] = *to_answer.ravel(), *small, *one.face.size
+    small, to_answer = occlusion_gpu.coarse_places(matrix, face().size)
+    numbers[0] = *to_answer.ravel(), *small, *face().size
     opened = torch.from_numpy(rng.uniform(0, 255, (1, 64, 64)).astype(np.float32)).to(device)
     return [pixels(rng, device, 1, SIDE, SIDE), opened, torch.from_numpy(numbers).to(device)]
 
 
 def cuts(rng: np.random.Generator, device: str) -> list[Any]:
-    one = occlusion_gpu._place(0, face())
-    assert one is not None
-    numbers, halvings = occlusion_gpu._sampling(one)
-    return [pixels(rng, device, SIDE, SIDE, 3), torch.tensor(numbers, device=device), halvings]
+    matrix = occlusion.place(face().landmarks)
+    assert matrix is not None
+    numbers, halvings = sampling(matrix, face().size, occlusion.SHRINK)
+    return [pixels(rng, device, SIDE, SIDE, 3), torch.tensor(numbers, device=device), halvings, occlusion.SIZE]
+
+
+def frames_of_glasses(rng: np.random.Generator, device: str) -> list[Any]:
+    frames, last = (torch.from_numpy(rng.uniform(0, 1, (1, 96, 192)).astype(np.float32)).to(device) for _ in range(2))
+    return [frames, last, torch.from_numpy(rng.uniform(0, 1, (1, 2)).astype(np.float32)).to(device)]
 
 
 def restored(rng: np.random.Generator, device: str) -> list[Any]:
@@ -85,7 +98,8 @@ CASES: dict[str, Case] = {
     "given": (detail_gpu.apply_correction, 2, details),
     "answered": (occlusion_gpu.read_answers, 3, answers),
     "laid over": (occlusion_gpu.limit_masks, 3, overlaid),
-    "cut": (occlusion_gpu.cut, 2, cuts),
+    "cut": (network_mask_gpu.cut_input, 2, cuts),
+    "glasses answered": (glasses_gpu.read_answers, 3, frames_of_glasses),
     "restored": (restore_gpu.lay_detail, 3, restored),
 }
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.compositing.finishes.occlusion import GAP_S, Turns, every_s, shares
+from rtswap.compositing.finishes.occlusion import Turns, every_s, follow
 from rtswap.core.parts import BuildContext, FinishSpec
 from rtswap.core.protocols import GpuFinish
 from rtswap.core.types import Mask, Matrix, Quality, SwappedFace, Target
@@ -85,10 +85,8 @@ class GlassesMask:
     def _look(self, past: _Past | None, target: Target, matrix: Matrix) -> _Past:
         """Run the network and average its answer over time."""
         frames = self._glasses.find(target.crop, matrix)
-        if past is not None and past.kept is not None and 0 < (passed := target.time_s - past.time_s) <= GAP_S:
-            rise, fall = shares(passed)
-            step = frames - past.frames
-            frames = past.frames + np.maximum(step * rise, 0) + np.minimum(step * fall, 0)
+        if past is not None and past.kept is not None:
+            frames = follow(frames, past.frames, target.time_s - past.time_s)
         kept = _kept(frames)
         if kept is None:
             self._turns.forget(target.track_id)

@@ -131,11 +131,16 @@ class OcclusionMask:
     def _follow(self, target: Target, hidden: Plane) -> Plane:
         """Average over time: fast rise, slower fall."""
         past = self._past.get(target.track_id)
-        if past is not None and 0 < (passed := target.time_s - past.time_s) <= GAP_S:
-            rise, fall = shares(passed)
-            step = hidden - past.hidden
-            hidden = past.hidden + np.maximum(step * rise, 0) + np.minimum(step * fall, 0)
-        return hidden
+        return hidden if past is None else follow(hidden, past.hidden, target.time_s - past.time_s)
+
+
+def follow(now: Plane, last: Plane, passed_s: float) -> Plane:
+    """Average over time: fast rise, slower fall; ``now`` alone after a gap, or if the clock ran backwards."""
+    if not 0 < passed_s <= GAP_S:
+        return now
+    rise, fall = shares(passed_s)
+    step = now - last
+    return np.asarray(last + np.maximum(step * rise, 0) + np.minimum(step * fall, 0), np.float32)
 
 
 def shares(passed_s: float) -> tuple[np.float32, np.float32]:

@@ -1,6 +1,8 @@
-"""Connected components of small planes in a fixed number of steps, independent of their content."""
+"""Connected components and soft edges of small planes in a fixed number of steps, independent of their content."""
 
 from __future__ import annotations
+
+import numpy as np
 
 from rtswap.gpu.resample import Tensor
 from rtswap.gpu.torch_import import load_torch
@@ -42,3 +44,13 @@ class Islands:
         touched = (where.flatten(1) & self._shown).long()
         found = torch.zeros_like(self._points).scatter_reduce(1, self._points, touched, "amax")
         return ((found.gather(1, self._points) > 0) & self._shown).view(self._shape)
+
+
+def feather(share: Tensor, sigma: float) -> Tensor:
+    """``share`` (N, h, w), blurred by a Gaussian of five taps with replicated border, rounded."""
+    taps = np.exp(-0.5 * (np.arange(-2, 3) / sigma) ** 2)
+    weights = (taps / taps.sum()).tolist()
+    height, width = share.shape[1:]
+    around = torch.nn.functional.pad(share[:, None], (2, 2, 2, 2), mode="replicate")[:, 0]
+    across = sum(weight * around[..., k : k + width] for k, weight in enumerate(weights))
+    return sum(weight * across[:, k : k + height] for k, weight in enumerate(weights)).round()

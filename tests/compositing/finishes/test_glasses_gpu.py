@@ -86,5 +86,5 @@ def test_a_track_that_ended_leaves_nothing() -> None:
     device.apply_all(*on_device(*faces(0.0, SEEN)), Quality(), on_download)
     for track in range(len(SIZES)):
         device.forget(track)
-    assert not device._frames
-    assert not device._kept
+    assert not device._averaged
+    assert not device._masks

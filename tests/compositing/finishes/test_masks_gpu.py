@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 from device_targets import SIZES, compare, faces, on_device, on_download  # noqa: E402
 
 from rtswap.compositing.finishes.occlusion import OcclusionMask  # noqa: E402
-from rtswap.compositing.finishes.occlusion_gpu import GpuOcclusionMask, _ask  # noqa: E402
+from rtswap.compositing.finishes.occlusion_gpu import GpuOcclusionMask, ask  # noqa: E402
 from rtswap.compositing.finishes.parts import PartsMask  # noqa: E402
 from rtswap.compositing.finishes.parts_gpu import GpuPartsMask  # noqa: E402
 from rtswap.compositing.finishes.regions_gpu import Islands  # noqa: E402
@@ -117,7 +117,7 @@ def test_many_faces_run_in_few_batch_shapes() -> None:
     engine = Saying([np.full((ANSWER, ANSWER), 0.25 * k, np.float32) for k in range(9)], there=True)
     for count in (1, 3, 19, 35):
         crops, guides = torch.zeros((count, 128, 128, 3), dtype=torch.uint8), torch.zeros((count, 128, 128))
-        assert _ask(engine.run_on_device, crops, guides).shape == (count, ANSWER, ANSWER)
+        assert ask(engine.run_on_device, crops, guides).shape == (count, ANSWER, ANSWER)
     assert [len(one["crops"]) for one in engine.seen] == [1, 4, 16, 4, 16, 16, 4]
 
 
@@ -132,8 +132,8 @@ def test_an_answer_serves_while_it_is_young_and_is_dropped_with_its_track() -> N
     assert 2 <= len(engine.seen) < 6
     for track in range(len(SIZES)):
         device.forget(track)
-    assert not device._hidden
-    assert not device._opened
+    assert not device._averaged
+    assert not device._masks
 
 
 def test_an_answer_of_another_shape_is_refused_and_one_without_numbers_hides_nothing() -> None:
