@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 from rtswap.core.types import Box
 
 Floats = NDArray[np.float64]
-SAME_HEAD = 0.3
-"""Intersection over union above which two boxes are of one head."""
 
 
 def iou(first: Sequence[Box], second: Sequence[Box]) -> Floats:
@@ -25,14 +23,6 @@ def kinship(first: Sequence[Box], second: Sequence[Box]) -> Floats:
     shared, areas, others = _shared(first, second)
     inside = _share(shared, np.minimum(areas, others)) / 2
     return np.maximum(_share(shared, areas + others - shared), inside)
-
-
-def mean_scores(found: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(N,) mean of both scores of the heads (N, 5) ``x1 y1 x2 y2 score`` that one look found. ``others`` (M, 5):
-    those of another look, which counts as 0 where it found none."""
-    same = iou(list(found[:, :4]), list(others[:, :4])) > SAME_HEAD
-    seconds = np.where(same, others[None, :, 4], 0).max(axis=1, initial=0)
-    return np.asarray((found[:, 4] + seconds) / 2, np.float32)
 
 
 def match(overlaps: Floats, least: float = 0.3) -> list[tuple[int, int]]:

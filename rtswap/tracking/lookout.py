@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from rtswap.core.types import Box, Head, Image, Sighting, Track
 from rtswap.networks.heads import SIDE, HeadModel, only_once
-from rtswap.tracking.association import SAME_HEAD, iou, mean_scores
+from rtswap.tracking.association import iou
 from rtswap.tracking.neighbours import BLOCK, LEAST_CHANGE, Neighbours
-from rtswap.tracking.second_look import SecondLook
+from rtswap.tracking.second_look import SAME_HEAD, SecondLook, mean_scores
 
 AREA = 62_000
 """Pixels of the reduced picture: 320 x 192 of 16:9, 288 x 224 of 4:3."""

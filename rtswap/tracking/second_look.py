@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 
 from rtswap.core.types import Box, Head, Image, Track
 from rtswap.networks.heads import HeadModel
-from rtswap.tracking.association import mean_scores
+from rtswap.tracking.association import iou
 from rtswap.tracking.neighbours import SIDE, around
 
 LEAST_SCORE = 0.2, 0.3
 """Score from which the first network's heads, and the other's, count."""
+SAME_HEAD = 0.3
+"""Intersection over union above which two boxes are of one head."""
 CLOSE_UP = 2.5
 """Side of what is looked at closely, in heads."""
 STEEPEST = 20.0
@@ -99,6 +101,13 @@ class SecondLook:
         best = max(first, second, key=lambda row: float(row[4]))
         place = best[:4] * np.float32(side / SIDE) + np.tile(corner, 2)
         return float((first[4] + second[4]) / 2), place
+
+
+def mean_scores(found: Floats, others: Floats) -> Floats:
+    """(N,) mean of both scores of the heads (N, 5) that the first found; ``others`` (M, 5): the other's"""
+    same = iou(list(found[:, :4]), list(others[:, :4])) > SAME_HEAD
+    seconds = np.where(same, others[None, :, 4], 0).max(axis=1, initial=0)
+    return np.asarray((found[:, 4] + seconds) / 2, np.float32)
 
 
 def equalised(picture: Image) -> Image:
