@@ -52,7 +52,7 @@ def batch_of(config: Config, given: Sequence[str] = ()) -> list[Config]:
 
 def _in_place(file: Path) -> str:
     """The address of a file, which nothing takes for its own: ``./vcam:a.mp4`` is no virtual camera."""
-    return os.path.join(file.parent, file.name)
+    return os.path.join(file.parent, file.name) if ":" in file.name else str(file)
 
 
 def _output(wanted: OutputConfig, address: str) -> OutputConfig:

@@ -133,9 +133,9 @@ def write(path: Path, frames: Iterator[Image]) -> None:
     first = next(frames)
     with av.open(path, "w") as container:
         encoder = VideoEncoder(container, first, encoder="libx264", fps=FPS, live=False, crf=CRF)
-        container.mux(encoder.encode(first, 0.0))
+        container.mux(encoder.encode(first, 0.0, 0.0))
         for index, frame in enumerate(frames, 1):
-            container.mux(encoder.encode(frame, index / FPS))
+            container.mux(encoder.encode(frame, index / FPS, 0.0))
         container.mux(encoder.finish())
 
 
