@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from rtswap.core.types import Image, Mask, Points
-from rtswap.networks import glasses
+from rtswap.networks import glasses as glasses_network
 from rtswap.networks.glasses import GlassesModel
 from rtswap.networks.occlusion import SIZE as SEEN_PX
 from rtswap.networks.occlusion import OcclusionModel, place
@@ -90,8 +90,9 @@ DARKER, OTHER_HUE = 18.0, 14.0
 skin."""
 BRIDGE = [168, 6]
 """Points of the nose between the eyes, where glasses sit."""
-SHADOW = 3
-"""Coarse texels across by which frames are widened: their edges, and the shadows beside them."""
+BESIDE_FRAMES = 15
+"""Coarse texels across around the frames of glasses in which the glasses network alone says what is hidden: the other
+one takes the brows above a rim for a part of it."""
 OPEN, SHUT, SURE = 0.35, 0.6, 0.9
 """Confidence of the network where the photo starts to fade out, where it is left out, and above
 which its colour does not matter: hands are skin."""
@@ -118,16 +119,21 @@ def face_mask(
     hidden = np.zeros((COARSE, COARSE), np.float32)
     if occlusion_model is not None:
         hidden = _hidden(portrait, landmarks, occlusion_model)
+    glasses = _on_the_nose(hidden)
     if _dark_lenses(tints):
         hidden = np.maximum(hidden, _glasses(tints))
     elif glasses_model is not None:
-        hidden = np.maximum(hidden, _frames(portrait, landmarks, glasses_model))
-    return np.asarray(np.round(255 * _skin(image, hidden, facing)), np.uint8)
+        frames = _frames(portrait, landmarks, glasses_model)
+        near = cv2.dilate(np.asarray(frames > SHUT, np.uint8), np.ones((BESIDE_FRAMES, BESIDE_FRAMES), np.uint8))
+        hidden = np.where(near > 0, frames, hidden)
+        glasses |= bool(near.any())
+    return np.asarray(np.round(255 * _skin(image, hidden, facing, glasses=glasses)), np.uint8)
 
 
-def _skin(image: Image, hidden: Field, facing: Field) -> Field:
+def _skin(image: Image, hidden: Field, facing: Field, *, glasses: bool) -> Field:
     """1 where the chart's ``image`` shows the face, (256, 256). ``hidden`` (128, 128): probability that it does not.
-    ``facing`` (128, 128): 1 where a place faces the camera, 0 where it is seen from the side."""
+    ``facing`` (128, 128): 1 where a place faces the camera, 0 where it is seen from the side. ``glasses``: whether
+    any are worn."""
     kept = _fine(_kept() * (1 - ramp(facing[:, ::-1] - facing, *OBLIQUE)))
     front = _fine(1 - ramp(np.abs(coarse_positions()[..., 0]), *FRONT))
     eyes, inner = _fine(_around_eyes()) > 0, _fine(inwards()) > EDGE
@@ -149,7 +155,7 @@ def _skin(image: Image, hidden: Field, facing: Field) -> Field:
         covered = ramp(seen + np.float32(LEAN) * lean, OPEN, SHUT)
         other = _nearby(kinds + 9 * covered[..., None])[:, ::-1]
         one_sided = both * ramp((kinds - other).max(2), *ONE_SIDED)
-        near_eyes = NEAR_EYES[_on_the_nose(hidden)]
+        near_eyes = NEAR_EYES[glasses]
         reach = np.where((eyes | (near_eyes < NEAR_EYES[0]) & inner) & (one_sided < 0.5), near_eyes, NEAR)
         covered = np.maximum(covered, _connected(unlike * (1 - kept * (1 - one_sided)), covered, reach))
         face = np.asarray(resized(1 - covered, (COARSE, COARSE), cv2.INTER_AREA), np.float32)
@@ -220,14 +226,14 @@ def _hidden(portrait: Image, landmarks: Points, occlusion_model: OcclusionModel)
 
 
 def _frames(portrait: Image, landmarks: Points, glasses_model: GlassesModel) -> Field:
-    """Probability 0..1 that the frame of glasses, or its shadow beside it, covers the face, (128, 128)."""
-    matrix = glasses.place(landmarks)
+    """Probability 0..1 that the frame of glasses covers the face, (128, 128)."""
+    matrix = glasses_network.place(landmarks)
     if matrix is None:
         return np.zeros((COARSE, COARSE), np.float32)
     answer = glasses_model.find(portrait, matrix)
     answer[[0, -1]] = answer[:, [0, -1]] = 0  # the strip's border is continued
-    found = _on_chart(answer, transform(matrix, landmarks[:, :2]), landmarks[:, 2], (glasses.WIDTH, glasses.HEIGHT))
-    return np.asarray(cv2.dilate(found, np.ones((SHADOW, SHADOW), np.uint8)), np.float32)
+    points, size = transform(matrix, landmarks[:, :2]), (glasses_network.WIDTH, glasses_network.HEIGHT)
+    return _on_chart(answer, points, landmarks[:, 2], size)
 
 
 def _on_chart(answer: Field, points: Points, depths: Field, size: tuple[int, int]) -> Field:

@@ -11,7 +11,7 @@ from people import NAMES, face_models, person
 from rtswap.core.errors import ModelError
 from rtswap.core.types import SourceIdentity
 from rtswap.networks.glasses import GlassesModel
-from rtswap.networks.occlusion import OcclusionModel
+from rtswap.networks.occlusion import OcclusionModel, place
 from rtswap.swappers.mesh.skin import face_mask
 from rtswap.swappers.mesh.texture import SIZE, Texture, chart
 from rtswap.swappers.mesh.uv_chart import to_chart
@@ -191,6 +191,19 @@ def test_glasses_in_the_photo_are_removed_and_eyes_and_mouth_are_not(name: str, 
     assert (taken[plain] < 128).mean() > 0.8
     assert at(taken, [145, 374]).min() > 150  # lower lids are no rims
     assert at(taken, [*LIPS_OUTER, 4]).min() > 200
+
+
+def test_brows_above_the_frames_come_along_though_the_other_network_takes_them_for_a_part() -> None:
+    who = person("dan")
+    picture, _ = with_glasses(who, (15, 15, 18))
+    matrix = place(who.landmarks)
+    assert matrix is not None
+    rows = (matrix[1, :2] @ who.landmarks[[*LEFT_BROW, *RIGHT_BROW, 168], :2].T + matrix[1, 2]) / 2
+    band = OcclusionModel(Network(slice(int(rows.min()) - 1, int(rows.max()) + 2), slice(0, 64)))
+    alone, both = (face_mask(picture, who.landmarks, band, model) for model in (None, shipped()))
+    brows = [*LEFT_BROW, *RIGHT_BROW]
+    assert at(alone, brows).mean() < 60
+    assert at(both, brows).mean() > at(alone, brows).mean() + 50
 
 
 @pytest.mark.parametrize("name", NAMES)
