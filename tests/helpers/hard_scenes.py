@@ -1,5 +1,5 @@
 """Scenes of faces that the border cuts, that lie beside others, that pop up before others, that are far away in soft
-and coloured light, and that stand against the light."""
+and coloured light, and that stand against the light or in glare."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ def hard_scenes(turns: int = 1) -> list[Scene]:
 def _all(who: list[str], rng: np.random.Generator) -> Iterator[Scene]:
     for number in range(6):
         yield _against_light(who[number + 16], number, rng)
+        yield _glare(who[number + 20], number)
         found = [*_near(who[number:], number, rng), *_far(who[number + 8 :], number, rng)]
         yield from found if number > 2 else found[-1:]
         yield from _uncovered(who[number + 4 :], number) if number == 1 else ()
@@ -76,6 +77,21 @@ def _against_light(who: str, number: int, rng: np.random.Generator) -> Scene:
     at, px = (float(rng.uniform(0.3, 0.7)), float(rng.uniform(0.4, 0.6))), float(rng.uniform(60, 160))
     comes = [Shot((Pose(who, at, px, contrast=contrast),) if n > 5 else (), number, _bright) for n in range(9)]
     return make_scene("against the light", comes)
+
+
+def _glare(who: str, number: int) -> Scene:
+    """Somebody who comes into a room where a lamp shines into the camera: a veil of light with a slope lies over a
+    face that keeps a fifth of its contrast."""
+    x, y = ((240, 330), (240, 60), (120, 180))[number % 3]
+
+    def after(image: Image, index: int) -> Image:
+        rows, columns = np.mgrid[: image.shape[0], : image.shape[1]].astype(np.float32)
+        lamp = np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * 150**2))[..., None]
+        return np.clip(image / 5 + 230 * lamp, 0, 255).astype(np.uint8)
+
+    return make_scene(
+        "glare", [Shot((Pose(who, (0.5, 0.5), 125),) if n > 5 else (), number, after) for n in range(9)]
+    )
 
 
 def _bright(image: Image, index: int) -> Image:

@@ -32,6 +32,16 @@ class Contrasted(HeadModel):
         return found[found[:, 4] > threshold]
 
 
+class AnyContrast(HeadModel):
+    """Finds a head at ``HEAD`` in every picture."""
+
+    def __init__(self) -> None:
+        pass
+
+    def find(self, picture: Image, threshold: float) -> np.ndarray:
+        return np.array([[*HEAD, 0.95]], np.float32)
+
+
 def against_light(contrast: float, size: tuple[int, int] = (320, 192)) -> Image:
     """A bright wall, and before it somebody dark."""
     image = np.full((192, 320, 3), 235, np.uint8)
@@ -56,6 +66,16 @@ def test_a_place_with_the_contrast_of_the_picture_is_not_equalised() -> None:
     """Walls and leaves that are would look like heads."""
     image = against_light(1.0)
     assert len(SecondLook(Contrasted(), Contrasted()).in_shade(image)) == 0
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_the_slope_of_the_light_is_no_contrast_of_a_face(axis: int) -> None:
+    """A lamp beside the camera: the face keeps a tenth of its contrast, under a slope of a third of the picture's."""
+    image = against_light(0.1).astype(np.float32)
+    (x1, y1, x2, y2), slope = HEAD, np.linspace(0, 160, 64, dtype=np.float32)
+    image[y1:y2, x1:x2] += (slope[:, None] if axis == 0 else slope[None])[..., None]
+    glare = image.clip(0, 255).astype(np.uint8)
+    assert len(SecondLook(AnyContrast(), AnyContrast()).in_shade(glare)) == 1
 
 
 def test_equalising_raises_dim_contrast_and_keeps_colours() -> None:
