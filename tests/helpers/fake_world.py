@@ -12,24 +12,17 @@ from rtswap.core.types import Box, Detection, Frame, Image, Mesh, Points, Qualit
 from rtswap.tracking.association import iou
 from rtswap.tracking.tracker import FaceTracker
 from rtswap.vision import topology
+from rtswap.vision.geometry import canonical
 
 FPS = 30
 WIDTH, HEIGHT = 1280, 720
 
 
 def base_mesh() -> Points:
-    """(468, 3) of half an ellipsoid, 1 wide and 1.3 high about the origin, with the canonical ears and keypoints."""
-    golden = np.arange(468) * 2.399963
-    radius = np.sqrt((np.arange(468) + 0.5) / 468) * 0.5
-    points = np.stack([radius * np.cos(golden), 1.3 * radius * np.sin(golden)], axis=1)
-    points[234], points[454] = (-0.5, 0), (0.5, 0)
-    points[10], points[152] = (0, -0.65), (0, 0.65)
-    for part, place in zip(
-        topology.KEYPOINTS, [(-0.2, -0.15), (0.2, -0.15), (0, 0.1), (-0.15, 0.3), (0.15, 0.3)], strict=True
-    ):
-        points[part] = place
-    depth = -0.4 * np.sqrt(np.maximum(0, 1 - 4 * (points**2).sum(axis=1) / 1.69))
-    return np.column_stack([points, depth]).astype(np.float32)
+    """(468, 3) the mean face, 1 wide, about the origin."""
+    mesh = canonical().mesh
+    middle = (mesh.min(axis=0) + mesh.max(axis=0)) / 2
+    return np.asarray((mesh - middle) / np.ptp(mesh[:, 0]), np.float32)
 
 
 BASE = base_mesh()

@@ -1,5 +1,5 @@
 """Scenes of faces that the border cuts, that lie beside others, that pop up before others, that are far away in soft
-and coloured light, and that stand against the light or in glare."""
+and coloured light, and that stand against the light, in glare, or cheek to cheek."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import cv2
 import numpy as np
-from staged_scenes import After, Pose, Scene, Shot, make_scene, number_scenes
+from staged_scenes import SIZE, After, Pose, Scene, Shot, frames, make_scene, number_scenes, room
 
 from rtswap.core.types import Image
 
@@ -21,6 +21,7 @@ def _all(who: list[str], rng: np.random.Generator) -> Iterator[Scene]:
     for number in range(6):
         yield _against_light(who[number + 16], number, rng)
         yield _glare(who[number + 20], number)
+        yield _cheek_to_cheek(who[number + 27], who[number + 32], number + 1)
         found = [*_near(who[number:], number, rng), *_far(who[number + 8 :], number, rng)]
         yield from found if number > 2 else found[-1:]
         yield from _uncovered(who[number + 4 :], number) if number == 1 else ()
@@ -92,6 +93,21 @@ def _glare(who: str, number: int) -> Scene:
     return make_scene(
         "glare", [Shot((Pose(who, (0.5, 0.5), 125),) if n > 5 else (), number, after) for n in range(9)]
     )
+
+
+def _cheek_to_cheek(behind: str, before: str, number: int) -> Scene:
+    """Two who take a picture of themselves, one half before the other: a mesh that spans both swaps one of them."""
+    side = (-1) ** number
+    near = Pose(before, (0.5 + 0.16 * side, (0.42, 0.46, 0.5)[number % 3]), 104, -6 * side)
+
+    def front(image: Image, index: int) -> Image:
+        picture, _ = next(frames(Scene("", (Shot((near,), number),))))
+        there = np.abs(picture.astype(np.int16) - room(number, SIZE)).max(axis=-1) > 12
+        image[there] = picture[there]
+        return image
+
+    shot = Shot((Pose(behind, (0.5, 0.5), 130, 6 * side),), number, front=front)
+    return make_scene("cheek to cheek", [shot] * 5, "all" if number % 2 else "one")
 
 
 def _bright(image: Image, index: int) -> Image:
