@@ -17,7 +17,7 @@ from rtswap.core.types import BatchedTarget, Matrix, TargetBatch
 from rtswap.gpu.batched_run import run_batched
 from rtswap.gpu.resample import Tensor, bilinear, rounded, uploaded
 from rtswap.gpu.torch_import import load_torch
-from rtswap.networks.glasses import HEIGHT, SHRINK, WIDTH, place
+from rtswap.networks.glasses import HEIGHT, MOST, SHRINK, WIDTH, place
 
 torch = load_torch()
 
@@ -53,7 +53,9 @@ class GpuGlassesMask(GpuNetworkMask):
 def read_answers(frames: Tensor, last: Tensor, rates: Tensor) -> tuple[Tensor, Tensor]:
     """Return the smoothed answers (N, 96, 192) 0..1, and 0..255 where the target is kept. ``frames`` is the network's
     output, ``last`` the previous result, ``rates`` (N, 2) the shares of a rise and of a fall to follow."""
-    followed = follow(frames.float().nan_to_num(0.0).clamp(0, 1), last, rates)
+    frames = frames.float().nan_to_num(0.0).clamp(0, 1)
+    frames = frames * ((frames > 0.5).sum((1, 2), keepdim=True) <= MOST)
+    followed = follow(frames, last, rates)
     large = Islands(followed > HALF).sizes() >= SPECK
     large &= large.sum((1, 2), keepdim=True) >= LEAST
     near = torch.nn.functional.max_pool2d(large.float()[:, None], 3, 1, 1)[:, 0]

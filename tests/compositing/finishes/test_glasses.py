@@ -61,6 +61,13 @@ def test_specks_and_faint_answers_are_no_glasses() -> None:
         assert finish(lambda said=said: said).apply(swapped_face(), target(), Quality()).mask.min() == 255
 
 
+@pytest.mark.parametrize("said", [np.ones, lambda shape: np.full(shape, 0.7)], ids=["ones", "0.7"])
+def test_an_answer_that_hides_half_of_the_strip_shows_nothing_of_the_target(said: Callable[..., np.ndarray]) -> None:
+    """A broken network would leave the eyes bare."""
+    answer = said((1, HEIGHT, WIDTH)).astype(np.float32)
+    assert finish(lambda: answer).apply(swapped_face(), target(), Quality()).mask.min() == 255
+
+
 @pytest.mark.parametrize("degrees", [0, 90, 155, -60])
 def test_the_strip_is_upright_around_the_eyes(degrees: float) -> None:
     turn = cv2.getRotationMatrix2D((W / 2, H / 2), degrees, 1.0)
