@@ -67,8 +67,9 @@ class FaceModels(NamedTuple):
     recogniser: Embedder | None = None
     """Recognises a person; None if not configured."""
     occlusion_model: OcclusionModel | None = None
-    glasses_model: GlassesModel | None = None
     """Finds what covers a face; None if not configured."""
+    glasses_model: GlassesModel | None = None
+    """Finds glasses; None if not configured."""
     engine: str = ""
     """Name of the engine that runs them, for reports."""
 

@@ -38,8 +38,9 @@ class GlassesModel:
         self.engine = engine
 
     def find(self, image: Image, matrix: Matrix) -> Plane:
-        """Probability that glasses are in front of the face, 0..1 (96, 192); 0 everywhere if they would hide more than
-        ``MOST``. ``matrix`` from ``place``. Raises EngineError, and ModelError if the network's outputs violate its contract."""
+        """Probability that glasses are in front of the face, 0..1 (96, 192); 0 if they would hide more than ``MOST``.
+        ``matrix`` from ``place``. Raises EngineError, and ModelError if the outputs violate the network's contract.
+        """
         outputs = self.engine.run({"strips": cut(image, matrix, WIDTH, SHRINK)[None, :HEIGHT]})
         frames = check_output(outputs, "frames", (1, HEIGHT, WIDTH), of="the glasses network", recipe="glasses")
         found = np.asarray(np.clip(frames[0], 0, 1), np.float32)

@@ -43,7 +43,7 @@ class GpuGlassesMask(GpuNetworkMask):
         return limit_masks
 
     def _limited(self, works: Works, masks: Tensor, placed: Sequence[Placed], targets: TargetBatch) -> Tensor:
-        kept, numbers = [works.zeros] * len(targets.faces), np.zeros((len(targets.faces), 6), np.float32)
+        kept, numbers = [works.unlimited] * len(targets.faces), np.zeros((len(targets.faces), 6), np.float32)
         for one in placed:
             kept[one.row] = soften(self._masks[one.face.track_id], halvings(one.matrix))
             numbers[one.row] = one.matrix.ravel()

@@ -39,6 +39,8 @@ class Works(NamedTuple):
     answered: Captured
     laid_over: Captured
     zeros: Tensor
+    unlimited: Tensor
+    """What ``_answered`` makes where nothing is in front."""
 
 
 class GpuNetworkMask(ABC):
@@ -50,6 +52,8 @@ class GpuNetworkMask(ABC):
     answer_size: ClassVar[tuple[int, int]]
     """(height, width) of its answer."""
     shrink: ClassVar[Shrink]
+    unlimited: ClassVar[float] = 0.0
+    """Value of the mask of ``_answered`` where nothing is in front of the face."""
 
     def __init__(self, engine: Engine, every_s: float = 0.0) -> None:
         self._run = run_of(engine)
@@ -121,6 +125,7 @@ class GpuNetworkMask(ABC):
             Captured(self._answered(), 3, on_gpu=on_gpu),
             Captured(self._laid_over(), 3, on_gpu=on_gpu),
             torch.zeros(self.answer_size, device=device),
+            torch.full(self.answer_size, self.unlimited, device=device),
         )
 
     def _look(self, works: Works, due: Sequence[Placed], targets: TargetBatch) -> None:

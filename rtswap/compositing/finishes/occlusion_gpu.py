@@ -42,6 +42,7 @@ class GpuOcclusionMask(GpuNetworkMask):
     """Implements ``protocols.GpuFinish``. ``engine`` runs the network of ``occlusion_model``."""
 
     input_size, answer_size, shrink = (SIZE, SIZE), (ANSWER, ANSWER), SHRINK
+    unlimited = 255.0
 
     def _place(self, face: BatchedTarget) -> Matrix | None:
         return place(face.landmarks)
@@ -66,7 +67,7 @@ class GpuOcclusionMask(GpuNetworkMask):
         return limit_masks
 
     def _limited(self, works: Works, masks: Tensor, placed: Sequence[Placed], targets: TargetBatch) -> Tensor:
-        opened = [works.zeros + 255] * len(targets.faces)
+        opened = [works.unlimited] * len(targets.faces)
         for one in placed:
             opened[one.row] = self._masks[one.face.track_id]
         numbers = uploaded(lie(placed, targets), masks.device)

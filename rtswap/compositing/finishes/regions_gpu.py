@@ -10,7 +10,8 @@ from rtswap.gpu.torch_import import load_torch
 torch = load_torch()
 
 ROUNDS = 10
-"""Enough for every 64 x 64 plane that was tried: noise of any density, spirals, combs."""
+"""Enough for every 64 x 64 plane that was tried: noise of any density, spirals, combs; and for 600 painted glasses
+in 96 x 192."""
 
 
 class Islands:

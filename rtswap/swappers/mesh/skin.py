@@ -93,6 +93,8 @@ BRIDGE = [168, 6]
 BESIDE_FRAMES = 15
 """Coarse texels across around the frames of glasses in which the glasses network alone says what is hidden: the other
 one takes the brows above a rim for a part of it."""
+ABOVE_BROWS = [69, 108, 151, 337, 299]
+"""Points of the forehead. If most of them are hidden, a fringe hides the brows, too."""
 OPEN, SHUT, SURE = 0.35, 0.6, 0.9
 """Confidence of the network where the photo starts to fade out, where it is left out, and above
 which its colour does not matter: hands are skin."""
@@ -125,7 +127,8 @@ def face_mask(
     elif glasses_model is not None:
         frames = _frames(portrait, landmarks, glasses_model)
         near = cv2.dilate(np.asarray(frames > SHUT, np.uint8), np.ones((BESIDE_FRAMES, BESIDE_FRAMES), np.uint8))
-        hidden = np.where(near > 0, frames, hidden)
+        fringe = np.median(_at(hidden, ABOVE_BROWS)) > 0.5
+        hidden = np.maximum(hidden, frames) if fringe else np.where(near > 0, frames, hidden)
         glasses |= bool(near.any())
     return np.asarray(np.round(255 * _skin(image, hidden, facing, glasses=glasses)), np.uint8)
 
@@ -288,9 +291,14 @@ def _glasses(tints: Image) -> Field:
 
 def _on_the_nose(covered: Field) -> bool:
     """True if something covers the bridge of the nose: glasses."""
-    return max(float(covered[round(float(y)), round(float(x))]) for x, y in coarse_points()[BRIDGE, :2]) > 0.5
+    return float(_at(covered, BRIDGE).max()) > 0.5
+
+
+def _at(field: Field, points: list[int]) -> Field:
+    """Values at landmarks, (N,)."""
+    x, y = np.round(coarse_points()[points, :2]).astype(int).T
+    return np.asarray(field[y, x], np.float32)
 
 
 def _level(light: Field, points: list[int]) -> float:
-    x, y = np.round(coarse_points()[points, :2]).astype(int).T
-    return float(np.median(light[y, x]))
+    return float(np.median(_at(light, points)))

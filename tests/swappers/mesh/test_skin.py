@@ -206,6 +206,20 @@ def test_brows_above_the_frames_come_along_though_the_other_network_takes_them_f
     assert at(both, brows).mean() > at(alone, brows).mean() + 50
 
 
+@pytest.mark.parametrize("name", ["dan", "ben"])
+def test_brows_under_a_fringe_do_not_come_along_because_glasses_are_worn(name: str) -> None:
+    who = person(name)
+    picture, _ = with_glasses(who, (15, 15, 18))
+    top, low = who.landmarks[10, 1] - 80, who.landmarks[[*LEFT_BROW, *RIGHT_BROW], 1].max() + 4
+    left, right = who.landmarks[[127, 356], 0]
+    picture[int(top) : int(low), int(left) : int(right)] = HAIR
+    matrix = place(who.landmarks)
+    assert matrix is not None
+    fringe = OcclusionModel(Network(slice(0, int((matrix[1, 1] * low + matrix[1, 2]) / 2)), slice(0, 64)))
+    mask = face_mask(picture, who.landmarks, fringe, shipped())
+    assert at(mask, [*LEFT_BROW, *RIGHT_BROW]).mean() < 60
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_without_glasses_the_network_takes_nothing_away(name: str) -> None:
     who = person(name)
