@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import pytest
 
@@ -24,7 +23,7 @@ from training.glasses.network import WEIGHTS, Deployed, GlassesNetwork, losses
 from training.glasses.samples import Batch, Sampler, Strips
 from training.landmarks.views import Views
 from training.masks.spectacles import KINDS, spectacles
-from training.masks.worn import CLEAR, NONE, eye_band, own_frames
+from training.masks.worn import CLEAR, NONE
 
 GREY = 140
 
@@ -69,23 +68,6 @@ def test_traced_frames_are_taught_and_what_nobody_knows_does_not_count() -> None
     for _, frames, weights, _ in found:
         assert not frames[60:].any()
         assert not weights[60:70, 20:80].any()
-
-
-def test_lower_rims_of_large_glasses_are_found_and_are_not_taught_as_skin() -> None:
-    mesh = (canonical().mesh * 24 + np.array([64, 60, 0])).astype(np.float32)[:, :2]
-    crop = np.full((128, 128, 3), 170, np.uint8)
-    middles = mesh[[33, 133]].mean(0), mesh[[263, 362]].mean(0)
-    wide = float(np.linalg.norm(middles[1] - middles[0]))
-    rims = np.zeros((128, 128), np.uint8)
-    for middle in middles:
-        below = (middle + np.array([0, 0.12 * wide])).astype(int)
-        cv2.circle(rims, below.tolist(), round(0.44 * wide), 255, 2)
-    crop[rims > 0] = 20
-    lower = rims > 0
-    lower[: int(mesh[[33, 263], 1].mean() + 0.4 * wide)] = False
-    assert lower.sum() > 20
-    assert (eye_band(128, mesh)[lower] > 0).all()
-    assert (own_frames(crop, mesh)[lower] > 0).mean() > 0.5
 
 
 def test_right_answers_cost_little_and_score_full(batch: Batch) -> None:

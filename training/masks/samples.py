@@ -25,7 +25,7 @@ from training.masks import layers, things
 from training.masks.layers import Layer, fixed, lay
 from training.masks.spectacles import spectacles
 from training.masks.things import Cutouts
-from training.masks.worn import CLEAR, DARK, NONE, dark_lenses, eye_band, glasses_worn_by, own_frames, own_hair
+from training.masks.worn import DARK, dark_lenses, eye_band, glasses_worn_by, own_hair
 
 OUT = 64
 """Side of the network's answer."""
@@ -37,7 +37,7 @@ NOTHING = 0.4
 """Share of samples with nothing painted over them."""
 KINDS = {
     "hand": 0.09, "own hand": 0.1, "real hand": 0.11, "fingertips of a hand": 0.12, "cup": 0.04, "microphone": 0.04,
-    "board": 0.02, "blob": 0.03, "headset": 0.03, "cover": 0.02, "strands": 0.04, "fringe": 0.03, "spectacles": 0.33,
+    "board": 0.02, "blob": 0.03, "headset": 0.03, "cover": 0.02, "strands": 0.1, "fringe": 0.06, "spectacles": 0.24,
 }  # fmt: skip
 
 
@@ -147,8 +147,7 @@ class Sampler:
         number = int(rng.integers(views.people if rng.random() < 0.35 else len(views)))
         crop, points, found = self._cut(number)
         own, doubtful = own_hair(crop, points)
-        worn = self._worn[number % views.people]
-        frames = _wider(own_frames(crop, points)) if worn == CLEAR else None
+        dark = self._worn[number % views.people] == DARK
         hidden = np.zeros((SIZE, SIZE), np.uint8)
         layers.decorate(crop, points, self._bank, rng)
         if rng.random() > self._nothing:
@@ -156,11 +155,9 @@ class Sampler:
                 self._cover(crop, hidden, points, number)
         weights = _weights(points, found, hidden)
         np.minimum(weights, cv2.bitwise_not(cv2.subtract(doubtful, hidden)), out=weights)
-        if worn != NONE:  # where all of their frames lie nobody has drawn
-            band = cv2.subtract(eye_band(SIZE, points), hidden)
+        if dark:  # how far their lenses reach nobody has drawn
+            band, sure = cv2.subtract(eye_band(SIZE, points), hidden), dark_lenses(SIZE, points)
             np.minimum(weights, cv2.bitwise_not(band), out=weights)
-        sure = dark_lenses(SIZE, points) if worn == DARK else frames
-        if sure is not None:
             np.maximum(weights, sure, out=weights)
             np.maximum(hidden, sure, out=hidden)
         np.maximum(hidden, own, out=hidden)
@@ -200,12 +197,13 @@ class Sampler:
             tone = layers.hair_colour(self._hair(number), rng)
             layer = (layers.strands if kind == "strands" else layers.fringe)(size, points, tone, rng)
         elif kind == "spectacles":
-            worn = spectacles(size, points, rng)
-            layer, unseen = worn.frame, np.zeros_like(hidden)
+            worn, unseen = spectacles(size, points, rng), np.zeros_like(hidden)
             lay(crop, unseen, worn.lenses, rng)
-            np.maximum(hidden, _wider(worn.hides), out=hidden)
+            lay(crop, unseen, worn.frame, rng)
+            np.maximum(hidden, worn.opaque, out=hidden)
             if rng.random() < 0.3:
                 layers.glare(crop, points, rng)
+            return
         elif kind == "headset":
             layer = things.headset(size, points, rng)
         elif kind == "cover":

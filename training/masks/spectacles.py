@@ -40,8 +40,10 @@ HIDES = 0.5
 class Spectacles:
     frame: Layer
     lenses: Layer
+    opaque: Bytes
+    """(S, S) where a lens hides the face: as opaque as it is there, 0 elsewhere."""
     hides: Bytes
-    """(S, S) 255 where the frame lies, however faint, or a lens hides the face."""
+    """(S, S) 255 where the frame lies, however faint; otherwise ``opaque``."""
 
 
 def spectacles(size: int, points: Floats, rng: np.random.Generator, kind: str = "") -> Spectacles:
@@ -55,9 +57,9 @@ def spectacles(size: int, points: Floats, rng: np.random.Generator, kind: str = 
     picture = _material(size, kind, rng)
     hides = np.asarray(cv2.threshold(frame, FAINT, 255, cv2.THRESH_BINARY)[1], np.uint8)
     lenses = _lenses(size, lens, rng)
-    sure = np.where(lenses.alpha > 255 * HIDES, lenses.alpha, 0).astype(np.uint8)
+    opaque = np.where(lenses.alpha > 255 * HIDES, lenses.alpha, 0).astype(np.uint8)
     layer = Layer(picture, np.asarray(cv2.convertScaleAbs(frame, alpha=opacity), np.uint8))
-    return Spectacles(layer, lenses, np.maximum(hides, sure))
+    return Spectacles(layer, lenses, opaque, np.maximum(hides, opaque))
 
 
 def _rims(points: Floats, rng: np.random.Generator) -> list[Floats]:

@@ -1,8 +1,8 @@
-"""The person's own hair over the forehead, and the glasses they wear: where they lie, where skin lies, where nobody
-can say.
+"""The person's own hair over the forehead, and the dark glasses they wear: where they lie, where skin lies, where
+nobody can say.
 
-Hair and frames are found by colour. Who wears glasses was found by looking at all pictures (``glasses.txt``): nobody
-should be taught that these are skin.
+Hair is found by colour. Who wears glasses was found by looking at all pictures (``glasses.txt``). Frames are not this
+network's: ``training.glasses`` finds them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from rtswap.vision.topology import GLASSES, LEFT_BROW, LEFT_EYE, NOSE_BASE, RIGHT_BROW, RIGHT_EYE
+from rtswap.vision.topology import GLASSES, LEFT_BROW, LEFT_EYE, RIGHT_BROW, RIGHT_EYE
 from training.arrays import Bytes, Floats
 from training.masks.layers import fixed
 
@@ -31,9 +31,6 @@ BELOW = 0.14
 """Of the face's height: how far lower rims may lie below what a frame surrounds at least."""
 LENS = 1.25
 """Of the eye's ring: what a dark lens hides for certain."""
-DARKER, LONG = 0.55, 0.12
-"""Frames: less than this share of the light on the skin and of what is beside them, and longer than this share of the
-distance between the eyes' outer corners."""
 
 
 def own_hair(crop: Bytes, points: Floats) -> tuple[Bytes, Bytes]:
@@ -84,34 +81,6 @@ def _nearest(lab: Floats, colours: Floats) -> Floats:
         apart = lab - colour
         np.minimum(nearest, np.einsum("ijk,ijk->ij", apart, apart), out=nearest)
     return np.sqrt(nearest)
-
-
-def own_frames(crop: Bytes, points: Floats) -> Bytes:
-    """(S, S) 255 where the dark frames of glasses lie for certain, on somebody who is known to wear clear ones.
-
-    Told by their darkness beside the skin's, between brows and eyes, under the eyes and on the nose: lashes, brows,
-    pupils and nostrils are left out with some room around them, and with them whatever frame lies there.
-    """
-    size = len(crop)
-    light = cv2.cvtColor(cv2.GaussianBlur(crop, (0, 0), 0.6), cv2.COLOR_BGR2GRAY)
-    skin = np.median([_light(light, points[row]) for row in _SKIN[:4]])
-    band, shut = eye_band(size, points), np.zeros((size, size), np.uint8)
-    reach = float(np.linalg.norm(points[33] - points[263]))
-    for ring in (LEFT_EYE, RIGHT_EYE, LEFT_BROW, RIGHT_BROW, NOSE_BASE):
-        cv2.fillPoly(shut, [fixed(points[ring])], 255, cv2.LINE_8, 4)
-    room = max(1, round(0.035 * reach))
-    shut = np.asarray(cv2.dilate(shut, np.ones((2 * room + 1, 2 * room + 1), np.uint8)), np.uint8)
-    wide = max(3, round(0.13 * reach))
-    around = cv2.morphologyEx(light, cv2.MORPH_CLOSE, np.ones((wide, wide), np.uint8)).astype(np.float32)
-    dark = (light < DARKER * np.minimum(around, skin)) & (band > 0) & (shut == 0)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(dark.astype(np.uint8))
-    long = [part for part in range(1, count) if stats[part, 2:4].max() > LONG * reach]
-    return np.asarray(np.isin(labels, long) * 255, np.uint8)
-
-
-def _light(light: Bytes, place: Floats) -> float:
-    x, y = (int(min(max(v, 1), len(light) - 2)) for v in place[:2])
-    return float(light[y - 1 : y + 2, x - 1 : x + 2].mean())
 
 
 def glasses_worn_by(names: Iterable[str]) -> Bytes:
