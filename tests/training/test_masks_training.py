@@ -30,9 +30,9 @@ from training.masks.mean import mean_of
 from training.masks.network import WEIGHTS, Deployed, OcclusionNetwork, losses, to_input
 from training.masks.samples import Batch, Sampler
 from training.masks.things import Cutouts, fingertips
-from training.masks.worn import CLEAR, DARK, NONE, glasses_worn_by
+from training.masks.worn import CLEAR, DARK, HEADWEAR, NONE, worn_by
 
-GLASSES = Path(training.masks.__file__).with_name("glasses.txt")
+WORN = Path(training.masks.__file__).with_name("worn.txt")
 
 
 @pytest.fixture(scope="module")
@@ -99,8 +99,9 @@ def test_the_exported_network_says_what_torch_says() -> None:
 
 
 def test_dark_lenses_that_people_wear_hide_their_eyes_and_clear_ones_nothing() -> None:
-    assert glasses_worn_by(["sfhq_0414.jpg", "no_such_picture.jpg"]).tolist() == [DARK, NONE]
-    assert CLEAR in glasses_worn_by(line.split()[0] for line in GLASSES.read_text().splitlines()[1:])
+    assert worn_by(["sfhq_0414.jpg", "no_such_picture.jpg"]).tolist() == [DARK, NONE]
+    known = worn_by(line.split()[0] for line in WORN.read_text().splitlines() if line[0] != "#")
+    assert {CLEAR, HEADWEAR, HEADWEAR | DARK} <= set(known.tolist())
     meshes = (canonical().mesh * 55 + np.array([128, 118, 0])).astype(np.float32)[None]
     images = np.full((1, 256, 256, 3), 120, np.uint8)
     views = Views(images, meshes, np.ones((1, 468), bool), 1)

@@ -21,7 +21,7 @@ from training.masks import layers, things
 from training.masks.layers import fixed, lay
 from training.masks.samples import as_tracked
 from training.masks.spectacles import spectacles
-from training.masks.worn import NONE
+from training.masks.worn import CLEAR, DARK
 
 PAINTED = 0.6
 """Share of samples with painted glasses, of people who wear none."""
@@ -52,7 +52,7 @@ class Strips:
 
     views: Views
     worn: Bytes
-    """(people,) which glasses each of them wears, see ``masks.worn``."""
+    """(people,) what each of them wears, see ``masks.worn``."""
     traced: dict[int, Bytes]
     """Where frames lie in the strips of people who wear some, by view: 0..255 (96, 192); 128 = nobody knows."""
     batch: int
@@ -68,7 +68,8 @@ class Sampler:
         """``kind``: everybody wears painted glasses of this kind, see ``spectacles``; empty: a share wears any."""
         self._source, self._rng, self._kind = source, np.random.default_rng(seed), kind
         self._bank = noise_bank(self._rng, WIDTH + 16, 24)
-        plain = np.flatnonzero(source.worn[np.arange(len(source.views)) % source.views.people] == NONE)
+        wears = source.worn[np.arange(len(source.views)) % source.views.people] & (CLEAR | DARK)
+        plain = np.flatnonzero(wears == 0)
         self._plain, self._wearing = plain, np.array(sorted(source.traced), int)
 
     def batches(self, again: int = AGAIN) -> Iterator[Batch]:

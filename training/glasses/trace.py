@@ -45,7 +45,7 @@ def main() -> None:
     views, worn = open_views(args.faces, args.views, validation=False)
     engine = OnnxRuntimeEngine(args.model)
     found, rows, tiles = [], [], []
-    for person in np.flatnonzero(worn == CLEAR):
+    for person in np.flatnonzero(worn & CLEAR):
         for number in range(int(person), len(views), views.people):
             matrix = place(views.meshes[number])
             assert matrix is not None

@@ -21,11 +21,11 @@ from training.arrays import Bytes, Floats
 from training.camera import Camera, degrade, noise_bank
 from training.landmarks.teacher import load_people
 from training.landmarks.views import Views, build, colour_at
-from training.masks import layers, things
+from training.masks import headwear, layers, things
 from training.masks.layers import Layer, fixed, lay
 from training.masks.spectacles import spectacles
 from training.masks.things import Cutouts
-from training.masks.worn import DARK, dark_lenses, eye_band, glasses_worn_by, own_hair
+from training.masks.worn import DARK, HEADWEAR, dark_lenses, eye_band, own_hair, surely_bare, worn_by
 
 OUT = 64
 """Side of the network's answer."""
@@ -36,8 +36,9 @@ SMALL_SHARE, SMALLEST = 0.3, (0.235, 0.82)
 NOTHING = 0.4
 """Share of samples with nothing painted over them."""
 KINDS = {
-    "hand": 0.09, "own hand": 0.1, "real hand": 0.11, "fingertips of a hand": 0.12, "cup": 0.04, "microphone": 0.04,
-    "board": 0.02, "blob": 0.03, "headset": 0.03, "cover": 0.02, "strands": 0.1, "fringe": 0.06, "spectacles": 0.24,
+    "hand": 0.07, "own hand": 0.08, "real hand": 0.1, "fingertips of a hand": 0.1, "cup": 0.03, "microphone": 0.04,
+    "board": 0.02, "blob": 0.03, "headset": 0.03, "cover": 0.03, "strands": 0.1, "fringe": 0.05, "spectacles": 0.18,
+    "scarf": 0.08, "hat": 0.06,
 }  # fmt: skip
 
 
@@ -84,14 +85,14 @@ class Faces:
 
 
 def open_views(faces: Path, folder: Path, *, validation: bool) -> tuple[Views, np.ndarray]:
-    """Views of the people who are taught or kept out, and which glasses each wears; rendered once into ``folder``, or
+    """Views of the people who are taught or kept out, and what each wears; rendered once into ``folder``, or
     found there where the landmark training left them with its labels."""
     labels, *groups = load_people(faces, None, folder / "labels.npz")
     people = groups[validation]
     views = build(
         faces, labels, people, *((3, folder / "views-validation") if validation else (6, folder / "views-train"))
     )
-    return views, glasses_worn_by(str(name) for name in labels.names[people])
+    return views, worn_by(str(name) for name in labels.names[people])
 
 
 Parts = tuple[Bytes, Bytes, Bytes, Bytes]
@@ -110,7 +111,7 @@ class Sampler:
         kinds: Mapping[str, float] = KINDS,
         nothing: float = NOTHING,
     ) -> None:
-        """``worn`` (people,): which glasses each of them wears, see ``worn``. ``kinds``: shares of what is painted,
+        """``worn`` (people,): what each of them wears, see ``worn``. ``kinds``: shares of what is painted,
         1 together; ``nothing``: of samples with nothing painted over them."""
         self._views, self._hands, self._worn, self._kinds, self._nothing = views, hands, worn, kinds, nothing
         self._rng = np.random.default_rng(seed)
@@ -147,7 +148,7 @@ class Sampler:
         number = int(rng.integers(views.people if rng.random() < 0.35 else len(views)))
         crop, points, found = self._cut(number)
         own, doubtful = own_hair(crop, points)
-        dark = self._worn[number % views.people] == DARK
+        worn = int(self._worn[number % views.people])
         hidden = np.zeros((SIZE, SIZE), np.uint8)
         layers.decorate(crop, points, self._bank, rng)
         if rng.random() > self._nothing:
@@ -155,7 +156,9 @@ class Sampler:
                 self._cover(crop, hidden, points, number)
         weights = _weights(points, found, hidden)
         np.minimum(weights, cv2.bitwise_not(cv2.subtract(doubtful, hidden)), out=weights)
-        if dark:  # how far their lenses reach nobody has drawn
+        if worn & HEADWEAR:  # how far it reaches nobody has drawn
+            np.minimum(weights, cv2.max(surely_bare(SIZE, points), hidden), out=weights)
+        if worn & DARK:  # how far their lenses reach nobody has drawn
             band, sure = cv2.subtract(eye_band(SIZE, points), hidden), dark_lenses(SIZE, points)
             np.minimum(weights, cv2.bitwise_not(band), out=weights)
             np.maximum(weights, sure, out=weights)
@@ -204,6 +207,8 @@ class Sampler:
             if rng.random() < 0.3:
                 layers.glare(crop, points, rng)
             return
+        elif kind in ("scarf", "hat"):
+            layer = (headwear.scarf if kind == "scarf" else headwear.hat)(size, points, scrap, rng)
         elif kind == "headset":
             layer = things.headset(size, points, rng)
         elif kind == "cover":

@@ -1,19 +1,20 @@
-"""The person's own hair over the forehead, and the dark glasses they wear: where they lie, where skin lies, where
-nobody can say.
+"""The person's own hair over the forehead, and the dark glasses and headwear that they have on: where they lie, where
+skin lies, where nobody can say.
 
-Hair is found by colour. Who wears glasses was found by looking at all pictures (``glasses.txt``). Frames are not this
-network's: ``training.glasses`` finds them.
+Hair is found by colour. Who wears what was found by looking at all pictures (``worn.txt``). Frames of glasses are not
+this network's: ``training.glasses`` finds them.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from rtswap.vision.topology import GLASSES, LEFT_BROW, LEFT_EYE, RIGHT_BROW, RIGHT_EYE
+from rtswap.vision.topology import GLASSES, LEFT_BROW, LEFT_EYE, LIPS_OUTER, RIGHT_BROW, RIGHT_EYE
 from training.arrays import Bytes, Floats
 from training.masks.layers import fixed
 
@@ -25,8 +26,8 @@ SURE, DOUBT = 0.55, 1.6
 """Distance to hair over distance to skin in Lab: below which it is hair, up to which nobody can say."""
 LIKE_SKIN = 16.0
 """What is above the forehead and nearer than this to the skin's colour is a bald head."""
-NONE, CLEAR, DARK = 0, 1, 2
-"""Which glasses somebody wears."""
+NONE, CLEAR, DARK, HEADWEAR = 0, 1, 2, 4
+"""What somebody wears, as bits: glasses with clear or dark lenses, something on the head."""
 BELOW = 0.14
 """Of the face's height: how far lower rims may lie below what a frame surrounds at least."""
 LENS = 1.25
@@ -83,12 +84,14 @@ def _nearest(lab: Floats, colours: Floats) -> Floats:
     return np.sqrt(nearest)
 
 
-def glasses_worn_by(names: Iterable[str]) -> Bytes:
-    """NONE, CLEAR or DARK for each picture's file name."""
-    lines = Path(__file__).with_name("glasses.txt").read_text("utf-8").splitlines()
-    kinds = dict(line.split() for line in lines if line and not line.startswith("#"))
-    codes = {"clear": CLEAR, "dark": DARK}
-    return np.array([codes.get(kinds.get(name, ""), NONE) for name in names], np.uint8)
+def worn_by(names: Iterable[str]) -> Bytes:
+    """What the person in each picture wears, by its file name: ``CLEAR`` or ``DARK``, and ``HEADWEAR``."""
+    codes, worn = {"clear": CLEAR, "dark": DARK, "headwear": HEADWEAR}, defaultdict[str, int](int)
+    for line in Path(__file__).with_name("worn.txt").read_text("utf-8").splitlines():
+        if not line.startswith("#"):
+            name, kind = line.split()
+            worn[name] |= codes[kind]
+    return np.array([worn[name] for name in names], np.uint8)
 
 
 def dark_lenses(size: int, points: Floats) -> Bytes:
@@ -99,4 +102,12 @@ def dark_lenses(size: int, points: Floats) -> Bytes:
         middle = eye.mean(0)
         wide = middle + LENS * np.array([1.0, 1.3]) * (eye - middle)
         cv2.fillPoly(mask, [cv2.convexHull(fixed(wide))], 255, cv2.LINE_8, 4)
+    return mask
+
+
+def surely_bare(size: int, points: Floats) -> Bytes:
+    """(S, S) 255 where no headwear reaches: between the eyes and the mouth."""
+    mask = np.zeros((size, size), np.uint8)
+    rings = np.concatenate([points[ring, :2] for ring in (LEFT_EYE, RIGHT_EYE, LIPS_OUTER)])
+    cv2.fillPoly(mask, [cv2.convexHull(fixed(rings))], 255, cv2.LINE_8, 4)
     return mask
