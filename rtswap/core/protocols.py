@@ -11,7 +11,6 @@ from rtswap.core.types import (
     Detection,
     DeviceTensor,
     Frame,
-    Head,
     Image,
     MarkedImage,
     Mask,
@@ -122,9 +121,9 @@ class Lookout(Protocol):
         Raises EngineError, ModelError."""
         ...
 
-    def look_beside(self, image: Image, tracks: Sequence[Track]) -> tuple[Head, ...]:
-        """The heads beside or behind the faces of ``tracks``, none of which is theirs, in the frame that was looked
-        at last. Raises EngineError, ModelError."""
+    def look_beside(self, image: Image, tracks: Sequence[Track]) -> Sighting:
+        """Examine once more the frame that was looked at last, around the faces of ``tracks``: with the heads beside
+        or behind them, and without what only looked like one because of them. Raises EngineError, ModelError."""
         ...
 
     def reset(self) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from rtswap.compositing.renderer import LEAST_SIGHT, SEEN
 from rtswap.core.errors import FaceLost, InputError, described
 from rtswap.core.protocols import FrameRender, Lookout, Renderer, Tracker
-from rtswap.core.types import Box, Frame, Head, Image, MarkedImage, Quality, Sighting, StampedImage, Swaps, Track
+from rtswap.core.types import Box, Frame, Image, MarkedImage, Quality, Sighting, StampedImage, Swaps, Track
 from rtswap.disclosure.badge_reader import BadgeReader
 from rtswap.disclosure.stamp import Disclosure
 from rtswap.runtime.guard import Guard, Reason
@@ -157,16 +157,14 @@ class Pipeline:
         settled, self._settled = self._settled, []
         try:
             with self._spans("look"):
-                sighting = self._lookout.look(frame.image, settled)
-                sighting = replace(sighting, heads=self._without_badges(frame.image, sighting.heads))
+                sighting = self._without_badges(frame.image, self._lookout.look(frame.image, settled))
             with self._spans("track"):
                 tracks = list(self._tracker.update(frame, quality, sighting))
                 others = list(self._tracker.others)
                 roles = self.mapping.assign(frame.image, tracks, now)
             with self._spans("look"):
                 followed = [track for track in tracks if track.measured]
-                beside = self._lookout.look_beside(frame.image, followed)
-                sighting = replace(sighting, beside=self._without_badges(frame.image, beside))
+                sighting = self._without_badges(frame.image, self._lookout.look_beside(frame.image, followed))
         except Exception as error:  # noqa: BLE001 - whatever breaks, the picture must be covered
             self._note_failure("tracking failed", error)
             self._reset()
@@ -183,8 +181,12 @@ class Pipeline:
         self._failed_before = self._failed
         return outcome
 
-    def _without_badges(self, image: Image, heads: Sequence[Head]) -> tuple[Head, ...]:
-        return tuple(head for head in heads if not self._badges.is_badge(image, head.box))
+    def _without_badges(self, image: Image, sighting: Sighting) -> Sighting:
+        heads, beside = (
+            tuple(head for head in heads if not self._badges.is_badge(image, head.box))
+            for heads in (sighting.heads, sighting.beside)
+        )
+        return replace(sighting, heads=heads, beside=beside)
 
     def _begin(self, tracker: Tracker) -> None:
         """Reset, as if no frame had been processed."""

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.core.types import Box, Head, Image, Sighting, Track
+from rtswap.core.types import NOTHING_SEEN, Box, Head, Image, Sighting, Track
 from rtswap.networks.heads import SIDE, HeadModel, only_once
 from rtswap.tracking.association import iou
 from rtswap.tracking.neighbours import BLOCK, LEAST_CHANGE, Neighbours
-from rtswap.tracking.second_look import SAME_HEAD, SecondLook, mean_scores
+from rtswap.tracking.second_look import SAME_HEAD, SecondLook, close_up_of, mean_scores
 
 AREA = 62_000
 """Pixels of the reduced picture: 320 x 192 of 16:9, 288 x 224 of 4:3."""
@@ -72,6 +73,19 @@ MOST_NOISE = 0.8
 Floats = NDArray[np.float32]
 
 
+@dataclass(frozen=True, slots=True)
+class _Unsure:
+    """A head that the first look was not sure of."""
+
+    box: Box
+    """In the reduced picture."""
+    before: float
+    """Its score then."""
+    shade: bool
+    again: float
+    """As ``SecondLook.closely``'s."""
+
+
 class Sentinel:
     """Implements ``protocols.Lookout``. ``beside``: the network that looks around followed faces; ``photos``: every
     picture is one by itself. One per stream; not thread-safe.
@@ -99,9 +113,13 @@ class Sentinel:
         """Since heads in shade were looked for."""
         self._faint: Floats = np.zeros((0, 5), np.float32)
         """What looked a little like a head to either network, while nobody was swapped."""
+        self._unsure: list[_Unsure] = []
+        """Heads of the last look that it was not sure of, and a closer one may have confirmed."""
         self._examined: list[Box] = []
         """Where heads are that were looked at more closely, the one whose turn is next first."""
         self._sure = True
+        self._sighting, self._scale = NOTHING_SEEN, np.ones(4, np.float32)
+        """What was last told; the frame's pixels per pixel of the reduced picture, (x, y, x, y)."""
         self._picture: Image | None = None
         """The last frame, reduced."""
         self._elsewhere: tuple[Head, ...] = ()
@@ -133,21 +151,43 @@ class Sentinel:
             self._sure = flat or bool((self._found[:, 4] >= CERTAIN).any()) or is_clear(gray)
         else:
             self._skipped += 1
-        heads = tuple(Head(row[:4] * scale, float(row[4])) for row in self._found)
+        self._scale = scale
         faint = [] if settled else [Head(row[:4] * scale, float(row[4])) for row in self._faint if row[4] >= KEEPS]
-        return Sighting(heads, cut, self._sure, faint=tuple(faint))
+        self._sighting = Sighting(self._heads(), cut, self._sure, faint=tuple(faint))
+        return self._sighting
 
-    def look_beside(self, image: Image, tracks: Sequence[Track]) -> tuple[Head, ...]:
+    def look_beside(self, image: Image, tracks: Sequence[Track]) -> Sighting:
         """See ``protocols.Lookout``."""
         if self._picture is None or self._last is None or not tracks:
             self._elsewhere = ()
-            return self._came if self._skipped == 0 else ()
+            return replace(self._sighting, beside=self._came if self._skipped == 0 else ())
         if self._skipped == 0:
-            scale = np.tile(np.divide(image.shape[1::-1], self._picture.shape[1::-1]), 2).astype(np.float32)
-            self._elsewhere = self._neighbours.look_everywhere(self._picture, tracks, scale)
+            self._elsewhere = self._neighbours.look_everywhere(self._picture, tracks, self._scale)
+            self._look_without(image, tracks)
         held = [self._second.held_before(image, track, self._confirmed) for track in tracks]
-        beside = self._neighbours.look(image, tracks, self._picture, self._last)
-        return (*beside, *self._elsewhere, *(head for head in held if head is not None))
+        around = self._neighbours.look(image, tracks, self._picture, self._last)
+        beside = (*around, *self._elsewhere, *(head for head in held if head is not None))
+        return replace(self._sighting, heads=self._heads(), beside=beside)
+
+    def _heads(self) -> tuple[Head, ...]:
+        return tuple(Head(row[:4] * self._scale, float(row[4])) for row in self._found)
+
+    def _look_without(self, image: Image, tracks: Sequence[Track]) -> None:
+        """Look closely at unsure heads near ``tracks`` with those faces painted out: beside a face, its ear or neck
+        looks like a head. What that does not confirm keeps the score of the first look, or of this one if less."""
+        meshes, faces = [track.landmarks for track in tracks], [track.box for track in tracks]
+        for one in self._unsure:
+            box = one.box * self._scale
+            near = (iou([close_up_of(box)], faces) > 0).any()
+            if not near or any(_may_be_of(box, face) for face in faces):
+                continue
+            score = self._second.closely(
+                image, box, self._confirmed, shade=one.shade, again=one.again, without=meshes
+            )
+            if score < self._confirmed:
+                same = (self._found[:, :4] == one.box).all(axis=1)
+                self._found[same, 4] = min(one.before, max(score, FAINT))
+        self._found = self._found[self._found[:, 4] >= FAINT]
 
     def _look_twice(self, image: Image, picture: Image, scale: Floats, settled: Sequence[Box]) -> Floats:
         """The heads (N, 5) in the reduced ``picture``, those that a second look confirms with its score. Heads in
@@ -165,6 +205,11 @@ class Sentinel:
         lit, heads = len(found), np.concatenate([found, self._in_shade])
         again = self._beyond_first_look(heads[:, :4], clear, settled)
         closer = self._look_closely(image, heads, scale, lit, settled, again)
+        self._unsure = [
+            _Unsure(box, float(first), row >= lit, again[row])
+            for row, (box, first) in enumerate(zip(heads[:, :4].copy(), heads[:, 4], strict=True))
+            if first < UNSURE[1] and max(first, closer[row]) >= CERTAIN
+        ]
         heads[:, 4] = np.where(closer >= self._confirmed, np.maximum(heads[:, 4], closer), heads[:, 4])
         self._in_shade[:, 4] = heads[lit:, 4]
         known = (iou(list(heads[:, :4]), list(self._found[:, :4])) > SAME_HEAD).any(axis=1)

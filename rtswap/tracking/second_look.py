@@ -7,14 +7,16 @@ normalises the picture as a whole; equalised place by place they can be seen.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.core.types import Box, Head, Image, Track
+from rtswap.core.types import Box, Head, Image, Points, Track
 from rtswap.networks.heads import HeadModel
 from rtswap.tracking.association import iou
-from rtswap.tracking.neighbours import SIDE, around
+from rtswap.tracking.neighbours import SIDE, around, paint_out
 
 LEAST_SCORE = 0.2, 0.3
 """Score from which the first network's heads, and the other's, count."""
@@ -59,8 +61,11 @@ class SecondLook:
         found[:, 4] = mean_scores(found, self.others(even)) if len(found) else 0
         return found
 
-    def closely(self, image: Image, box: Box, least: float, *, shade: bool, again: float) -> float:
-        """Mean of both networks' scores of the head in ``box``, in all pixels of the frame, equalised for ``shade``.
+    def closely(
+        self, image: Image, box: Box, least: float, *, shade: bool, again: float, without: Sequence[Points] = ()
+    ) -> float:
+        """Mean of both networks' scores of the head in ``box``, in all pixels of the frame, equalised for ``shade``;
+        with the faces ``without``, meshes (468, 2 or 3), painted out.
 
         Of up to four looks the best: as it is and equalised, each once more in the place that it says itself, as
         afar that is told coarsely; none after one that is at least ``least``, or hopeless. ``again``: what the
@@ -72,7 +77,7 @@ class SecondLook:
             for _ in range(2):
                 if place is None or best >= least or (looks and (best < HOPELESS or 1 - again < least)):
                     return best
-                score, place = self._close_up(image, place, even=even)
+                score, place = self._close_up(image, place, even=even, without=without)
                 best, looks = max(best, score - (again if looks else 0)), looks + 1
         return best
 
@@ -87,13 +92,16 @@ class SecondLook:
         score, place = self._close_up(image, box, even=False)
         return Head(place, score) if place is not None and score >= least else None
 
-    def _close_up(self, image: Image, box: Box, *, even: bool) -> tuple[float, Box | None]:
+    def _close_up(
+        self, image: Image, box: Box, *, even: bool, without: Sequence[Points] = ()
+    ) -> tuple[float, Box | None]:
         """The mean score of the head in ``box``, and its place if it is worth another look."""
-        side = CLOSE_UP * float((box[2:] - box[:2]).max())
-        corner = np.asarray((box[:2] + box[2:] - side) / 2, np.float32)
+        x, y, right, _ = close_up_of(box).tolist()
+        side, corner = right - x, np.array([x, y], np.float32)
         square = around(image, corner, np.array([side, side]))
         if square is None:
             return 0.0, None
+        paint_out(square, [(mesh[:, :2] - corner) * (SIDE / side) for mesh in without])
         square = equalised(square) if even else square
         first = _in_middle(self._beside, square)
         if first[4] < HOPELESS:
@@ -102,6 +110,12 @@ class SecondLook:
         best = max(first, second, key=lambda row: float(row[4]))
         place = best[:4] * np.float32(side / SIDE) + np.tile(corner, 2)
         return float((first[4] + second[4]) / 2), place
+
+
+def close_up_of(box: Box) -> Box:
+    """The square that is looked at closely for the head in ``box``."""
+    middle, half = (box[:2] + box[2:]) / 2, CLOSE_UP / 2 * float((box[2:] - box[:2]).max())
+    return np.concatenate([middle - half, middle + half]).astype(np.float32)
 
 
 def mean_scores(found: Floats, others: Floats) -> Floats:

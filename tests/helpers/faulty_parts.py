@@ -15,7 +15,6 @@ from rtswap.core.types import (
     NOTHING_SEEN,
     Box,
     Frame,
-    Head,
     Image,
     Matrix,
     Points,
@@ -155,8 +154,8 @@ class ScriptedLookout:
             raise Fault("the second detector broke")
         return self._heads(self._index)
 
-    def look_beside(self, image: Image, tracks: Sequence[Track]) -> tuple[Head, ...]:
-        return ()
+    def look_beside(self, image: Image, tracks: Sequence[Track]) -> Sighting:
+        return self._heads(self._index)
 
     def reset(self) -> None:
         self.resets += 1

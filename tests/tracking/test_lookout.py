@@ -156,16 +156,17 @@ def test_what_comes_into_an_empty_room_is_doubted_if_it_looks_but_faintly_like_a
     image, model = scene(1, (1280, 720)), FromAfar(0.0, afar=FAINT + 0.05)
     watch = Sentinel(model, HeadModel(Marked()))
     watch.look(image)
-    assert watch.look_beside(image, []) == ()
+    assert watch.look_beside(image, []).beside == ()
     x, y = {"there": (160, 240), "elsewhere": (800, 500), "everywhere": (0, 0)}[moved]
     changed = image.copy()
     part = changed[y : y + 64, x : x + 64] if moved != "everywhere" else changed
     part[:] = 255 - part
     watch.look(changed)
-    assert len(watch.look_beside(changed, [])) == came
-    assert watch.look_beside(changed, [track_at(900, 300, px=140)]) == (), "somebody is swapped: hands come, too"
+    assert len(watch.look_beside(changed, []).beside) == came
+    beside = watch.look_beside(changed, [track_at(900, 300, px=140)]).beside
+    assert beside == (), "somebody is swapped: hands come, too"
     watch.look(changed)
-    assert watch.look_beside(changed, []) == ()
+    assert watch.look_beside(changed, []).beside == ()
 
 
 def test_where_nobody_is_swapped_both_networks_are_asked_about_the_whole_picture() -> None:
@@ -339,9 +340,42 @@ def test_whoever_a_clear_face_hides_is_found_in_the_whole_picture(at: tuple[int,
     watch = Sentinel(HeadModel(Marked()), beside := Beside())
     for _ in range(2 * (MOST_SKIPPED + 1)):
         watch.look(image, [track.box])
-        heads = watch.look_beside(image, [track])
+        heads = watch.look_beside(image, [track]).beside
         assert len(heads) == found
         if found:
             np.testing.assert_allclose(heads[0].box, [120, 75, 360, 300], atol=1)
     assert len(beside.pictures) == 2, "as often as the whole picture is looked at"
-    assert watch.look_beside(image, []) == ()
+    assert watch.look_beside(image, []).beside == ()
+
+
+class Ears(FromAfar):
+    """Confirms a head closely wherever a part of a ``CLEAR`` face can be seen beside it."""
+
+    def find(self, picture: Image, threshold: float) -> np.ndarray:
+        found = super().find(picture, threshold)
+        is_close_up = picture.shape[:2] == (SIDE, SIDE)
+        return found[:0] if is_close_up and not (picture == CLEAR).all(axis=2).any() else found
+
+
+@pytest.mark.usefixtures("lit")
+@pytest.mark.parametrize(
+    ("model", "at", "score"),
+    [(Ears, (262, 272), FAINT), (FromAfar, (262, 272), 0.95), (Ears, (900, 400), FAINT + 0.05)],
+    ids=["an ear", "somebody else", "nobody"],
+)
+def test_what_looks_like_a_head_only_because_of_the_face_beside_it_is_none(
+    model: type[FromAfar], at: tuple[int, int], score: float
+) -> None:
+    """A close look confirms it in the first frame, in which nobody is followed; then the followed face is painted
+    out. ``at``: the middle of that face; the head lies around (192, 272)."""
+    image, track = scene(1, (1280, 720)), track_at(*at, px=90)
+    cv2.fillConvexPoly(image, cv2.convexHull(track.landmarks[:, :2].astype(np.int32)), CLEAR.tolist())
+    watch = Sentinel(close := model(0.95), close)
+    (head,) = watch.look(image).heads
+    assert (head.score > CONFIRMED) == (at[0] < 900)
+    for _ in range(MOST_SKIPPED):
+        (head,) = watch.look_beside(image, [track]).heads
+        assert head.score == pytest.approx(score)
+        looks = close.close_ups
+        watch.look(image, [track.box])
+    assert close.close_ups == looks, "once per look"
