@@ -19,7 +19,7 @@ from rtswap.core.types import Mask, Matrix, Points, Quality, SwappedFace, Target
 from rtswap.networks.occlusion import ANSWER, SIZE, OcclusionModel, place
 from rtswap.vision.geometry import transform
 from rtswap.vision.resample import blurred, resized, warped
-from rtswap.vision.topology import BRIDGE, GLASSES, LEFT_BROW, OVAL, RIGHT_BROW
+from rtswap.vision.topology import GLASSES, LEFT_BROW, OVAL, RIGHT_BROW
 
 Plane = NDArray[np.float32]
 
@@ -42,8 +42,9 @@ OPEN, SHUT = 0.35, 0.6
 """Probability of occlusion where the swap starts to fade, and where it is gone."""
 HALF = (OPEN + SHUT) / 2
 """Probability at which half of it is left: above it a place counts as covered."""
-SPECK = 10
-"""Islands smaller than this (in cells of an answer) are errors."""
+SPECK, GLINT = 10, 60
+"""Islands smaller than this (in cells of an answer) are errors; and those in the centre of the face that are smaller
+than the second: a glint on a lens, or make-up. A dark lens is larger."""
 FEATHER = 0.6
 """Sigma of the edge in cells of an answer."""
 STEP = 4
@@ -168,8 +169,8 @@ def places(points: Points, visibility: NDArray[np.float32]) -> tuple[NDArray[np.
 
 
 def benefit_of(points: Points, at: NDArray[np.int32], seen: NDArray[np.bool_]) -> Plane:
-    """How much the landmarks speak against occluders, 0..1 (64, 64): not around the eyes, where glasses hide none of
-    them. Brows are no glasses."""
+    """How much the landmarks speak against occluders, 0..1 (64, 64): not around the eyes, where they are found behind
+    dark lenses, too. Brows are no glasses."""
     brows = cv2.dilate(_draw(points, LEFT_BROW) | _draw(points, RIGHT_BROW), np.ones((3, 3), np.uint8))
     return np.asarray(share_seen_around(at, seen) * (1 - cv2.subtract(_draw(points, GLASSES), brows)), np.float32)
 
@@ -197,20 +198,17 @@ def _open(hidden: Plane, points: Points) -> Mask:
 
 
 def _from_outside(closed: Mask, points: Points) -> Mask:
-    """Remove islands of 255 in the centre of the face. Hands and cups extend beyond the outline, and glasses lie on
-    the bridge of the nose; islands that do neither are a glint on a lens, or make-up."""
-    midst = midst_of(points)
-    count, labels = cv2.connectedComponents(closed, connectivity=8)
-    keep = np.zeros(count, np.uint8)
-    keep[np.unique(labels[midst == 0])] = 255
+    """Remove small islands of 255 in the centre of the face: hands and cups extend beyond the outline."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(closed, connectivity=8)
+    keep = np.where(stats[:, cv2.CC_STAT_AREA] >= GLINT, 255, 0).astype(np.uint8)
+    keep[np.unique(labels[midst_of(points) == 0])] = 255
     keep[0] = 0
     return np.asarray(keep[labels], np.uint8)
 
 
 def midst_of(points: Points) -> Mask:
-    """1 in the centre of the face but for the bridge of the nose, (64, 64)."""
-    midst = cv2.erode(_draw(points, OVAL), np.ones((5, 5), np.uint8))
-    return np.asarray(cv2.subtract(midst, _draw(points, BRIDGE)), np.uint8)
+    """1 in the centre of the face, (64, 64)."""
+    return np.asarray(cv2.erode(_draw(points, OVAL), np.ones((5, 5), np.uint8)), np.uint8)
 
 
 def _draw(points: Points, outline: list[int]) -> Mask:

@@ -15,6 +15,7 @@ from rtswap.compositing.finishes.occlusion import (
     BELIEVED,
     BENEFIT,
     FEATHER,
+    GLINT,
     HALF,
     OPEN,
     SHUT,
@@ -121,7 +122,8 @@ def open_mask(hidden: Tensor, benefit: Tensor, asked: Tensor, midst: Tensor) -> 
     hidden = _weigh(hidden, benefit, asked)
     closed = hidden > HALF
     islands = Islands(closed)
-    without = islands.touching(midst == 0) & (islands.sizes() >= SPECK)
+    sizes = islands.sizes()
+    without = (islands.touching(midst == 0) & (sizes >= SPECK)) | (sizes >= GLINT)
     filled = ~(Islands(~without).sizes() >= SPECK)
     share = ((hidden - OPEN) * (255 / (SHUT - OPEN))).clamp(0, 255).floor()
     edge = filled.float()[:, None] * 255
