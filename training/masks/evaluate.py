@@ -19,7 +19,7 @@ from training.masks.samples import KINDS, Batch, Sampler, open_views
 from training.masks.things import Cutouts, load_or_cut
 
 COUNT = BY_KIND = 256
-ROWS = {"strands": (0, 32), "fringe": (0, 32), "spectacles": (18, 32)}
+ROWS = {"strands": (0, 32), "fringe": (0, 32), "hat": (0, 32), "scarf": (0, 64), "spectacles": (18, 32)}
 """Where a kind is looked at; others below the eyes, where no hair of the person's own is."""
 
 

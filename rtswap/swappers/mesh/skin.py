@@ -90,17 +90,12 @@ DARKER, OTHER_HUE = 18.0, 14.0
 skin."""
 BRIDGE = [168, 6]
 """Points of the nose between the eyes, where glasses sit."""
-BESIDE_FRAMES = 15
-"""Coarse texels across around the frames of glasses in which the glasses network alone says what is hidden: the other
-one takes the brows above a rim for a part of it."""
-ABOVE_BROWS = [69, 108, 151, 337, 299]
-"""Points of the forehead. If most of them are hidden, a fringe hides the brows, too."""
 OPEN, SHUT, SURE = 0.35, 0.6, 0.9
 """Confidence of the network where the photo starts to fade out, where it is left out, and above
 which its colour does not matter: hands are skin."""
-AT_THE_EDGE = 0.1
-"""Inter-ocular distances from the oval within which hair and hats begin. A region that starts farther inside is a
-glint."""
+AT_THE_EDGE, GLINT = 0.1, 250
+"""Inter-ocular distances from the oval within which hair and hats begin. A region that starts farther inside and has
+fewer coarse texels is a glint; one with more is a dark lens."""
 
 
 def face_mask(
@@ -126,10 +121,8 @@ def face_mask(
         hidden = np.maximum(hidden, _glasses(tints))
     elif glasses_model is not None:
         frames = _frames(portrait, landmarks, glasses_model)
-        near = cv2.dilate(np.asarray(frames > SHUT, np.uint8), np.ones((BESIDE_FRAMES, BESIDE_FRAMES), np.uint8))
-        fringe = np.median(_at(hidden, ABOVE_BROWS)) > 0.5
-        hidden = np.maximum(hidden, frames) if fringe else np.where(near > 0, frames, hidden)
-        glasses |= bool(near.any())
+        hidden = np.maximum(hidden, frames)
+        glasses |= float(frames.max()) > SHUT
     return np.asarray(np.round(255 * _skin(image, hidden, facing, glasses=glasses)), np.uint8)
 
 
@@ -222,10 +215,10 @@ def _hidden(portrait: Image, landmarks: Points, occlusion_model: OcclusionModel)
         return np.zeros((COARSE, COARSE), np.float32)
     points = transform(matrix, landmarks[:, :2])
     hidden = _on_chart(occlusion_model.hidden(portrait, matrix, points), points, landmarks[:, 2], (SEEN_PX, SEEN_PX))
-    count, labels = cv2.connectedComponents((hidden > OPEN).astype(np.uint8))
-    from_outside = np.zeros(count, bool)
-    from_outside[np.unique(labels[inwards() < AT_THE_EDGE])] = True
-    return np.asarray(np.where((hidden > OPEN) & ~from_outside[labels], 0, hidden), np.float32)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats((hidden > OPEN).astype(np.uint8))
+    counts = stats[:, cv2.CC_STAT_AREA] >= GLINT
+    counts[np.unique(labels[inwards() < AT_THE_EDGE])] = True
+    return np.asarray(np.where((hidden > OPEN) & ~counts[labels], 0, hidden), np.float32)
 
 
 def _frames(portrait: Image, landmarks: Points, glasses_model: GlassesModel) -> Field:
