@@ -18,6 +18,7 @@ from av.codec.hwaccel import HWAccel
 from rtswap.core.errors import reason
 from rtswap.core.interrupts import Interrupts
 from rtswap.core.urls import scheme
+from rtswap.media.mp4_tables import refuse_many_samples
 from rtswap.media.playlists import FolderPlaylist, Opener, is_playlist
 from rtswap.media.tls import authorities, with_verification
 from rtswap.media.web_files import WebFiles
@@ -102,6 +103,8 @@ def open_media(
         raise UnreadProtocol(f"{scheme(address)}, a protocol that rtswap does not read")
     protocols = ",".join(_PROTOCOLS) if scheme(address) else "file"
     direct = formats | {"protocol_whitelist": protocols} | with_verification(address, tls_ca)
+    if not scheme(address):
+        refuse_many_samples(Path(address))
     container = av.open(address, options=direct, timeout=timeout, metadata_errors="ignore", hwaccel=hwaccel)
     return Media(container, _nothing, not scheme(address))
 

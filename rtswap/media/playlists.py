@@ -13,6 +13,7 @@ from typing import Protocol, runtime_checkable
 from rtswap.core.errors import reason
 from rtswap.core.files import open_regular
 from rtswap.core.urls import redact, scheme
+from rtswap.media.mp4_tables import refuse_many_samples
 
 SUFFIXES = (".m3u8", ".m3u", ".hls")
 """FFmpeg takes no file with another suffix for a playlist."""
@@ -122,6 +123,8 @@ class FolderPlaylist(Opener):
         self._path = path.absolute()
         self.address = str(self._path)
         self._folder = Path(os.path.realpath(self._path.parent))
+        self._checked: set[Path] = set()
+        """Files whose tables were checked; a playlist may name parts of one."""
 
     def open(self, url: str, first: int, last: int) -> Readable:
         if scheme(url) not in ("", "file"):
@@ -131,6 +134,9 @@ class FolderPlaylist(Opener):
         if not real.is_relative_to(self._folder) and Path(path) != self._path:
             raise OSError(f"its playlist names {path[:200]!r}, which is outside its folder")
         try:
+            if real not in self._checked:
+                refuse_many_samples(real)
+                self._checked.add(real)
             file = open_regular(real)  # FFmpeg seeks in files by itself
             if not file.peek(len(BEGINS)).startswith(BEGINS):
                 return file
