@@ -22,6 +22,7 @@ from rtswap.media.mp4_tables import refuse_many_samples
 from rtswap.media.playlists import FolderPlaylist, Opener, is_playlist
 from rtswap.media.tls import authorities, with_verification
 from rtswap.media.web_files import WebFiles
+from rtswap.vision.images import MAX_PIXELS
 
 _SELF_CONTAINED = (
     "mov mp4 m4a 3gp 3g2 mj2 matroska webm avi mpegts mpeg mpegvideo m4v flv live_flv ogg asf gif apng nut mxf ivf "
@@ -60,6 +61,7 @@ _HLS = {
     "extension_picky": "0",
     "http_persistent": "0",
     "http_multiple": "0",
+    "max_pixels": str(MAX_PIXELS),
 }
 BeginRead = Callable[[], None]
 
@@ -90,7 +92,7 @@ def open_media(
 
     A file reads only itself and opens no connections. A URL reads no local files, and certificates are verified.
     """
-    formats = {"format_whitelist": _FORMATS} | (options or {})
+    formats = {"format_whitelist": _FORMATS, "max_pixels": str(MAX_PIXELS)} | (options or {})
     if scheme(address) in WEB:
         files = WebFiles(address, authorities=authorities(tls_ca), limit_s=(timeout or _TIMEOUT)[0])
         container = _open_through(files, formats, hls=files.is_playlist, timeout=timeout)
@@ -105,6 +107,7 @@ def open_media(
     direct = formats | {"protocol_whitelist": protocols} | with_verification(address, tls_ca)
     if not scheme(address):
         refuse_many_samples(Path(address))
+        direct |= _shared_pixels(address, direct)
     container = av.open(address, options=direct, timeout=timeout, metadata_errors="ignore", hwaccel=hwaccel)
     return Media(container, _nothing, not scheme(address))
 
@@ -132,6 +135,14 @@ def _open_through(
         raise KeyboardInterrupt
     opener.playing()
     return container
+
+
+def _shared_pixels(path: str, options: dict[str, str]) -> dict[str, str]:
+    """The option by which FFmpeg decodes no more of a file to get to know it than one picture may have: it begins all
+    its video tracks, and keeps their pictures. It is asked for their number first, which decodes nothing."""
+    shallow = options | {"max_pixels": "1", "analyzeduration": "1"}
+    with av.open(path, options=shallow, metadata_errors="ignore") as container:
+        return {"max_pixels": str(MAX_PIXELS // max(1, len(container.streams.video)))}
 
 
 def _nothing() -> None:
