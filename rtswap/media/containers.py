@@ -54,6 +54,9 @@ _PROTOCOLS = (
 )
 RELAY = "Let FFmpeg pass it on: ffmpeg -i ADDRESS -c copy -f mpegts udp://127.0.0.1:5000"
 NAMES_OTHERS = "an unsupported format, such as a list of files, which refers to other files"
+MOST_TRACKS = 250
+"""Subtitles and fonts included; a decoder of each takes 1 MB or more."""
+_LIMITS = {"max_pixels": str(MAX_PIXELS), "max_streams": str(MOST_TRACKS)}
 _HLS = {
     "format_whitelist": ",".join(("hls", "webvtt", *_SELF_CONTAINED.split())),
     "protocol_whitelist": "data",
@@ -61,7 +64,7 @@ _HLS = {
     "extension_picky": "0",
     "http_persistent": "0",
     "http_multiple": "0",
-    "max_pixels": str(MAX_PIXELS),
+    **_LIMITS,
 }
 BeginRead = Callable[[], None]
 
@@ -92,7 +95,7 @@ def open_media(
 
     A file reads only itself and opens no connections. A URL reads no local files, and certificates are verified.
     """
-    formats = {"format_whitelist": _FORMATS, "max_pixels": str(MAX_PIXELS)} | (options or {})
+    formats = {"format_whitelist": _FORMATS} | _LIMITS | (options or {})
     if scheme(address) in WEB:
         files = WebFiles(address, authorities=authorities(tls_ca), limit_s=(timeout or _TIMEOUT)[0])
         container = _open_through(files, formats, hls=files.is_playlist, timeout=timeout)
@@ -139,9 +142,12 @@ def _open_through(
 
 def _shared_pixels(path: str, options: dict[str, str]) -> dict[str, str]:
     """The option by which FFmpeg decodes no more of a file to get to know it than one picture may have: it begins all
-    its video tracks, and keeps their pictures. It is asked for their number first, which decodes nothing."""
-    shallow = options | {"max_pixels": "1", "analyzeduration": "1"}
+    its video tracks, and keeps their pictures. It is asked for their number first, which decodes nothing. Raises
+    ValueError for too many tracks."""
+    shallow = options | {"max_pixels": "1", "analyzeduration": "1", "max_streams": "1000"}
     with av.open(path, options=shallow, metadata_errors="ignore") as container:
+        if len(container.streams) > MOST_TRACKS:
+            raise ValueError(f"more than {MOST_TRACKS} tracks")
         return {"max_pixels": str(MAX_PIXELS // max(1, len(container.streams.video)))}
 
 

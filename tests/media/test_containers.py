@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import av
+import pytest
 from processes import run_python
 
-from rtswap.media.containers import open_media
+from rtswap.core.errors import InputError
+from rtswap.media.containers import MOST_TRACKS, open_media
+from rtswap.media.inputs.video import VideoFile
 from rtswap.vision.images import MAX_PIXELS
 
 OPENS = """
@@ -29,16 +32,21 @@ def make_large(path: Path, codec: str, side: int) -> None:
         container.mux([*track.encode(av.VideoFrame(side, side, track.pix_fmt)), *track.encode(None)])
 
 
+def repeat_track(one: Path, path: Path, times: int) -> None:
+    """Make a film whose tracks all show the first picture of another."""
+    with av.open(one) as source, av.open(path, "w") as container:
+        film = source.streams.video[0]
+        picture = next(packet for packet in source.demux(film) if packet.size)
+        for track in [container.add_stream_from_template(film) for _ in range(times)]:
+            picture.stream = track
+            container.mux(picture)
+
+
 def test_a_file_of_many_large_tracks_takes_no_more_than_one(tmp_path: Path) -> None:
     """FFmpeg decodes a picture of each before it says what is in a file: 20 of 67 megapixels in 8 MB took 4 GB."""
     one, path = tmp_path / "one.mkv", tmp_path / "tracks.mkv"
     make_large(one, "libx264", 4096)
-    with av.open(one) as source, av.open(path, "w") as container:
-        film = source.streams.video[0]
-        picture = next(packet for packet in source.demux(film) if packet.size)
-        for track in [container.add_stream_from_template(film) for _ in range(12)]:
-            picture.stream = track
-            container.mux(picture)
+    repeat_track(one, path, 12)
     grown, width = map(int, run_python(OPENS, str(path)).stdout.split())
     assert width == 4096
     assert grown < 250, f"{grown} MB"
@@ -51,3 +59,15 @@ def test_the_size_of_pictures_is_limited_from_the_first_on(tmp_path: Path) -> No
     make_large(path, "mjpeg", side)
     with open_media(str(path)).container as opened:
         assert opened.streams.video[0].pix_fmt is None
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_a_film_of_hundreds_of_tracks_is_refused(suffix: str, tmp_path: Path) -> None:
+    """A decoder is begun for each, each time that the file is opened: 900 sound tracks in 2 MB took 3 GB."""
+    one, path = tmp_path / "one.mkv", tmp_path / f"tracks{suffix}"
+    make_large(one, "libx264", 64)
+    repeat_track(one, path, MOST_TRACKS)
+    open_media(str(path)).container.close()
+    repeat_track(one, path, MOST_TRACKS + 1)
+    with pytest.raises(InputError, match=r"cannot read .*; got more than 250 tracks"):
+        VideoFile(path)
