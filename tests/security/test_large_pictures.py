@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import sys
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -197,6 +198,20 @@ def test_a_picture_of_millions_of_parts_is_refused(kind: str, part: bytes, tmp_p
     with pytest.raises(InputError, match="at most 100,000 parts"):
         read_manifest(path)
     assert not is_animated(path)
+
+
+@pytest.mark.parametrize("kind", [b"zTXt", b"iTXt"])
+def test_a_picture_of_many_packed_texts_is_refused(kind: bytes, tmp_path: Path) -> None:
+    """OpenCV unpacks a thousand of 8 MB each, which no picture needs: 8 MB took half a minute, each time."""
+    path = tmp_path / "a.png"
+    Picture.new("RGB", (400, 300)).save(path)
+    good = path.read_bytes()
+    texts = with_chunk(good, kind, b"a\0\0" + zlib.compress(bytes(1000)))[33 : 33 - len(good)]
+    path.write_bytes(good[:33] + 100 * texts + good[33:])
+    assert read_image(path).shape == (300, 400, 3)
+    path.write_bytes(good[:33] + 101 * texts + good[33:])
+    with pytest.raises(InputError, match="at most 100 texts; got 101"):
+        read_image(path)
 
 
 def test_opencv_decodes_no_more_than_rtswap_reads() -> None:
