@@ -116,9 +116,18 @@ def _changes(space: ColourSpace, peak_nits: float) -> list[str]:
 
 def _peak_nits(frame: av.VideoFrame) -> float:
     """Return the maximum content light level of an HDR10 stream; 1000 if it states none."""
-    data: Any = frame.side_data.get("CONTENT_LIGHT_LEVEL")
+    data = side_data(frame, "CONTENT_LIGHT_LEVEL")
     stated = int(np.frombuffer(bytes(data), np.uint32)[0]) if data is not None else 0
     return float(min(max(stated, SDR_WHITE_NITS), 10_000)) if stated else PQ_PEAK_NITS
+
+
+def side_data(frame: av.VideoFrame, name: str) -> Any:
+    """Return a frame's side data, or None. PyAV reads none of a frame that has any of a kind newer than PyAV's list,
+    such as the view of a spatial video or the EXIF of a camera's picture."""
+    try:
+        return frame.side_data.get(name)
+    except ValueError:
+        return None
 
 
 def _is_rgb(frame: av.VideoFrame) -> bool:
