@@ -67,6 +67,7 @@ def run_process() -> NoReturn:
     A thread that hangs in native code cannot be ended: Python would abort at its exit (SIGABRT, before 3.14). So the
     process then ends without Python's clean-up, after what it does in order has been done.
     """
+    _fill_closed_handles()
     limit_memory()
     end_at_second_signal(EXIT_INTERRUPTED)
     try:
@@ -81,6 +82,16 @@ def run_process() -> NoReturn:
         with suppress(OSError, ValueError, AttributeError):
             stream.flush()
     os._exit(code)
+
+
+def _fill_closed_handles() -> None:
+    """Open the standard handles that whoever started this program has closed: else the next file gets the number, and
+    what native code prints goes into it."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
 
 
 def _dispatch(args: list[str]) -> int:
