@@ -30,6 +30,7 @@ _NAME = re.compile(rb"[ -~\xa9]{4}")
 _NO_TABLES = (b"mdat", b"free", b"skip", b"wide")
 _IN_A_PIECE = 160
 """Least samples of uncompressed sound that FFmpeg notes as one."""
+_ONE = struct.pack(">I", 1)
 Data = bytes | mmap
 
 
@@ -45,6 +46,8 @@ def refuse_many_samples(path: Path) -> None:
 class _Track:
     """What the tables of a track state."""
 
+    plain_sound: bool = False
+    """FFmpeg notes pieces of it."""
     samples: int = 0
     edits: int = 1
     chunks: int = 0
@@ -53,7 +56,8 @@ class _Track:
     @property
     def noted(self) -> int:
         """How many samples FFmpeg notes, at most."""
-        return max(self.samples, self.chunks * self.in_a_chunk // _IN_A_PIECE) * self.edits
+        pieces = self.chunks * self.in_a_chunk // _IN_A_PIECE
+        return (pieces if self.plain_sound else max(self.samples, pieces)) * self.edits
 
 
 def _boxes(data: mmap) -> Iterator[tuple[int, int]]:
@@ -73,38 +77,65 @@ def _boxes(data: mmap) -> Iterator[tuple[int, int]]:
 
 def _count(data: Data, begin: int, end: int) -> int:
     """How many samples the tables between two places state, whatever they are in. Raises ValueError."""
-    total, track, rows_left = 0, _Track(), end - begin
+    total, track, left = 0, _Track(), 2 * (end - begin)
     for found in _TABLE.finditer(data, begin, end):
         name, at = found[0], found.end()
         _, first, second = struct.unpack(">3I", data[at : at + 12].ljust(12, b"\0"))
+        inside = 0
+        """Bytes that are read, here or by the table's box."""
         if name == b"trak":
-            total, track = total + track.noted, _Track()
+            inside = max(0, min(int.from_bytes(data[at - 8 : at - 4], "big") - 8, end - at))
+            total += track.noted
+            track = _Track(left >= inside and _is_plain_sound(data[at : at + inside]))
         elif name == b"trun":
             total += first
         elif name == b"cmvd":
-            total += _count_packed(data[at:end])
+            inside = end - at
+            total += _count_packed(data[at:end]) if left >= inside else 0
         elif name == b"elst":
             track.edits = max(track.edits, first)
         elif name in (b"stsz", b"stz2"):
             track.samples = max(track.samples, second)
         elif name == b"stsc":
-            rows = max(0, min(first, (end - at - 8) // 12))
-            rows_left -= rows
-            if rows_left < 0:
-                raise ValueError("tables that overlap")
-            sizes = np.frombuffer(data, ">u4", 3 * rows, at + 8)[1::3].max(initial=0)
-            track.in_a_chunk = max(track.in_a_chunk, int(sizes))
+            inside = 12 * max(0, min(first, (end - at - 8) // 12))
+            if left >= inside:
+                sizes = np.frombuffer(data, ">u4", inside // 4, at + 8)[1::3].max(initial=0)
+                track.in_a_chunk = max(track.in_a_chunk, int(sizes))
         else:
             track.chunks = max(track.chunks, first)
+        left -= inside
+        if left < 0:
+            raise ValueError("tables that overlap")
     return total + track.noted
 
 
+def _is_plain_sound(track: bytes) -> bool:
+    """Whether a track is, to FFmpeg without any doubt, sound whose samples last a tick each."""
+    media = _child(track, b"mdia")
+    times = _child(_child(_child(media, b"minf"), b"stbl"), b"stts")
+    even = (times[4:8], times[12:16], track.count(b"stts")) == (_ONE, _ONE, 1)
+    return even and _child(media, b"hdlr")[8:12] == b"soun" and b"vide" not in track and b"m1v " not in track
+
+
+def _child(data: bytes, wanted: bytes) -> bytes:
+    """The content of the first box of a kind; empty if there is none."""
+    at = 0
+    while at + 8 <= len(data):
+        size, name = struct.unpack_from(">I4s", data, at)
+        if name == wanted:
+            return data[at + 8 : at + size]
+        at += max(8, size)
+    return b""
+
+
 def _count_packed(data: bytes) -> int:
-    """The same of a compressed index. Raises ValueError for one that is too large."""
+    """The same of a compressed index. Raises ValueError for one that is too large, or in another."""
     size = int.from_bytes(data[:4], "big")
     if size > _MOST_PACKED:
         raise ValueError(f"a compressed index of {size:,} bytes")
     with suppress(zlib.error):
         unpacked = zlib.decompressobj().decompress(data[4:], _MOST_PACKED)
+        if b"cmvd" in unpacked:
+            raise ValueError("a compressed index in another")
         return _count(unpacked, 0, len(unpacked))
     return 0

@@ -6,6 +6,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from media_files import make_clip
@@ -63,9 +64,20 @@ ATTACKS: dict[str, Callable[[bytes], bytes]] = {
     "a fragment": lambda data: data + box(b"moof", box(b"traf", box(b"trun", struct.pack(">III", 1, MANY, 0)))),
     "a compressed index": lambda data: packed(with_tables(data, MANY_OF_ONE_SIZE)),
     "a large compressed index": lambda data: packed(data, stated=1 << 30),
+    "a compressed index in another": lambda data: packed(packed(data)),
+    "many compressed ones": lambda data: data + box(b"udta", (b"cmvd\0\0\1\0" + zlib.compress(b"")) * 9000),
     "an index in the wrong place": lambda data: data + box(b"udta", with_tables(data, MANY_OF_ONE_SIZE)),
+    "tracks that overlap": lambda data: data + box(b"udta", *[struct.pack(">I4s", 99_999, b"trak")] * 9000),
     "tables that overlap": lambda data: data + box(b"udta", *[struct.pack(">4sII", b"stsc", 0, 9000)] * 9000),
 }
+
+
+def edited(data: bytes, *, handler: bytes, ticks: int = 1, more: bytes = b"") -> bytes:
+    """A film whose first track has 400,000 samples and 20 edits."""
+    handles = box(b"hdlr", struct.pack(">II4s", 0, 0, handler), bytes(13))
+    edits = table(b"elst", 20, *(5000, 0, 1 << 16) * 20)
+    tables = {b"stsz": table(b"stsz", 1, 400_000), b"stts": table(b"stts", 1, 400_000, ticks), b"elst": edits}
+    return with_tables(data, {**tables, b"hdlr": handles, b"vmhd": more or box(b"smhd", bytes(8))})
 
 
 @pytest.fixture
@@ -106,3 +118,27 @@ def test_real_files_are_read(film: Path, tmp_path: Path) -> None:
 def test_what_the_largest_real_films_state_is_allowed(film: Path) -> None:
     film.write_bytes(with_tables(film.read_bytes(), {b"stsz": table(b"stsz", 1, LEAST)}))
     refuse_many_samples(film)
+
+
+def test_long_sound_with_edits_is_allowed(film: Path) -> None:
+    """FFmpeg notes the chunks of uncompressed sound, not its samples, of which an hour has 170 million."""
+    whole = film.read_bytes()
+    film.write_bytes(edited(whole, handler=b"soun"))
+    refuse_many_samples(film)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"handler": b"vide"},
+        {"handler": b"text"},
+        {"handler": b"soun", "ticks": 2},
+        {"handler": b"soun", "more": table(b"stts", 1, 400_000, 2)},
+        {"handler": b"soun", "more": box(b"hdlr", bytes(8), b"vide", bytes(13))},
+        {"handler": b"text", "more": box(b"free", box(b"hdlr", bytes(8), b"soun", bytes(13)))},
+    ],
+)
+def test_what_only_looks_like_sound_is_not(other: dict[str, Any], film: Path) -> None:
+    film.write_bytes(edited(film.read_bytes(), **other))
+    with pytest.raises(ValueError, match="tables of 8,000,000 samples"):
+        refuse_many_samples(film)
