@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
@@ -68,6 +69,8 @@ def run_process() -> NoReturn:
     process then ends without Python's clean-up, after what it does in order has been done.
     """
     _fill_closed_handles()
+    if not sys.warnoptions:  # a picture makes Pillow say 80,000 lines
+        warnings.simplefilter("ignore")
     limit_memory()
     end_at_second_signal(EXIT_INTERRUPTED)
     try:

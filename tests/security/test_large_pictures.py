@@ -214,6 +214,28 @@ def test_a_picture_of_many_packed_texts_is_refused(kind: bytes, tmp_path: Path) 
         read_image(path)
 
 
+WARNS = """
+import sys
+from pathlib import Path
+from rtswap.commands import main as module
+from rtswap.vision.images import read_shown
+module.main = lambda: print(read_shown(Path(sys.argv[1]))[1]) or 0
+module.run_process()
+"""
+
+
+def test_a_picture_does_not_fill_the_terminal(tmp_path: Path) -> None:
+    """Pillow warns of each tag that is wrong: 20,000 in 240 kB printed 80,000 lines."""
+    path = tmp_path / "a.png"
+    Picture.new("RGB", (64, 64)).save(path)
+    tags = b"".join(struct.pack("<HHII", 0x8000 + number, 7, 1_000_000, 8) for number in range(300))
+    path.write_bytes(
+        with_chunk(path.read_bytes(), b"eXIf", b"II*\0\x08\0\0\0" + struct.pack("<H", 300) + tags + bytes(4))
+    )
+    done = run_python(WARNS, str(path))
+    assert (done.stdout, done.stderr) == ("()\n", "")
+
+
 def test_opencv_decodes_no_more_than_rtswap_reads() -> None:
     """Where a header says one thing to Pillow and another to OpenCV."""
     assert run_python(DECODES).stdout.splitlines() == ["(10000, 10000)", "pixels <= CV_IO_MAX_IMAGE_PIXELS"]
