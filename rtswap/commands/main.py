@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
@@ -67,6 +68,9 @@ def run_process() -> NoReturn:
     A thread that hangs in native code cannot be ended: Python would abort at its exit (SIGABRT, before 3.14). So the
     process then ends without Python's clean-up, after what it does in order has been done.
     """
+    _fill_closed_handles()
+    if not sys.warnoptions:  # a picture makes Pillow say 80,000 lines
+        warnings.simplefilter("ignore")
     limit_memory()
     end_at_second_signal(EXIT_INTERRUPTED)
     try:
@@ -81,6 +85,16 @@ def run_process() -> NoReturn:
         with suppress(OSError, ValueError, AttributeError):
             stream.flush()
     os._exit(code)
+
+
+def _fill_closed_handles() -> None:
+    """Open the standard handles that whoever started this program has closed: else the next file gets the number, and
+    what native code prints goes into it."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
 
 
 def _dispatch(args: list[str]) -> int:

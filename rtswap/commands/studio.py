@@ -83,8 +83,8 @@ def _run(flags: Flags) -> int:
         address = _address(given)
         folder = _folder(given["recordings"])
 
-        def ready(link: str) -> None:
-            console.event(f"the studio is at {link} (Ctrl-C ends it); recordings go to {folder}")
+        def ready(address: Address) -> None:
+            console.event(f"the studio is at {address.link} (Ctrl-C ends it); recordings go to {folder}")
             if address.token and not address.certificate:
                 console.event(
                     "without --certificate pictures and the token travel unencrypted, and browsers of other devices "
@@ -93,7 +93,7 @@ def _run(flags: Flags) -> int:
             if given["open"]:
                 import webbrowser
 
-                webbrowser.open(link)
+                webbrowser.open(address.own_link)
 
         server.run(config, address, folder, on_event=console.event, ready=ready)
     return 0
@@ -113,6 +113,7 @@ def _address(given: Flags) -> Address:
         host,
         PORT if given["port"] is None else given["port"],
         token=None if host in LOOPBACK else secrets.token_urlsafe(24),
+        own_token=None if host in LOOPBACK else secrets.token_urlsafe(24),
         certificate=Path(certificate).expanduser() if certificate else None,
         key=Path(key).expanduser() if key else None,
     )

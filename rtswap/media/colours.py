@@ -18,6 +18,7 @@ from av.video.reformatter import Interpolation
 from rtswap.core.types import Image
 from rtswap.vision import colour_spaces as spaces
 from rtswap.vision.colour_conversion import PQ_PEAK_NITS, SDR_WHITE_NITS, ColourConverter, has_plain_colours
+from rtswap.vision.colour_profiles import strips
 from rtswap.vision.colour_spaces import ColourSpace, known_primaries, known_transfer
 
 _SWSCALE_MATRICES = (1, 4, 5, 6, 7, 9)
@@ -43,7 +44,7 @@ class FrameColours:
         """Return the frame as a writable (H, W, 3) image that owns its memory, scaled to ``size`` (width, height)."""
         colours = (frame.colorspace, frame.color_range, frame.color_primaries, frame.color_trc)
         key = (frame.format.name, *colours, frame.width, frame.height)
-        if key != self._key:  # only one is kept: it holds 50 bytes per pixel, and each frame may have another size
+        if key != self._key:  # only one is kept: each frame may have another size
             self._convert = self._converter(frame)
             self._key = key
         return self._convert(frame, size)
@@ -66,7 +67,9 @@ class FrameColours:
         converter = ColourConverter(space, bits=depth, peak_nits=peak)
 
         def convert(frame: av.VideoFrame, size: tuple[int, int]) -> Image:
-            image = converter.convert(_code_values(frame, layout))
+            image, planes = np.empty((frame.height, frame.width, 3), np.uint8), _code_values(frame, layout)
+            for rows in strips(*image.shape[:2]):
+                image[rows] = converter.convert(np.asarray(cv2.merge([plane[rows] for plane in planes]), np.uint16))
             return image if size == (frame.width, frame.height) else np.asarray(cv2.resize(image, size), np.uint8)
 
         return convert
@@ -116,9 +119,18 @@ def _changes(space: ColourSpace, peak_nits: float) -> list[str]:
 
 def _peak_nits(frame: av.VideoFrame) -> float:
     """Return the maximum content light level of an HDR10 stream; 1000 if it states none."""
-    data: Any = frame.side_data.get("CONTENT_LIGHT_LEVEL")
+    data = side_data(frame, "CONTENT_LIGHT_LEVEL")
     stated = int(np.frombuffer(bytes(data), np.uint32)[0]) if data is not None else 0
     return float(min(max(stated, SDR_WHITE_NITS), 10_000)) if stated else PQ_PEAK_NITS
+
+
+def side_data(frame: av.VideoFrame, name: str) -> Any:
+    """Return a frame's side data, or None. PyAV reads none of a frame that has any of a kind newer than PyAV's list,
+    such as the view of a spatial video or the EXIF of a camera's picture."""
+    try:
+        return frame.side_data.get(name)
+    except ValueError:
+        return None
 
 
 def _is_rgb(frame: av.VideoFrame) -> bool:
@@ -144,9 +156,9 @@ def _by_swscale(frame: av.VideoFrame, size: tuple[int, int], matrix: int | None)
     return np.asarray(image, np.uint8)
 
 
-def _code_values(frame: av.VideoFrame, layout: str) -> np.ndarray[Any, np.dtype[np.uint16]]:
-    """Return the frame's code values, (H, W, 3) uint16. swscale only interpolates chroma: it is given a matrix and a
-    range that it knows, the same before and after."""
+def _code_values(frame: av.VideoFrame, layout: str) -> list[Any]:
+    """Return the frame's code values, three planes of (H, W), uint8 or uint16. swscale only interpolates chroma: it
+    is given a matrix and a range that it knows, the same before and after."""
     stated = frame.colorspace, frame.color_range
     frame.colorspace, frame.color_range = spaces.RGB if layout.startswith("gbrp") else spaces.BT709, _FULL
     try:
@@ -156,6 +168,6 @@ def _code_values(frame: av.VideoFrame, layout: str) -> np.ndarray[Any, np.dtype[
             rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[: frame.height]
             width = frame.width if layout in ("gbrp", "yuv444p") else 2 * frame.width
             planes.append(rows[:, :width].view(np.uint8 if width == frame.width else np.uint16))
-        return np.asarray(cv2.merge(planes), np.uint16)
+        return planes
     finally:
         frame.colorspace, frame.color_range = stated

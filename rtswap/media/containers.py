@@ -18,9 +18,11 @@ from av.codec.hwaccel import HWAccel
 from rtswap.core.errors import reason
 from rtswap.core.interrupts import Interrupts
 from rtswap.core.urls import scheme
+from rtswap.media.mp4_tables import refuse_many_samples
 from rtswap.media.playlists import FolderPlaylist, Opener, is_playlist
 from rtswap.media.tls import authorities, with_verification
 from rtswap.media.web_files import WebFiles
+from rtswap.vision.images import MAX_PIXELS
 
 _SELF_CONTAINED = (
     "mov mp4 m4a 3gp 3g2 mj2 matroska webm avi mpegts mpeg mpegvideo m4v flv live_flv ogg asf gif apng nut mxf ivf "
@@ -52,6 +54,9 @@ _PROTOCOLS = (
 )
 RELAY = "Let FFmpeg pass it on: ffmpeg -i ADDRESS -c copy -f mpegts udp://127.0.0.1:5000"
 NAMES_OTHERS = "an unsupported format, such as a list of files, which refers to other files"
+MOST_TRACKS = 250
+"""Subtitles and fonts included; a decoder of each takes 1 MB or more."""
+_LIMITS = {"max_pixels": str(MAX_PIXELS), "max_streams": str(MOST_TRACKS)}
 _HLS = {
     "format_whitelist": ",".join(("hls", "webvtt", *_SELF_CONTAINED.split())),
     "protocol_whitelist": "data",
@@ -59,6 +64,7 @@ _HLS = {
     "extension_picky": "0",
     "http_persistent": "0",
     "http_multiple": "0",
+    **_LIMITS,
 }
 BeginRead = Callable[[], None]
 
@@ -89,7 +95,7 @@ def open_media(
 
     A file reads only itself and opens no connections. A URL reads no local files, and certificates are verified.
     """
-    formats = {"format_whitelist": _FORMATS} | (options or {})
+    formats = {"format_whitelist": _FORMATS} | _LIMITS | (options or {})
     if scheme(address) in WEB:
         files = WebFiles(address, authorities=authorities(tls_ca), limit_s=(timeout or _TIMEOUT)[0])
         container = _open_through(files, formats, hls=files.is_playlist, timeout=timeout)
@@ -102,6 +108,9 @@ def open_media(
         raise UnreadProtocol(f"{scheme(address)}, a protocol that rtswap does not read")
     protocols = ",".join(_PROTOCOLS) if scheme(address) else "file"
     direct = formats | {"protocol_whitelist": protocols} | with_verification(address, tls_ca)
+    if not scheme(address):
+        refuse_many_samples(Path(address))
+        direct |= _shared_pixels(address, direct)
     container = av.open(address, options=direct, timeout=timeout, metadata_errors="ignore", hwaccel=hwaccel)
     return Media(container, _nothing, not scheme(address))
 
@@ -129,6 +138,17 @@ def _open_through(
         raise KeyboardInterrupt
     opener.playing()
     return container
+
+
+def _shared_pixels(path: str, options: dict[str, str]) -> dict[str, str]:
+    """The option by which FFmpeg decodes no more of a file to get to know it than one picture may have: it begins all
+    its video tracks, and keeps their pictures. It is asked for their number first, which decodes nothing. Raises
+    ValueError for too many tracks."""
+    shallow = options | {"max_pixels": "1", "analyzeduration": "1", "max_streams": "1000"}
+    with av.open(path, options=shallow, metadata_errors="ignore") as container:
+        if len(container.streams) > MOST_TRACKS:
+            raise ValueError(f"more than {MOST_TRACKS} tracks")
+        return {"max_pixels": str(MAX_PIXELS // max(1, len(container.streams.video)))}
 
 
 def _nothing() -> None:

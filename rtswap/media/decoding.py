@@ -16,7 +16,7 @@ import numpy as np
 from rtswap.core.errors import reason
 from rtswap.core.interrupts import hold_interrupts
 from rtswap.core.types import Image
-from rtswap.media.colours import FrameColours
+from rtswap.media.colours import FrameColours, side_data
 from rtswap.media.deinterlacing import Deinterlacer
 from rtswap.vision.images import MAX_PIXELS
 
@@ -157,10 +157,11 @@ def _pixel_aspect(stream: av.video.stream.VideoStream | None, on_event: Callable
 
 def display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
     """Return (a, b, c, d) of x' = a x + c y, y' = b x + d y, by which players rotate the stored frame; the identity
-    if the frame has no display matrix."""
-    data: Any = frame.side_data.get("DISPLAYMATRIX")
+    if the frame has no display matrix. Where PyAV cannot read it, it is made of the rotation alone."""
+    data = side_data(frame, "DISPLAYMATRIX")
     if data is None:
-        return 1, 0, 0, 1
+        cos, sin = {-90: (0, 1), 90: (0, -1), 180: (-1, 0), -180: (-1, 0)}.get(frame.rotation, (1, 0))
+        return cos, sin, -sin, cos
     values = np.frombuffer(bytes(data), np.int32)
     return int(values[0]), int(values[1]), int(values[3]), int(values[4])
 

@@ -13,6 +13,7 @@ from typing import Protocol, runtime_checkable
 from rtswap.core.errors import reason
 from rtswap.core.files import open_regular
 from rtswap.core.urls import redact, scheme
+from rtswap.media.mp4_tables import refuse_many_samples
 
 SUFFIXES = (".m3u8", ".m3u", ".hls")
 """FFmpeg takes no file with another suffix for a playlist."""
@@ -21,7 +22,7 @@ _NAMED = re.compile(r'^([^#\s].*)$|URI="([^"]+)"', re.MULTILINE)
 _MOST_BYTES = 64 << 20
 """Read until the first picture, so that an endless playlist does not fill the memory."""
 _LONGEST = 4 << 20
-"""Bytes of a playlist on the disk: two days have a tenth of that."""
+"""Bytes of a playlist: two days have a tenth of that. FFmpeg keeps ten times as much of it."""
 _END = b"\n#EXT-X-ENDLIST\n"
 _ENCRYPTED = ("crypto+", "crypto:")
 _CHUNK = 1 << 16
@@ -122,6 +123,8 @@ class FolderPlaylist(Opener):
         self._path = path.absolute()
         self.address = str(self._path)
         self._folder = Path(os.path.realpath(self._path.parent))
+        self._checked: set[Path] = set()
+        """Files whose tables were checked; a playlist may name parts of one."""
 
     def open(self, url: str, first: int, last: int) -> Readable:
         if scheme(url) not in ("", "file"):
@@ -131,23 +134,24 @@ class FolderPlaylist(Opener):
         if not real.is_relative_to(self._folder) and Path(path) != self._path:
             raise OSError(f"its playlist names {path[:200]!r}, which is outside its folder")
         try:
+            if real not in self._checked:
+                refuse_many_samples(real)
+                self._checked.add(real)
             file = open_regular(real)  # FFmpeg seeks in files by itself
             if not file.peek(len(BEGINS)).startswith(BEGINS):
                 return file
             with file:
-                text = file.read(_LONGEST + 1)
+                return io.BytesIO(file.read(_LONGEST + 1) + _END)
         except (OSError, ValueError) as error:
             raise OSError(f"its playlist names {path[:200]!r}: {reason(error)}") from None
-        if len(text) > _LONGEST:
-            raise OSError(f"a playlist of more than {_LONGEST >> 20} MB")
-        return io.BytesIO(text + _END)
 
 
 class _Limited:
-    """A file whose bytes are counted."""
+    """A file whose bytes are counted, and which is no endless playlist."""
 
     def __init__(self, opener: Opener, file: Readable) -> None:
         self._opener, self._file = opener, file
+        self._head, self._size = b"", 0
 
     def read(self, size: int = -1) -> bytes:
         if self._opener.failed:
@@ -155,6 +159,9 @@ class _Limited:
         try:
             data = self._file.read(_CHUNK if size < 0 else size)
             self._opener.count(len(data))
+            self._head, self._size = (self._head + data)[: len(BEGINS)], self._size + len(data)
+            if self._size > _LONGEST + len(_END) and self._head == BEGINS:
+                raise OSError(f"a playlist of more than {_LONGEST >> 20} MB")
         except OSError:
             self._opener.failed = True
             raise

@@ -4,6 +4,7 @@ and HEIC files."""
 from __future__ import annotations
 
 import io
+import math
 import struct
 import warnings
 from collections.abc import Callable, Iterator
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 _INTEROP, _INTEROP_INDEX, _ADOBE = 0xA005, 1, "R03"
 _PNG = b"\x89PNG\r\n\x1a\n"
 _MOST_HEAD = 1 << 16
-_STRIP_PIXELS = 1 << 20
+_STRIP_PIXELS = 1 << 18
 _CHANNELS = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 """Colour space of a profile -> Pillow's mode."""
 _MODES = {"RGB": ("RGB", "RGBA", "RGBX", "P", "PA"), "GRAY": ("L", "LA", "1"), "CMYK": ("CMYK",)}
@@ -82,9 +83,10 @@ def bgr_of(picture: Pillow.Image, profile: ImageCmsProfile | None = None) -> Ima
 
 
 def strips(height: int, width: int) -> Iterator[slice]:
-    """Yield the rows of a picture, about ``_STRIP_PIXELS`` at a time: what converts all of a large one at once takes
-    several times its memory."""
-    rows = max(1, _STRIP_PIXELS // max(1, width))
+    """Yield the rows of a picture, at most ``_STRIP_PIXELS`` or one at a time, and about as many each time: what
+    converts all of a large one at once takes up to twenty times its memory, and is no faster."""
+    most = max(1, _STRIP_PIXELS // max(1, width))
+    rows = max(1, math.ceil(height / max(1, math.ceil(height / most))))
     return (slice(top, min(top + rows, height)) for top in range(0, height, rows))
 
 

@@ -26,7 +26,8 @@ Data = bytes | mmap
 def heif_pixels(data: Data) -> int:
     """Return how many pixels the largest picture in a HEIF file has, with all that it is put together of, each as
     often as it is decoded; 0 for a file without pictures. Raises ValueError for a picture that is made of itself, for
-    too many parts, and for overlays, whose size is stated elsewhere; struct.error and IndexError for a damaged file.
+    too many parts, for items of more bytes than the file has, and for overlays, whose size is stated elsewhere;
+    struct.error and IndexError for a damaged file.
     """
     try:
         return _Items(data).pixels()
@@ -46,7 +47,12 @@ class _Items:
         self._owned: defaultdict[int, list[int]] = defaultdict(list)
         """Id -> numbers of its properties, from 1."""
         self._left = MOST_NUMBERS
-        read = {b"iinf": self._list, b"iref": self._references, b"iprp": self._properties}
+        read = {
+            b"iinf": self._list,
+            b"iref": self._references,
+            b"iprp": self._properties,
+            b"iloc": self._places,
+        }
         for kind, begin, end in self._boxes(0, len(data)):
             if kind == b"meta":
                 for inner, start, stop in self._boxes(begin + 4, end):
@@ -108,6 +114,24 @@ class _Items:
                 named = self._numbers(kind, at + size + 2, count)
                 for part in named:
                     self._parts[item if name == _MADE_OF else part].append(part if name == _MADE_OF else item)
+
+    def _places(self, begin: int, end: int) -> None:
+        """``iloc``: where the bytes of each item are. All are read, EXIF of hundreds of items too."""
+        version, widths = self._data[begin], self._data[begin + 4 : begin + 6]
+        place, length, base, index = widths[0] >> 4, widths[0] & 15, widths[1] >> 4, widths[1] & 15
+        (count,) = self._numbers("H" if version < 2 else "I", begin + 6)
+        at, total = begin + (8 if version < 2 else 10), 0
+        before = (2 if version < 2 else 4) + (2 if version else 0) + 2 + base
+        step, first = (index if version else 0) + place + length, (index if version else 0) + place
+        for _ in range(count):
+            (parts,) = self._numbers("H", at + before)
+            at += before + 2
+            self._count(parts)
+            for part in range(at, at + step * parts, step) if step else ():
+                total += int.from_bytes(self._data[part + first : part + step], "big") or len(self._data)
+            at += step * parts
+        if total > 2 * len(self._data):
+            raise ValueError(f"items of {total:,} bytes in a file of {len(self._data):,}")
 
     def _properties(self, begin: int, end: int) -> None:
         """``iprp``: the sizes, and whose they are."""

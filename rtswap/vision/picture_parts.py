@@ -16,6 +16,9 @@ MOST_SCANS = 100
 """Of a progressive JPEG, each as large as the picture: 10 are usual, and 3,000 in 1 MB take minutes."""
 MOST_PARTS = 100_000
 """Segments of a JPEG, chunks of a PNG, which Pillow reads one by one: two million in 24 MB took most of a minute."""
+MOST_TEXTS = 100
+"""Compressed texts of a PNG, each up to 8 MB, which OpenCV unpacks: a thousand in 8 MB took half a minute."""
+_TEXTS = (b"zTXt", b"iTXt")
 _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
 """Of JPEG (ITU T.81, B.1.1.3): not among the data of a scan."""
 _SCAN, _JPEG_END, _LENGTH_BYTES = 0xDA, 0xD9, 2
@@ -29,10 +32,14 @@ _CHUNK_BYTES = 12
 
 def refuse_many_parts(path: Path, data: bytes | mmap) -> None:
     """Raise InputError for a picture of too many parts. ``path``: for messages."""
-    parts, scans = _count_segments(data) if data[: len(JPEG)] == JPEG else (_count_chunks(data), 0)
+    jpeg = data[: len(JPEG)] == JPEG
+    parts, scans = _count_segments(data) if jpeg else (0, 0)
+    chunks, texts = (0, 0) if jpeg else _count_chunks(data)
     if scans > MOST_SCANS:
         raise InputError(f"{path} is refused", expected=f"a JPEG of at most {MOST_SCANS} scans", got=f"{scans}")
-    if parts > MOST_PARTS:
+    if texts > MOST_TEXTS:
+        raise InputError(f"{path} is refused", expected=f"a PNG of at most {MOST_TEXTS} texts", got=f"{texts}")
+    if max(parts, chunks) > MOST_PARTS:
         raise InputError(f"{path} is refused", expected=f"a picture of at most {MOST_PARTS:,} parts", got="more")
 
 
@@ -50,13 +57,14 @@ def _count_segments(data: bytes | mmap) -> tuple[int, int]:
     return segments, scans
 
 
-def _count_chunks(data: bytes | mmap) -> int:
-    """How many chunks a PNG has; no more than are refused. 0 for another file."""
-    chunks, at = 0, len(PNG)
+def _count_chunks(data: bytes | mmap) -> tuple[int, int]:
+    """How many chunks, and texts among them, a PNG has; no more chunks than are refused. 0 for another file."""
+    chunks, texts, at = 0, 0, len(PNG)
     while data[: len(PNG)] == PNG and at < len(data) and chunks <= MOST_PARTS:
         chunks += 1
+        texts += data[at + 4 : at + 8] in _TEXTS
         at += _CHUNK_BYTES + int.from_bytes(data[at : at + 4], "big")
-    return chunks
+    return chunks, texts
 
 
 def tile_size(data: bytes) -> tuple[int, int]:

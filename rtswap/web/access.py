@@ -46,6 +46,8 @@ class Access:
     any_address: bool = False
     secure: bool = False
     """TLS."""
+    own_token: str | None = None
+    """As ``token``, for this user on this computer: what a browser is started with, all its users can read."""
 
     @property
     def loopback(self) -> bool:
@@ -84,8 +86,10 @@ class Access:
             request.cookies.get(COOKIE, ""),
             request.headers.get("Authorization", "").removeprefix("Bearer "),
         ]
-        token = (self.token or "").encode()
-        return any(hmac.compare_digest(one.encode(errors="backslashreplace"), token) for one in given)
+        known = [self.token, *([self.own_token] if _is_of_this_user(request) else [])]
+        tokens = [token.encode() for token in known if token]
+        words = [word.encode(errors="backslashreplace") for word in given]
+        return any(hmac.compare_digest(word, token) for word in words for token in tokens)
 
 
 def access_middleware(access: Access) -> Middleware:
@@ -117,6 +121,12 @@ def _is_of_another_user(request: web.Request) -> bool:
         return False
     own = {0, os.geteuid(), int(os.environ.get("SUDO_UID") or 0)}
     return not users_at(theirs[1], ours[1]) <= own
+
+
+def _is_of_this_user(request: web.Request) -> bool:
+    """Whether it comes from this computer and, where the system says so, from this user."""
+    ours, theirs = (request.get_extra_info(name) for name in ("sockname", "peername"))
+    return bool(ours and theirs) and ours[0] == theirs[0] and not _is_of_another_user(request)
 
 
 def _hostname(host: str) -> str:

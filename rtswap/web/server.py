@@ -34,6 +34,9 @@ CLOSE_S = 2.0
 """Time for answers that are being sent when the server ends."""
 
 
+Ready = Callable[["Address"], None]
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """Where the studio listens."""
@@ -45,21 +48,32 @@ class Address:
     certificate: Path | None = None
     """PEM file with the certificate chain; None: no TLS."""
     key: Path | None = None
+    own_token: str | None = None
+    """As for ``Access``."""
 
     @property
     def link(self) -> str:
         """The link to open."""
+        return self._link_with(self.token)
+
+    @property
+    def own_link(self) -> str:
+        """The link with which a browser of this computer is started."""
+        return self._link_with(self.own_token)
+
+    def _link_with(self, token: str | None) -> str:
         host = "localhost" if self.host in ("0.0.0.0", "::") else self.host
         host = f"[{host}]" if ":" in host else host
         return f"{'https' if self.certificate else 'http'}://{host}:{self.port}/" + (
-            f"?token={self.token}" if self.token else ""
+            f"?token={token}" if token else ""
         )
 
     def access(self) -> Access:
         """The rules of who may use it."""
         anywhere, own = self.host in ("0.0.0.0", "::"), socket.gethostname().lower()
         names = (*LOOPBACK, self.host.lower(), *((own, f"{own}.local") if anywhere else ()))
-        return Access(names, token=self.token, any_address=anywhere, secure=self.certificate is not None)
+        secure = self.certificate is not None
+        return Access(names, token=self.token, any_address=anywhere, secure=secure, own_token=self.own_token)
 
     def tls(self) -> ssl.SSLContext | None:
         """Raises UsageError for a certificate that cannot be used."""
@@ -127,9 +141,14 @@ async def page(request: web.Request) -> web.Response:
 
 
 async def serve(
-    config: Config, address: Address, folder: Path, *, on_event: Callable[[str], None], ready: Callable[[str], None]
+    config: Config,
+    address: Address,
+    folder: Path,
+    *,
+    on_event: Callable[[str], None],
+    ready: Callable[[Address], None],
 ) -> None:
-    """Serve until Ctrl-C. ``ready`` is called with the link when it listens. Raises UsageError, OutputError."""
+    """Serve until Ctrl-C. ``ready`` is called when it listens, with its address. Raises UsageError, OutputError."""
     tls = address.tls()
     studios = Studios(config, folder, echo=on_event)
     runner = make_runner(make_app(studios, address.access()))
@@ -146,7 +165,7 @@ async def serve(
                 else "Check --host and --port."
             )
             raise OutputError(f"cannot listen on {address.host}:{address.port}", got=reason(error), do=do) from None
-        ready(address.link)
+        ready(address)
         await _wait_for_end()
     finally:
         await runner.cleanup()
@@ -162,7 +181,12 @@ async def _wait_for_end() -> None:
 
 
 def run(
-    config: Config, address: Address, folder: Path, *, on_event: Callable[[str], None], ready: Callable[[str], None]
+    config: Config,
+    address: Address,
+    folder: Path,
+    *,
+    on_event: Callable[[str], None],
+    ready: Callable[[Address], None],
 ) -> None:
     """Run ``serve`` from synchronous code."""
     with suppress(KeyboardInterrupt):

@@ -20,7 +20,7 @@ def begun(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Any]:
 
     def run(config: Any, address: Any, folder: Path, *, on_event: Any, ready: Any) -> None:
         seen.append((address, folder))
-        ready(address.link)
+        ready(address)
 
     monkeypatch.setattr(server, "run", run)
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
@@ -54,6 +54,17 @@ def test_elsewhere_it_has_a_new_token_and_says_that_it_is_not_encrypted(
     assert f"http://localhost:8000/?token={first.token}" in shown
     assert "unencrypted" in shown
     assert first.access().any_address
+
+
+def test_a_browser_is_not_started_with_the_token(begun: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """All users of a computer can read the arguments of its programs."""
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    assert main(["studio", "--host", "0.0.0.0", "--open"]) == 0
+    assert main(["studio", "--open"]) == 0
+    (address, _), _ = begun
+    assert opened == [f"http://localhost:7860/?token={address.own_token}", "http://127.0.0.1:7860/"]
+    assert address.own_token not in (None, address.token)
 
 
 @pytest.mark.parametrize("folder", ["file", "file/below", "\0"])

@@ -240,6 +240,23 @@ def test_log_keeps_what_an_earlier_session_wrote(tmp_path: Path) -> None:
     assert len(path.read_text().splitlines()) == 2
 
 
+def test_a_log_that_was_moved_away_goes_on_in_a_new_file_of_its_own(tmp_path: Path) -> None:
+    """Which is no program, and not at the other end of a link that was put in its place."""
+    path, other, warnings = tmp_path / "m.jsonl", tmp_path / "other", list[str]()
+    log = MetricsLog(path, played(), warn=warnings.append)
+    path.rename(tmp_path / "m.1")
+    log.tick(0.0)
+    assert not path.stat().st_mode & 0o111
+    path.unlink()
+    path.symlink_to(other)
+    log.tick(1.0)
+    assert not other.exists()
+    other.write_text("mine")
+    log.close()
+    assert other.read_text() == "mine"
+    assert len(warnings) == 1
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a disk that is always full")
 def test_full_disk_warns_once_and_the_stream_goes_on() -> None:
     warnings: list[str] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import sys
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -197,6 +198,42 @@ def test_a_picture_of_millions_of_parts_is_refused(kind: str, part: bytes, tmp_p
     with pytest.raises(InputError, match="at most 100,000 parts"):
         read_manifest(path)
     assert not is_animated(path)
+
+
+@pytest.mark.parametrize("kind", [b"zTXt", b"iTXt"])
+def test_a_picture_of_many_packed_texts_is_refused(kind: bytes, tmp_path: Path) -> None:
+    """OpenCV unpacks a thousand of 8 MB each, which no picture needs: 8 MB took half a minute, each time."""
+    path = tmp_path / "a.png"
+    Picture.new("RGB", (400, 300)).save(path)
+    good = path.read_bytes()
+    texts = with_chunk(good, kind, b"a\0\0" + zlib.compress(bytes(1000)))[33 : 33 - len(good)]
+    path.write_bytes(good[:33] + 100 * texts + good[33:])
+    assert read_image(path).shape == (300, 400, 3)
+    path.write_bytes(good[:33] + 101 * texts + good[33:])
+    with pytest.raises(InputError, match="at most 100 texts; got 101"):
+        read_image(path)
+
+
+WARNS = """
+import sys
+from pathlib import Path
+from rtswap.commands import main as module
+from rtswap.vision.images import read_shown
+module.main = lambda: print(read_shown(Path(sys.argv[1]))[1]) or 0
+module.run_process()
+"""
+
+
+def test_a_picture_does_not_fill_the_terminal(tmp_path: Path) -> None:
+    """Pillow warns of each tag that is wrong: 20,000 in 240 kB printed 80,000 lines."""
+    path = tmp_path / "a.png"
+    Picture.new("RGB", (64, 64)).save(path)
+    tags = b"".join(struct.pack("<HHII", 0x8000 + number, 7, 1_000_000, 8) for number in range(300))
+    path.write_bytes(
+        with_chunk(path.read_bytes(), b"eXIf", b"II*\0\x08\0\0\0" + struct.pack("<H", 300) + tags + bytes(4))
+    )
+    done = run_python(WARNS, str(path))
+    assert (done.stdout, done.stderr) == ("()\n", "")
 
 
 def test_opencv_decodes_no_more_than_rtswap_reads() -> None:

@@ -6,14 +6,20 @@ import os
 import socket
 import struct
 import sys
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
+from aiohttp import web
 from studio_client import Client, run_studio
 
 from rtswap.app.config import Config
 from rtswap.web.access import LOOPBACK, Access
 from rtswap.web.peers import users_at
+from rtswap.web.problems import Problem
+from rtswap.web.server import Address
 
 NOBODY = 65534
 EVERYWHERE = ["/", "/api", "/api/config", "/api/status", "/api/preview.mjpg", "/api/snapshot.jpg", "/app.js"]
@@ -145,6 +151,38 @@ def test_other_hosts_need_the_token(tmp_path: Path) -> None:
         assert "HttpOnly" in cookie
         assert "SameSite=Strict" in cookie
         assert client.send("GET", "/api", headers={"Cookie": cookie.split(";")[0]}).status == 200
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems do not say whose a connection is")
+def test_what_the_browser_is_started_with_serves_this_user_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All users of a computer can read the arguments of its programs."""
+    access = Access((*LOOPBACK, "0.0.0.0"), token="s3cret", any_address=True, own_token="0wn")
+    address = Address("0.0.0.0", token="s3cret", own_token="0wn")
+    assert address.access() == replace(access, names=address.access().names)
+    assert (address.link, address.own_link) == (
+        "http://localhost:7860/?token=s3cret",
+        "http://localhost:7860/?token=0wn",
+    )
+    with run_studio(Config(), tmp_path, access) as client:
+        link = client.send("GET", "/?token=0wn")
+        assert (link.status, link.headers["set-cookie"].split(";")[0]) == (303, "rtswap_token=s3cret")
+        for token, status in ((b"0wn", b"401"), (b"s3cret", b"200")):
+            with connected_by_another_user(client.port, monkeypatch) as other:
+                other.sendall(b"GET /api?token=%s HTTP/1.1\r\nHost: localhost\r\n\r\n" % token)
+                assert other.recv(12)[9:] == status
+
+
+def test_nor_does_it_serve_other_computers() -> None:
+    there = SimpleNamespace(
+        headers={"Host": "localhost"},
+        query={"token": "0wn"},
+        cookies={},
+        get_extra_info=lambda name: {"sockname": ("10.0.0.1", 7860), "peername": ("10.0.0.2", 7)}[name],
+    )
+    with pytest.raises(Problem, match="the token is missing or wrong"):
+        Access(LOOPBACK, token="s3cret", own_token="0wn").check(cast(web.Request, there))
 
 
 @pytest.mark.parametrize("header", [b"Authorization: Bearer \xff", b"Cookie: rtswap_token=\xff", b"Host: \xff"])

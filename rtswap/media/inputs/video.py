@@ -227,7 +227,8 @@ def _open(path: Path) -> av.container.InputContainer:
     except av.error.ArgumentError:
         raise InputError(f"cannot read {path}", expected=_EXPECTED, got=NAMES_OTHERS) from None
     except (OSError, ValueError, av.FFmpegError) as error:
-        raise InputError(f"cannot read {path}", got=reason(error), do="Check the path and its permissions.") from None
+        do = "Check the path and its permissions." if isinstance(error, OSError) else ""
+        raise InputError(f"cannot read {path}", expected=_EXPECTED, got=reason(error), do=do) from None
 
 
 def _foreign_picture(path: Path) -> str:

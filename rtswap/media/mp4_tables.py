@@ -1,0 +1,141 @@
+"""Refuse MP4 and MOV files that state far more samples than they have bytes (ISO/IEC 14496-12).
+
+FFmpeg notes where each sample is, 24 bytes or more for one, before it shows a picture. A few bytes state any number
+of samples of one size (``stsz``), of a chunk (``stsc``) or of a fragment (``trun``), and each edit of a track
+(``elst``) may repeat all of them: a file of 30 kB took all memory.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+
+import numpy as np
+
+from rtswap.core.files import open_regular
+
+LEAST, IN_A_BYTE = 4_000_000, 2
+"""Samples that any file may state, which take 100 MB, and that a larger one may state for each of its bytes: some old
+ones count the samples of compressed sound."""
+_MOST_PACKED = 16 << 20
+"""Bytes of a compressed index (``cmov``), as QuickTime once wrote them."""
+_TABLE = re.compile(rb"trak|stsz|stz2|stsc|stco|co64|elst|trun|cmvd")
+_NAME = re.compile(rb"[ -~\xa9]{4}")
+_NO_TABLES = (b"mdat", b"free", b"skip", b"wide")
+_IN_A_PIECE = 160
+"""Least samples of uncompressed sound that FFmpeg notes as one."""
+_ONE = struct.pack(">I", 1)
+Data = bytes | mmap
+
+
+def refuse_many_samples(path: Path) -> None:
+    """Raise ValueError for a file that states too many samples for its size, and OSError if it cannot be read."""
+    with open_regular(path) as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
+        stated = sum(_count(data, begin, end) for begin, end in _boxes(data))
+        if stated > max(LEAST, IN_A_BYTE * len(data)):
+            raise ValueError(f"tables of {stated:,} samples in a file of {len(data):,} bytes")
+
+
+@dataclass(slots=True)
+class _Track:
+    """What the tables of a track state."""
+
+    plain_sound: bool = False
+    """FFmpeg notes pieces of it."""
+    samples: int = 0
+    edits: int = 1
+    chunks: int = 0
+    in_a_chunk: int = 0
+
+    @property
+    def noted(self) -> int:
+        """How many samples FFmpeg notes, at most."""
+        pieces = self.chunks * self.in_a_chunk // _IN_A_PIECE
+        return (pieces if self.plain_sound else max(self.samples, pieces)) * self.edits
+
+
+def _boxes(data: mmap) -> Iterator[tuple[int, int]]:
+    """Where the boxes of a file that may hold tables begin and end; none of a file of another kind."""
+    at = 0
+    while at + 8 <= len(data) and _NAME.match(data, at + 4):
+        size, name = struct.unpack_from(">I4s", data, at)
+        if size == 1:
+            size = int.from_bytes(data[at + 8 : at + 16], "big")
+        end = min(at + size, len(data)) if size else len(data)
+        if end < at + 8:
+            return
+        if name not in _NO_TABLES:
+            yield at, end
+        at = end
+
+
+def _count(data: Data, begin: int, end: int) -> int:
+    """How many samples the tables between two places state, whatever they are in. Raises ValueError."""
+    total, track, left = 0, _Track(), 2 * (end - begin)
+    for found in _TABLE.finditer(data, begin, end):
+        name, at = found[0], found.end()
+        _, first, second = struct.unpack(">3I", data[at : at + 12].ljust(12, b"\0"))
+        inside = 0
+        """Bytes that are read, here or by the table's box."""
+        if name == b"trak":
+            inside = max(0, min(int.from_bytes(data[at - 8 : at - 4], "big") - 8, end - at))
+            total += track.noted
+            track = _Track(left >= inside and _is_plain_sound(data[at : at + inside]))
+        elif name == b"trun":
+            total += first
+        elif name == b"cmvd":
+            inside = end - at
+            total += _count_packed(data[at:end]) if left >= inside else 0
+        elif name == b"elst":
+            track.edits = max(track.edits, first)
+        elif name in (b"stsz", b"stz2"):
+            track.samples = max(track.samples, second)
+        elif name == b"stsc":
+            inside = 12 * max(0, min(first, (end - at - 8) // 12))
+            if left >= inside:
+                sizes = np.frombuffer(data, ">u4", inside // 4, at + 8)[1::3].max(initial=0)
+                track.in_a_chunk = max(track.in_a_chunk, int(sizes))
+        else:
+            track.chunks = max(track.chunks, first)
+        left -= inside
+        if left < 0:
+            raise ValueError("tables that overlap")
+    return total + track.noted
+
+
+def _is_plain_sound(track: bytes) -> bool:
+    """Whether a track is, to FFmpeg without any doubt, sound whose samples last a tick each."""
+    media = _child(track, b"mdia")
+    times = _child(_child(_child(media, b"minf"), b"stbl"), b"stts")
+    even = (times[4:8], times[12:16], track.count(b"stts")) == (_ONE, _ONE, 1)
+    return even and _child(media, b"hdlr")[8:12] == b"soun" and b"vide" not in track and b"m1v " not in track
+
+
+def _child(data: bytes, wanted: bytes) -> bytes:
+    """The content of the first box of a kind; empty if there is none."""
+    at = 0
+    while at + 8 <= len(data):
+        size, name = struct.unpack_from(">I4s", data, at)
+        if name == wanted:
+            return data[at + 8 : at + size]
+        at += max(8, size)
+    return b""
+
+
+def _count_packed(data: bytes) -> int:
+    """The same of a compressed index. Raises ValueError for one that is too large, or in another."""
+    size = int.from_bytes(data[:4], "big")
+    if size > _MOST_PACKED:
+        raise ValueError(f"a compressed index of {size:,} bytes")
+    with suppress(zlib.error):
+        unpacked = zlib.decompressobj().decompress(data[4:], _MOST_PACKED)
+        if b"cmvd" in unpacked:
+            raise ValueError("a compressed index in another")
+        return _count(unpacked, 0, len(unpacked))
+    return 0
