@@ -89,7 +89,7 @@ def _swap(config: Config, **options: Any) -> dict[str, Any]:
 
 
 def _all_written(result: Mapping[str, Any]) -> bool:
-    return not result.get("not_written") and not result.get("unreadable")
+    return not any(result.get(key) for key in ("not_written", "unreadable", "skipped"))
 
 
 def _swap_batch(configs: Sequence[Config]) -> int:

@@ -198,3 +198,25 @@ def test_two_files_of_one_name_get_two_names(folder: Path) -> None:
     clips = {"one [1].mkv", "one [1].webm.mp4", "two.mp4", "two.flv.mp4"}
     assert {path.name for path in (folder / "out").iterdir()} == {*clips, "one [1].c2pa"}
     assert [len(read_back(folder / "out" / name)[0]) for name in ("two.flv.mp4", "two.mp4")] == [3, 2]
+
+
+def test_the_same_command_goes_on_with_a_folder_of_pictures(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """After Ctrl-C: what was swapped before is kept, also under names that follow from the order of the files."""
+    (folder / "stills").mkdir()
+    for name in ("a.heif", "a.jp2", "b.png"):
+        Pillow.open(persona_photo("persona:ben")).resize((256, 256)).save(folder / "stills" / name, format="PNG")
+    assert main([*VERA, "stills", "whole/"]) == 0
+    names = {path.name for path in (folder / "whole").iterdir()}
+    assert names == {"a.png", "a.jp2.png", "b.png"}
+    for left in ("b.png", "a.jp2.png"):
+        (folder / "whole" / left).unlink()
+        before = {path.name: path.stat().st_mtime_ns for path in (folder / "whole").iterdir()}
+        capsys.readouterr()
+        assert main(["-s", "persona:vera", "stills", "whole/"]) == 1
+        assert "2 of 3 pictures skipped, since their outputs exist" in capsys.readouterr().err
+        after = {path.name: path.stat().st_mtime_ns for path in (folder / "whole").iterdir()}
+        assert set(after) == names
+        assert before.items() <= after.items()
+    assert main(["-s", "persona:vera", "stills", "whole/"]) == 1
+    assert "all 3 pictures exist in whole. Choose another folder, or add --overwrite." in capsys.readouterr().err
+    assert main([*VERA, "stills", "whole/", "-y"]) == 0

@@ -59,6 +59,11 @@ class ImageOutput:
     def name(self) -> str:
         return str(self._path)
 
+    def keeps(self, picture: Path) -> bool:
+        """Whether the folder has the output of ``picture`` already, and keeps it. Its name is then decided, so that
+        pictures asked about in the same order get the same names in every run."""
+        return self._names is not None and (self._path / self._names.name(picture)).exists() and not self._overwrite
+
     def send(self, image: MarkedImage) -> None:
         if self._sent and not self._many:
             many = f"{self._path.stem}_%05d{self._path.suffix}"
