@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import os
 import re
 import sys
 from contextlib import suppress
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from media_files import make_clip
+from PIL import Image as Pillow
 
 from rtswap.app.config import OPTIONS, Config
 from rtswap.commands import COMMANDS
@@ -198,3 +202,17 @@ def test_what_is_measured_or_made_goes_where_o_says(command: str) -> None:
     parser = COMMANDS[command].parser()
     places = {flag: parser.read([flag, "there"]) for flag in ("-o", "--out")}
     assert places["-o"] == places["--out"] != {}
+
+
+@pytest.mark.parametrize("command", ["personas --sheet out/a.png", "extract a.png --out out", "inspect a.png -o out"])
+def test_a_disk_without_write_access_is_not_called_a_missing_permission(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Found out before anything is computed; root may write by the folder's mode, so the mode is not asked."""
+    (tmp_path / "out").mkdir()
+    Pillow.new("RGB", (64, 64)).save("a.png")
+    cause = os.strerror(errno.EROFS)
+    monkeypatch.setattr("tempfile.TemporaryFile", Mock(side_effect=OSError(errno.EROFS, cause)))
+    assert main(command.split()) == 1
+    said = capsys.readouterr().err
+    assert re.search(rf"^rtswap: cannot write[^;]*; got {cause}\. Choose another folder", said, re.MULTILINE), said
