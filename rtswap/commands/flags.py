@@ -245,6 +245,10 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
         columns = _columns()
         super().__init__(prog, max_help_position=min(30, columns * 3 // 8), width=columns)
 
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        """Never within a flag: ``--max-yaw`` ended a line as ``--max-``."""
+        return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False)
+
     def _format_action_invocation(self, action: argparse.Action) -> str:
         """``-s, --source PHOTO``: the short flag first, the value name once."""
         flags = sorted(action.option_strings, key=len)

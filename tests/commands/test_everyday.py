@@ -52,6 +52,7 @@ def test_help_fits_the_terminal(
     shown = capsys.readouterr().out.splitlines()
     texts = [line for line in shown if line.startswith("     " if columns == 40 else "") and "{" not in line]
     assert max(len(line) for line in texts if not line.startswith("  rtswap")) <= columns
+    assert not [line for line in shown if re.search(r"(^|[ (])--[a-z-]*-$", line)], "a flag broken in two"
 
 
 @pytest.mark.parametrize("command", list(COMMANDS))
