@@ -76,7 +76,7 @@ def _cut(stem: str, rest: str, folder: Path) -> str:
 
 def open_at_once(path: str, flags: int) -> int:
     """The ``opener`` of ``open`` that never waits for a pipe's other end. Raises OSError if nobody reads a pipe."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0), 0o666)  # without a mode it would be a program
 
 
 def open_regular(path: Path) -> BufferedReader:

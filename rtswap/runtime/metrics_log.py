@@ -8,10 +8,10 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from rtswap.core.errors import OutputError
-from rtswap.core.files import open_at_once, open_to_append, write_atomic
+from rtswap.core.errors import OutputError, reason
+from rtswap.core.files import open_to_append, write_atomic
 from rtswap.runtime.metrics import AGE, PERCENTILES, Metrics
 
 
@@ -64,7 +64,7 @@ class MetricsLog:
         self._next_at = -math.inf
         self._write = self._replace if self._path.suffix == ".prom" else self._append
         try:
-            open_to_append(self._path, _OURS, "a metrics file of rtswap").close()
+            self._open().close()
         except OSError as error:
             raise OutputError(
                 f"cannot write the metrics file {self._path}",
@@ -89,17 +89,18 @@ class MetricsLog:
     def _try(self, figures: Callable[[], Mapping[str, Any]]) -> None:
         try:
             self._write(figures())
-        except OSError as error:
+        except (OSError, OutputError) as error:
             if not self._warned:
                 self._warned = True
-                self._warn(
-                    f"cannot write the metrics file {self._path} ({error.strerror or error}); continuing without it"
-                )
+                self._warn(f"cannot write the metrics file {self._path} ({reason(error)}); continuing without it")
+
+    def _open(self) -> BinaryIO:
+        return open_to_append(self._path, _OURS, "a metrics file of rtswap")
 
     def _append(self, figures: Mapping[str, Any]) -> None:
-        """Append one complete line or nothing."""
+        """Append one complete line or nothing; to a new file if the last one was moved away."""
         line = json.dumps({"unix_s": round(time.time(), 3), **figures}).encode() + b"\n"
-        with open(self._path, "ab", buffering=0, opener=open_at_once) as file:
+        with self._open() as file:
             size = file.seek(0, 2) if file.seekable() else None
             written = file.write(line)
             if written != len(line):
