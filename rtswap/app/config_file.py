@@ -163,7 +163,12 @@ def parse(path: Path) -> dict[str, Any]:
         return found
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}", do="Check --config.") from None
-    except (ValueError, RecursionError) as error:  # ValueError: not TOML, not UTF-8, a number of 4300 digits
+    except UnicodeDecodeError:
+        do = "Save it as UTF-8, or check --config."
+        raise ConfigError(
+            f"{path}: not a configuration file", expected="text (TOML)", got="other data", do=do
+        ) from None
+    except (ValueError, RecursionError) as error:  # ValueError: not TOML, a number of 4300 digits
         raise ConfigError(f"{path}: invalid TOML: {str(error).split(';')[0]}") from None
 
 

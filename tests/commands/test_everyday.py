@@ -119,7 +119,7 @@ def test_flags_that_users_of_other_programs_type(loop: list[Config]) -> None:
         ("in.mp4 out.mp4 -t 10", "as FFmpeg's -t use --duration TIME."),
         ("run in.mp4 out.mp4", "No command is needed: rtswap INPUT OUTPUT --source PHOTO"),
         ("gui", "`rtswap studio --open`"),
-        ("-i -dash.mp4 -o out.mp4", "Write ./-name for a name that begins with a dash."),
+        ("-i -dash.mp4 -o out.mp4", "For a file of that name write ./-dash.mp4"),
         ("--in.mp4 -o out.mp4", "For the file write ./--in.mp4"),
         ("- out.mp4", "rtswap cannot read from a pipe"),
         ("in.mp4 -", "use null to write nothing"),
