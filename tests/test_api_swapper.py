@@ -21,6 +21,7 @@ from scripts_loader import load_script
 import rtswap
 from rtswap.app import program
 from rtswap.core.errors import ConfigError, InputError, UsageError
+from rtswap.source.personas import persona_photo
 from rtswap.vision.talking_head import persona
 
 # the reusable object
@@ -228,6 +229,21 @@ def test_a_session_changes_and_stops(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="has already run"):
         session.run()
     session.close()
+
+
+def test_an_open_file_is_no_list_of_photos(swapper: rtswap.Swapper) -> None:
+    """A file gives its lines, each of which was taken for the bytes of a photo."""
+    for call in (swapper.swap, swapper.swap_many, lambda file: rtswap.Swapper(file, consent=True)):
+        with open(persona_photo("persona:ben"), "rb") as file, pytest.raises(UsageError) as caught:
+            call(file)
+        assert "BufferedReader" in str(caught.value)
+    assert str(caught.value).endswith("Pass what is in the file: file.read().")
+
+
+def test_results_can_be_compared_and_collected(swapper: rtswap.Swapper) -> None:
+    one, other = swapper.swap(persona("ben")), swapper.swap(persona("carl"))
+    assert one != other
+    assert len({one, other, one}) == 2
 
 
 def test_parts_that_are_none() -> None:
