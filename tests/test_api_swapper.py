@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -248,6 +249,15 @@ def test_results_can_be_compared_and_collected(swapper: rtswap.Swapper) -> None:
 
 def test_parts_that_are_none() -> None:
     given = load_script("docs/examples/rtswap_example/drifting_picture.py").DriftingPicture(persona("ben"))
+    with pytest.raises(
+        UsageError, match=r"the input's info is of the wrong type; expected .*StreamInfo; got NoneType"
+    ):
+        rtswap.SwapSession(SimpleNamespace(info=None, frames=iter), [], photo("ada"))  # type: ignore[arg-type]
+    for wrong in (persona("ben"), b"PNG"):
+        with pytest.raises(
+            UsageError, match=r"expected a path or an address; got (ndarray|bytes). Save a picture to a"
+        ):
+            rtswap.verify(wrong)  # type: ignore[arg-type]
     for input, outputs, said in (
         ("clip.mp4", [], "the input is of the wrong type"),
         (given, ["out.mp4"], "the output is of the wrong type"),
