@@ -23,6 +23,7 @@ from rtswap.core.parts import InputRequest, OutputRequest
 from rtswap.core.protocols import Input, Output
 from rtswap.core.text import clock, plural
 from rtswap.core.types import Frame, StreamInfo
+from rtswap.core.urls import redact, scheme
 from rtswap.media.excerpt import Excerpt
 from rtswap.media.inputs import check_input, open_input
 from rtswap.media.inputs.image import ImageInput
@@ -122,7 +123,9 @@ def run(
             done = metrics.frames + len(unswapped)
             console.progress(done, done, status_line(metrics, live=False))
     _report(config, metrics, pipeline, unswapped, event)
+    address = config.input.address
     return metrics.summary() | {
+        "input": redact(address) if scheme(address) else address,
         "live": input.info.live,
         "completed": session.completed,
         "not_written": unswapped,

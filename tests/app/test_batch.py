@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from pathlib import Path
@@ -89,6 +90,16 @@ def test_a_damaged_video_does_not_keep_the_others_back(folder: Path, capsys: pyt
     assert main(["-s", "persona:vera", "-i", "clips", "-o", "out/"]) == 1
     assert "1 of 3 files failed: clips/bad.mp4" in capsys.readouterr().err
     assert (folder / "out/two.mp4").exists()
+
+
+def test_json_has_a_line_for_each_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "clips/bad.mp4").write_bytes(b"no video")
+    assert main([*VERA, "-i", "clips", "-o", "out/", "--json"]) == 1
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [one["input"] for one in found] == ["clips/bad.mp4", "clips/one [1].mkv", "clips/two.flv"]
+    assert ["error" in one for one in found] == [True, False, False]
+    assert found[0]["error"].startswith("cannot read clips/bad.mp4; ")
+    assert [one.get("frames") for one in found] == [None, 2, 3]
 
 
 def test_the_same_command_goes_on_with_a_batch(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
