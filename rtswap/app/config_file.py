@@ -158,7 +158,7 @@ def parse(path: Path) -> dict[str, Any]:
             raise ConfigError(f"{path}: not a configuration file", expected="at most 1 MB", got="a larger file")
         if any(_QUOTED.sub(b"", line).count(b".") > MOST_DOTS for line in data.splitlines()):
             raise ValueError(f"a line with more than {MOST_DOTS} dots")
-        found = tomllib.loads(data.decode())
+        found = tomllib.loads(data.decode("utf-8-sig"))  # Windows editors begin it with a byte order mark
         _check_values(found)
         return found
     except OSError as error:
