@@ -38,7 +38,7 @@ from rtswap.app.pictures import Picture, is_path, is_picture, pixels
 from rtswap.app.program import Program
 from rtswap.core.errors import ConfigError, FaceLost, RtswapError, SourceError, UsageError
 from rtswap.core.protocols import Input, Output
-from rtswap.core.types import Frame, Image, MarkedImage, Quality
+from rtswap.core.types import Frame, Image, MarkedImage, Quality, StreamInfo
 from rtswap.runtime.metrics import Metrics
 
 Event = Callable[[str], None]
@@ -264,6 +264,9 @@ class SwapSession(_Loop):
                 raise UsageError(
                     f"the {kind} is of the wrong type", expected=expected, got=type(part).__name__, do=do
                 )
+        if not isinstance(getattr(input, "info", None), StreamInfo):
+            expected, got = "a rtswap.core.types.StreamInfo", type(getattr(input, "info", None)).__name__
+            raise UsageError("the input's info is of the wrong type", expected=expected, got=got)
         self._begin(source, consent, config, on_event, settings, live=input.info.live)
         self._metrics = Metrics()
         self._session = self._program.session(input, outputs, metrics=self._metrics, pipeline=self._pipeline)

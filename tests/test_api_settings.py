@@ -14,8 +14,8 @@ from prepared_sources import ready  # noqa: F401
 from python_api import badge_of, find_changes, open_networks_once, photo, swap_pixels  # noqa: F401
 
 import rtswap
-from rtswap.app.config import OPTIONS
-from rtswap.app.keywords import Settings
+from rtswap.app.config import OPTIONS, Config
+from rtswap.app.keywords import Request, Settings
 from rtswap.core.errors import ConfigError, SourceError, UsageError
 from rtswap.source.consent import ConsentRecord, photo_digest
 from rtswap.vision.talking_head import persona
@@ -134,6 +134,19 @@ def test_a_change_that_fails_changes_nothing(settings: Any, said: str, swapper: 
         swapper.update(**settings)
     assert np.array_equal(swapper.swap(persona("ben")).image, goal)
     swapper.update()  # with nothing of it kept
+
+
+def test_several_values_of_a_text_may_be_a_list() -> None:
+    start = Request(Config())
+    found = start.with_settings(None, {"thresholds": (0.5, np.float32(0.5), 1), "badge": ["light", "tr"]}).config
+    assert found.tracking.thresholds == (0.5, 0.5, 1.0)
+    assert found.badge.look == "light tr"
+    with pytest.raises(ConfigError, match=r"wrong value for thresholds; expected 3 numbers .* got '0.5,0.5'"):
+        start.with_settings(None, {"thresholds": [0.5, 0.5]})
+    with pytest.raises(ConfigError, match=r"wrong value for empty_after; expected a duration .*; got 'inf'"):
+        start.with_settings(None, {"empty_after": float("inf")})
+    with pytest.raises(ConfigError, match=r"wrong value for swapper; .*; got 'x.onnx': there is no such file"):
+        start.with_settings(None, {"swapper": Path("x.onnx")})
 
 
 def test_settings_of_the_start() -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from scripts_loader import load_script
 import rtswap
 from rtswap.app import program
 from rtswap.core.errors import ConfigError, InputError, UsageError
+from rtswap.source.personas import persona_photo
 from rtswap.vision.talking_head import persona
 
 # the reusable object
@@ -230,8 +232,32 @@ def test_a_session_changes_and_stops(tmp_path: Path) -> None:
     session.close()
 
 
+def test_an_open_file_is_no_list_of_photos(swapper: rtswap.Swapper) -> None:
+    """A file gives its lines, each of which was taken for the bytes of a photo."""
+    for call in (swapper.swap, swapper.swap_many, lambda file: rtswap.Swapper(file, consent=True)):
+        with open(persona_photo("persona:ben"), "rb") as file, pytest.raises(UsageError) as caught:
+            call(file)
+        assert "BufferedReader" in str(caught.value)
+    assert str(caught.value).endswith("Pass what is in the file: file.read().")
+
+
+def test_results_can_be_compared_and_collected(swapper: rtswap.Swapper) -> None:
+    one, other = swapper.swap(persona("ben")), swapper.swap(persona("carl"))
+    assert one != other
+    assert len({one, other, one}) == 2
+
+
 def test_parts_that_are_none() -> None:
     given = load_script("docs/examples/rtswap_example/drifting_picture.py").DriftingPicture(persona("ben"))
+    with pytest.raises(
+        UsageError, match=r"the input's info is of the wrong type; expected .*StreamInfo; got NoneType"
+    ):
+        rtswap.SwapSession(SimpleNamespace(info=None, frames=iter), [], photo("ada"))  # type: ignore[arg-type]
+    for wrong in (persona("ben"), b"PNG"):
+        with pytest.raises(
+            UsageError, match=r"expected a path or an address; got (ndarray|bytes). Save a picture to a"
+        ):
+            rtswap.verify(wrong)  # type: ignore[arg-type]
     for input, outputs, said in (
         ("clip.mp4", [], "the input is of the wrong type"),
         (given, ["out.mp4"], "the output is of the wrong type"),

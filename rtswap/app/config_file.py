@@ -158,12 +158,17 @@ def parse(path: Path) -> dict[str, Any]:
             raise ConfigError(f"{path}: not a configuration file", expected="at most 1 MB", got="a larger file")
         if any(_QUOTED.sub(b"", line).count(b".") > MOST_DOTS for line in data.splitlines()):
             raise ValueError(f"a line with more than {MOST_DOTS} dots")
-        found = tomllib.loads(data.decode())
+        found = tomllib.loads(data.decode("utf-8-sig"))  # Windows editors begin it with a byte order mark
         _check_values(found)
         return found
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}", do="Check --config.") from None
-    except (ValueError, RecursionError) as error:  # ValueError: not TOML, not UTF-8, a number of 4300 digits
+    except UnicodeDecodeError:
+        do = "Save it as UTF-8, or check --config."
+        raise ConfigError(
+            f"{path}: not a configuration file", expected="text (TOML)", got="other data", do=do
+        ) from None
+    except (ValueError, RecursionError) as error:  # ValueError: not TOML, a number of 4300 digits
         raise ConfigError(f"{path}: invalid TOML: {str(error).split(';')[0]}") from None
 
 

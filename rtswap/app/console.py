@@ -259,18 +259,23 @@ def _is_terminal(stream: TextIO | None) -> bool:
 
 
 def rendered(parts: Sequence[Shown], to: RichConsole) -> str:
-    """Return the parts as text: each string is a line; tables have no rules without a terminal."""
+    """Return the parts as text: each string is a line; tables have no rules without a terminal. In one that is too
+    narrow for a table nothing is cut off: 555 MB would become 55."""
+    from rich.measure import Measurement
     from rich.table import Table
 
     with to.capture() as captured:
         for part in parts:
-            if isinstance(part, Table) and not to.is_terminal:
-                part.box, part.padding = None, (0, 2, 0, 0)
+            if isinstance(part, Table):
+                if not to.is_terminal:
+                    part.box, part.padding = None, (0, 2, 0, 0)
+                least = Measurement.get(to, to.options.update(width=PLAIN_WIDTH), part).minimum
+                part.width = least if least > to.width else None
             if isinstance(part, str):
                 width = to.width if to.is_terminal and not part.startswith("  ") else PLAIN_WIDTH
                 to.print(fill(printable(part), width, break_long_words=False, break_on_hyphens=False), soft_wrap=True)
             else:
-                to.print(part)
+                to.print(part, crop=False)
     return "\n".join(line.rstrip() for line in captured.get().split("\n"))
 
 

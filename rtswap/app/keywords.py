@@ -6,6 +6,8 @@ the same values, checked the same way.
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -35,7 +37,7 @@ class Changes(TypedDict, total=False):
     """Person (left, right, largest, a number from the left, a photo of the person) -> the source they get."""
     source_face: int
     """Which face of a source photo that shows several: 1 is the leftmost, 0 the largest."""
-    swapper: str | SwapperSpec | SwapModel
+    swapper: str | os.PathLike[str] | SwapperSpec | SwapModel
     expression: float
     """0..1.5: share of the target's expression to keep."""
     strength: float
@@ -56,6 +58,8 @@ class Settings(Changes, total=False):
     follow: str
     min_face: int
     """Pixels."""
+    thresholds: Sequence[float] | str
+    """0..1 each: of the three detector stages."""
     kalman_noise: float
     box_average: float
     """0..0.99: share of the previous place, per frame at 30 a second."""
@@ -166,7 +170,11 @@ def _value(name: str, row: Option, value: Any) -> Any:
     if row.kind.many or (list in row.kind.types and not isinstance(value, str)):
         value = _several(name, value)
     elif row.name.endswith("_s") and isinstance(value, int | float) and not isinstance(value, bool):
-        value = f"{value}s"
+        value = f"{value}s" if math.isfinite(value) else str(value)
+    elif isinstance(value, list | tuple) and row.kind.types == (str,):
+        value = ",".join(map(str, value))
+    elif isinstance(value, os.PathLike):
+        value = os.fspath(value)
     try:
         return row.kind.from_toml(value)
     except ValueError as error:

@@ -40,18 +40,14 @@ def badge_look() -> Kind:
     """A style, a position or both, in any order; stored as ``style position``."""
 
     def parse(value: str) -> str:
-        style, position = "auto", "bl"
         words = value.replace(",", " ").split()
-        for word in words:
-            if word in BADGE_STYLES:
-                style = word
-            elif word in BADGE_POSITIONS:
-                position = word
-            else:
-                raise ValueError(repr(word))
-        if not words:
-            raise ValueError("nothing")
-        return f"{style} {position}"
+        styles = [word for word in words if word in BADGE_STYLES]
+        positions = [word for word in words if word in BADGE_POSITIONS]
+        if unknown := [word for word in words if word not in (*BADGE_STYLES, *BADGE_POSITIONS)]:
+            raise ValueError(repr(unknown[0]))
+        if not words or styles[1:] or positions[1:]:
+            raise ValueError(repr(value) if words else "nothing")
+        return " ".join((*(styles or ["auto"]), *(positions or ["bl"])))
 
     expected = f"a style ({', '.join(BADGE_STYLES)}), a position ({', '.join(BADGE_POSITIONS)}) or both: light,tr"
     return Kind(expected, "STYLE,POSITION", parse)

@@ -252,10 +252,11 @@ def size() -> Kind:
 
 def thresholds(count: int) -> Kind:
     """``count`` numbers 0..1, written ``0.6,0.7,0.8``."""
+    share = _in_range(float, 0, 1)
 
     def parse(value: str) -> tuple[float, ...]:
-        numbers = tuple(float(part) for part in value.split(","))
-        if len(numbers) != count or not all(0 <= n <= 1 for n in numbers):
+        numbers = tuple(map(share, value.split(",")))
+        if len(numbers) != count:
             raise ValueError(repr(value))
         return numbers
 

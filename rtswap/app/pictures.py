@@ -31,7 +31,8 @@ def is_path(value: object) -> bool:
 
 def is_picture(value: object) -> bool:
     """Whether ``value`` looks like one picture, right or wrong, and not like several."""
-    return is_path(value) or isinstance(value, np.ndarray | _BYTES) or not isinstance(value, Iterable)
+    single = is_path(value) or isinstance(value, np.ndarray | _BYTES) or hasattr(value, "read")
+    return single or not isinstance(value, Iterable)
 
 
 def pixels(picture: Picture, name: str = "the picture") -> Image:
@@ -50,6 +51,8 @@ def pixels(picture: Picture, name: str = "the picture") -> Image:
     do = ""
     if isinstance(picture, list | tuple):
         do = "Make it an array: numpy.array(picture, numpy.uint8)."
+    elif hasattr(picture, "read"):
+        do = "Pass what is in the file: file.read()."
     raise UsageError(f"{name} is of the wrong type", expected=_EXPECTED, got=type(picture).__name__, do=do)
 
 

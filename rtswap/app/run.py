@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -18,15 +18,17 @@ from rtswap.app.mapping import read_swap_rules
 from rtswap.app.marking import Sign, make_signer, unmarked_reason
 from rtswap.app.overwriting import refuse_losses
 from rtswap.app.program import Event, Program
-from rtswap.core.errors import ConfigError, InputError, OutputError
+from rtswap.core.errors import ConfigError, InputError, OutputError, OutputExists
 from rtswap.core.parts import InputRequest, OutputRequest
 from rtswap.core.protocols import Input, Output
 from rtswap.core.text import clock, plural
 from rtswap.core.types import Frame, StreamInfo
+from rtswap.core.urls import redact, scheme
 from rtswap.media.excerpt import Excerpt
 from rtswap.media.inputs import check_input, open_input
 from rtswap.media.inputs.image import ImageInput
 from rtswap.media.outputs import check_output, open_output
+from rtswap.media.outputs.image import ImageOutput
 from rtswap.media.tls import authorities
 from rtswap.runtime.controls import Controls, Looks
 from rtswap.runtime.metrics import Metrics, status_line
@@ -93,6 +95,7 @@ def run(
             on_event=event,
         )
         outputs, window = _outputs(config, input.info, controls, sign, event)
+        skipped = 0 if window else _leave_out_swapped(input, outputs, event)
 
         def tick() -> None:
             _show(console, metrics, input.info, len(unswapped))
@@ -120,10 +123,13 @@ def run(
             done = metrics.frames + len(unswapped)
             console.progress(done, done, status_line(metrics, live=False))
     _report(config, metrics, pipeline, unswapped, event)
+    address = config.input.address
     return metrics.summary() | {
+        "input": redact(address) if scheme(address) else address,
         "live": input.info.live,
         "completed": session.completed,
         "not_written": unswapped,
+        "skipped": skipped,
         "unreadable": input.skipped if isinstance(input, ImageInput) else 0,
         "recorded": controls.recorded,
         "start_to_first_swap_s": _seconds_between(began_at, metrics.first_swap_at),
@@ -216,6 +222,24 @@ def _outputs(
         raise
     windows = [output for address, output in zip(wanted, outputs, strict=True) if address == "window"]
     return [output for output in outputs if output not in windows], windows[0] if windows else None
+
+
+def _leave_out_swapped(input: Input, outputs: Sequence[Output], event: Event) -> int:
+    """Leave out the pictures of a folder that every output has already, as after Ctrl-C, and return how many. Raises
+    OutputExists if none is left."""
+    folders = [output for output in outputs if isinstance(output, ImageOutput)]
+    if not isinstance(input, ImageInput) or input.info.frame_count == 1 or len(folders) != len(outputs):
+        return 0
+    count = len(input.paths)
+    kept = [{path for path in input.paths if folder.keeps(path)} for folder in folders]
+    swapped = set.intersection(*kept)
+    if len(swapped) == count:
+        where = ", ".join(folder.name for folder in folders)
+        raise OutputExists(f"all {count} pictures exist in {where}", do="Choose another folder, or add --overwrite.")
+    if swapped:
+        event(f"{len(swapped)} of {plural(count, 'picture')} skipped, since their outputs exist")
+        input.leave_out(swapped)
+    return len(swapped)
 
 
 def _file_of(config: Config, input: Input) -> Path | None:

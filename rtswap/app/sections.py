@@ -101,7 +101,8 @@ class TrackingConfig:
         35,
         integer("PX", 12, 4096),
         "--min-face",
-        help="smallest face to swap, in pixels; in 4K about 150: smaller ones are covered",
+        help="smallest face to look for, in pixels, roughly: down to half of it may be swapped, smaller ones are "
+        "covered; in 4K at least about 150",
         own=always,
     )
     thresholds: tuple[float, ...] = option(

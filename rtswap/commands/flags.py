@@ -8,6 +8,7 @@ import shutil
 import textwrap
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, NoReturn, Self
 
@@ -19,6 +20,9 @@ from rtswap.core.version import __version__
 
 MOST_COLUMNS, COLUMNS = 110, 80
 """Width of the help: the terminal's up to the first; the second without a terminal."""
+
+_FILES = ("ADDRESS", "DIR", "FILE", "FOLDER", "PATH", "PHOTO")
+"""What the help calls values that are files."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -43,6 +47,7 @@ class Parser(argparse.ArgumentParser):
         """The values that the first positional argument can have; empty if it is free."""
         self._many = ""
         """Name of the positional argument that takes any number of words."""
+        self._words: list[str] = []
 
     def takes(self, dest: str, words: str, *, many: bool = False, first: Sequence[str] = ()) -> None:
         """Add an optional positional argument; the usage line shows it as ``words``. ``first``: the values that its
@@ -100,7 +105,8 @@ class Parser(argparse.ArgumentParser):
         for word in args:  # argparse would read -ss as -s s
             if word in self._advice and len(word) > 2 and word[1] != "-":
                 raise UsageError(f"unknown flag {word!r}", do=self._advice[word])
-        given, unknown = self.parse_known_args(list(args))
+        self._words = list(args)
+        given, unknown = self.parse_known_args(self._words)
         found = vars(given)
         flags = [word for word in unknown if word.startswith("-")]
         if flags:
@@ -113,9 +119,23 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         do = "" if message.endswith("?") else self._see_help()
-        if message.endswith("expected one argument"):
-            do = f"Write ./-name for a name that begins with a dash. {do}"
+        name, _, what = message.removeprefix("argument ").partition(": ")
+        if what == "expected one argument":
+            raise self._without_value(self._option_string_actions[name.split("/")[0]], name)
+        if what.startswith("ignored explicit argument "):
+            raise UsageError(f"{name} takes no value", got=what.removeprefix("ignored explicit argument "), do=do)
         raise UsageError(message.removeprefix("argument "), do=do)
+
+    def _without_value(self, action: argparse.Action, name: str) -> UsageError:
+        """The error of a flag at the end, or before another flag or something else that begins with a dash."""
+        expected = action.type.kind.expected if isinstance(action.type, Reader) else str(action.metavar)
+        after = [word for flag, word in pairwise(self._words) if flag in action.option_strings]
+        dashed = [
+            word for word in after if word.startswith("-") and word.split("=")[0] not in self._option_string_actions
+        ]
+        is_file = dashed and action.metavar in _FILES
+        do = f"For a file of that name write ./{dashed[-1]}" if is_file else self._see_help()
+        return UsageError(f"{name}: expected {expected}, got {repr(dashed[-1]) if dashed else 'nothing'}", do=do)
 
     def _see_help(self) -> str:
         return f"See {self.prog} --help."
@@ -244,6 +264,10 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
     def __init__(self, prog: str) -> None:
         columns = _columns()
         super().__init__(prog, max_help_position=min(30, columns * 3 // 8), width=columns)
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        """Never within a flag: ``--max-yaw`` ended a line as ``--max-``."""
+        return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False)
 
     def _format_action_invocation(self, action: argparse.Action) -> str:
         """``-s, --source PHOTO``: the short flag first, the value name once."""

@@ -104,6 +104,8 @@ def _dispatch(args: list[str]) -> int:
     os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2")
     if args and args[0] in ("help", "version") and not os.path.exists(args[0]):
         args = ["--version"] if args[0] == "version" else [*_command_named(args[1:2]), "--help"]
+    if args[:1] in (["-h"], ["--help"]) and args[1:2] and args[1] in COMMANDS:
+        args = [args[1], "--help"]
     if args and args[0] and args[0] in COMMANDS:
         command, rest = COMMANDS[args[0]], args[1:]
     else:
@@ -125,7 +127,9 @@ def _check_folder() -> None:
 
 
 def _command_named(words: list[str]) -> list[str]:
-    """Return ``words``. Raises UsageError if they name no command."""
+    """Return ``words``; none for ``help`` itself. Raises UsageError if they name no command."""
+    if words in (["help"], ["version"]):
+        return []
     if words and words[0] not in COMMANDS and not words[0].startswith("-"):
         near = nearest(words[0], COMMANDS)
         raise UsageError(

@@ -89,7 +89,7 @@ def _swap(config: Config, **options: Any) -> dict[str, Any]:
 
 
 def _all_written(result: Mapping[str, Any]) -> bool:
-    return not result.get("not_written") and not result.get("unreadable")
+    return not any(result.get(key) for key in ("not_written", "unreadable", "skipped"))
 
 
 def _swap_batch(configs: Sequence[Config]) -> int:
@@ -107,6 +107,8 @@ def _swap_batch(configs: Sequence[Config]) -> int:
             result = _swap(config, began_at=time.perf_counter(), make_program=make_program)
         except (InputError, OutputError) as error:
             print_error(hide_secrets(f"rtswap: {error}", sys.argv[1:]))
+            if console.json:
+                console.answer({"input": config.input.address, "error": str(error)})
             (skipped if isinstance(error, OutputExists) else failed).append(config.input.address)
             continue
         if not _all_written(result):

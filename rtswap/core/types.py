@@ -280,9 +280,10 @@ class StampedImage:
     image: Image
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class MarkedImage:
-    """A frame that may leave the program. Only ``rtswap.disclosure`` creates it (a test checks this)."""
+    """A frame that may leave the program. Only ``rtswap.disclosure`` creates it (a test checks this). Two are equal
+    if they are the same object, since arrays have no equality."""
 
     image: Image
     index: int

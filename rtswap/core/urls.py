@@ -101,7 +101,11 @@ def local_path(address: str) -> Path:
     return Path(unquote(address.removeprefix("file://")) if scheme(address) else address).expanduser()
 
 
-def advice_if_missing(path: Path) -> str:
-    """What to do about a file that is not there; of an address ``Path`` leaves one slash."""
+def shown_if_missing(path: Path) -> tuple[str, str]:
+    """Return what was given, and what to do, about a file that is not there; of an address ``Path`` leaves one
+    slash."""
     named = _ADDRESS.match(str(path))
-    return "It is an address: download it first, and give the file." if named else "Check the path."
+    if named is None:
+        return str(path), "Check the path."
+    shown = str(path) if named[1] == "file" else redact(f"{named[1]}://{named[2]}")
+    return shown, "It is an address: download it first, and give the file."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from fractions import Fraction
 from typing import cast
@@ -76,6 +77,23 @@ def _try_to_open(name: str) -> None:
     except (OSError, ValueError, av.FFmpegError) as error:
         do = "Check the GPU with `rtswap doctor`, or use --codec h264."
         raise OutputError(f"the encoder {name} does not start on this machine", got=reason(error), do=do) from None
+
+
+def check_fits(encoder: str, suffix: str) -> None:
+    """Raise UsageError if files of this kind do not hold what ``encoder`` writes, or if it does not take 8-bit 4:2:0
+    pictures and a fine clock, as many for studios do not."""
+    if encoder in ENCODERS.values() or encoder.endswith(ON_HARDWARE):
+        return
+    muxer = {".mkv": "matroska"}.get(suffix, suffix.removeprefix("."))
+    try:
+        with av.open(io.BytesIO(), "w", format=muxer) as container:
+            VideoEncoder(container, np.zeros((64, 64, 3), np.uint8), encoder=encoder, fps=25.0, live=False, crf=None)
+    except (OSError, ValueError, av.FFmpegError) as error:
+        known = ", ".join(sorted(ENCODERS))
+        do = "Choose one of these with --codec, and convert the finished file."
+        raise UsageError(
+            f"cannot write {suffix} files with {encoder}", expected=known, got=reason(error), do=do
+        ) from None
 
 
 class VideoEncoder:

@@ -40,6 +40,8 @@ class ClosingInput:
         with self.lock:
             self.release()
         for delay_s in delays():
+            if self.closed.is_set():
+                return
             self.on_event(f"{self.name} is lost; retrying in {delay_s:g} s")
             self._wait(delay_s)
             if self.closed.is_set():

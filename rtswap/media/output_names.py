@@ -44,19 +44,24 @@ def refuse_taken(path: Path, overwrite: bool, audio_from: str | None = None) -> 
 class OutputNames:
     """Chooses a different name for each file: ``a.jpg`` stays ``a.jpg``, ``a.heic`` becomes ``a.png``, or
     ``a.heic.png`` if that name is taken. Names that differ only in case count as the same, as on macOS and Windows.
+    A file that is named again keeps its name.
     """
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
+        self._named: dict[Path, str] = {}
 
     def name(self, file: Path, *, kept: Collection[str] = IMAGE_SUFFIXES, other: str = ".png") -> str:
         """Return the output name of ``file``. ``kept``: suffixes that it may keep; ``other``: the suffix instead."""
+        if file in self._named:
+            return self._named[file]
         for name in candidates(file, kept=kept, other=other):
             written = _write(name)
             belongs_to_another = name != file.name and file.with_name(name).exists()
             if self._taken.isdisjoint(written) and not belongs_to_another:
                 break
         self._taken |= written
+        self._named[file] = name
         return name
 
 

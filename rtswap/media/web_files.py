@@ -27,9 +27,10 @@ class WebFiles(Opener):
         super().__init__()
         self._web = Web(limit_s=limit_s, authorities=authorities, https_only=scheme(url) == "https")
         first = self._web.get(url)
-        self.address = first.url  # after redirects: what a playlist names is relative to that
-        self._first: WebFile | None = WebFile(first, lambda at: self._web.get(self.address, _range(at, 0)))
+        self._first: WebFile | None = WebFile(first, lambda at: self._web.get(first.url, _range(at, 0)))
         self.is_playlist = self._first.begins_with(BEGINS)
+        # After redirects: what a playlist names is relative to that. FFmpeg takes what ends in .jpg for a series.
+        self.address = first.url if self.is_playlist else f"{first.url}#"
         self.ends = self._first.length is not None and not self.is_playlist
         """Whether it has a known length, as no live stream has."""
 

@@ -31,6 +31,8 @@ from rtswap.runtime.sender import Sender
 TICK_S = 0.05
 """Interval at which the main thread handles keys and the status line."""
 JOIN_S = 10.0
+ANSWER_S = 1.0
+"""Time for an input to end its last read, when the outputs are finished."""
 HURRY_S = 1.5
 """Time to finish files after a second Ctrl-C."""
 SLOW_S = 3.0
@@ -305,10 +307,8 @@ class Session:
     def _close_parts(self, threads: Sequence[threading.Thread]) -> None:
         complete = self._failure is None
         self.stop()
-        for thread in threads:
-            thread.join(0 if self._overdue() else JOIN_S)
-            if thread.is_alive():
-                self._on_event(f"{thread.name} does not respond, continuing without it")
+        reading, working = threads
+        self._join(working, JOIN_S)
         with self._lock:
             senders = [*self._senders, *self._ended]
         for sender in senders:
@@ -316,3 +316,9 @@ class Session:
         for sender in senders:
             if sender is not self._window:
                 sender.finish(JOIN_S, complete=complete, ended=self.completed)
+        self._join(reading, ANSWER_S)  # last: a stream that is lost may answer only after its own time limit
+
+    def _join(self, thread: threading.Thread, timeout_s: float) -> None:
+        thread.join(0 if self._overdue() else timeout_s)
+        if thread.is_alive():
+            self._on_event(f"{thread.name.removeprefix('rtswap-')} does not respond, continuing without it")

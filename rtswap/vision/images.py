@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from rtswap.core.errors import InputError
 from rtswap.core.native_logs import quiet_opencv
 from rtswap.core.types import Image
-from rtswap.core.urls import advice_if_missing
+from rtswap.core.urls import shown_if_missing
 from rtswap.vision.foreign_pictures import DAMAGED, foreign_kind, unread_tiff
 from rtswap.vision.heif_items import heif_pixels
 from rtswap.vision.picture_contents import count_pages, says_how_it_was_taken
@@ -248,7 +248,8 @@ def _read_bytes(path: Path) -> bytes:
                 )
             return file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise InputError(f"no such file: {path}", do=advice_if_missing(path)) from None
+        shown, do = shown_if_missing(path)
+        raise InputError(f"no such file: {shown}", do=do) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"cannot read {path}", got=reason, do="Check the path and its permissions.") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from pathlib import Path
@@ -89,6 +90,16 @@ def test_a_damaged_video_does_not_keep_the_others_back(folder: Path, capsys: pyt
     assert main(["-s", "persona:vera", "-i", "clips", "-o", "out/"]) == 1
     assert "1 of 3 files failed: clips/bad.mp4" in capsys.readouterr().err
     assert (folder / "out/two.mp4").exists()
+
+
+def test_json_has_a_line_for_each_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "clips/bad.mp4").write_bytes(b"no video")
+    assert main([*VERA, "-i", "clips", "-o", "out/", "--json"]) == 1
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [one["input"] for one in found] == ["clips/bad.mp4", "clips/one [1].mkv", "clips/two.flv"]
+    assert ["error" in one for one in found] == [True, False, False]
+    assert found[0]["error"].startswith("cannot read clips/bad.mp4; ")
+    assert [one.get("frames") for one in found] == [None, 2, 3]
 
 
 def test_the_same_command_goes_on_with_a_batch(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -198,3 +209,25 @@ def test_two_files_of_one_name_get_two_names(folder: Path) -> None:
     clips = {"one [1].mkv", "one [1].webm.mp4", "two.mp4", "two.flv.mp4"}
     assert {path.name for path in (folder / "out").iterdir()} == {*clips, "one [1].c2pa"}
     assert [len(read_back(folder / "out" / name)[0]) for name in ("two.flv.mp4", "two.mp4")] == [3, 2]
+
+
+def test_the_same_command_goes_on_with_a_folder_of_pictures(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """After Ctrl-C: what was swapped before is kept, also under names that follow from the order of the files."""
+    (folder / "stills").mkdir()
+    for name in ("a.heif", "a.jp2", "b.png"):
+        Pillow.open(persona_photo("persona:ben")).resize((256, 256)).save(folder / "stills" / name, format="PNG")
+    assert main([*VERA, "stills", "whole/"]) == 0
+    names = {path.name for path in (folder / "whole").iterdir()}
+    assert names == {"a.png", "a.jp2.png", "b.png"}
+    for left in ("b.png", "a.jp2.png"):
+        (folder / "whole" / left).unlink()
+        before = {path.name: path.stat().st_mtime_ns for path in (folder / "whole").iterdir()}
+        capsys.readouterr()
+        assert main(["-s", "persona:vera", "stills", "whole/"]) == 1
+        assert "2 of 3 pictures skipped, since their outputs exist" in capsys.readouterr().err
+        after = {path.name: path.stat().st_mtime_ns for path in (folder / "whole").iterdir()}
+        assert set(after) == names
+        assert before.items() <= after.items()
+    assert main(["-s", "persona:vera", "stills", "whole/"]) == 1
+    assert "all 3 pictures exist in whole. Choose another folder, or add --overwrite." in capsys.readouterr().err
+    assert main([*VERA, "stills", "whole/", "-y"]) == 0

@@ -117,10 +117,17 @@ def test_mistakes_name_file_key_and_reason(tmp_path: Path, text: str, says: str)
     assert caught.value.exit_code == 2
 
 
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    """As Notepad and PowerShell write it."""
+    path = tmp_path / "rtswap.toml"
+    path.write_bytes(b"\xef\xbb\xbf[badge]\r\nlook = 'dark'\r\n")
+    assert effective({}, file=str(path)).config.badge.look == "dark bl"
+
+
 def test_files_that_are_not_a_configuration(tmp_path: Path) -> None:
     path = tmp_path / "rtswap.toml"
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ConfigError, match="invalid TOML"):
+    with pytest.raises(ConfigError, match=r"not a configuration file; expected text \(TOML\); got other data\. Save"):
         read(path)
     path.write_bytes(b"#" * 2_000_000)
     with pytest.raises(ConfigError, match="at most 1 MB"):

@@ -228,6 +228,13 @@ def test_a_table_folds_on_a_narrow_terminal_and_nowhere_else(monkeypatch: pytest
     assert all(line == line.rstrip() for line in plain)
 
 
+def test_nothing_of_a_table_is_cut_off_in_a_terminal_that_is_too_narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [("simswap_unofficial_512", "555 MB", "yes", "non-commercial research")]
+    for columns in (20, 40, 50):
+        shown = " ".join(on_terminal(monkeypatch, columns)(table(("!model", ">size", "!legal", "licence"), rows)))
+        assert all(word in shown for word in (*rows[0][:3], "legal", "non-commercial", "research", "licence")), shown
+
+
 def test_summary_as_json_is_strict(capsys: pytest.CaptureFixture[str]) -> None:
     result = {"n": np.int64(3), "x": np.float32(0.5), "bad": [float("inf")], "where": ("a", None), 1: {"é": {1}}}
     made(io.StringIO(), json=True, quiet=True).summary(result)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import os
 import re
 import sys
 from contextlib import suppress
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from media_files import make_clip
+from PIL import Image as Pillow
 
 from rtswap.app.config import OPTIONS, Config
 from rtswap.commands import COMMANDS
@@ -31,10 +35,11 @@ def test_every_usual_way_to_ask_for_the_version(args: str, capsys: pytest.Captur
     assert capsys.readouterr().out.startswith("rtswap ")
 
 
-def test_help_as_a_command(capsys: pytest.CaptureFixture[str]) -> None:
-    for args, shown in ((["help"], "usage: rtswap [INPUT"), (["help", "bench"], "usage: rtswap bench")):
-        assert main(args) == 0
-        assert capsys.readouterr().out.startswith(shown)
+@pytest.mark.parametrize("args", ["help", "help bench", "help help", "help version", "--help bench", "-h bench"])
+def test_help_as_a_command(args: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(args.split()) == 0
+    shown = "usage: rtswap bench" if args.endswith("bench") else "usage: rtswap [INPUT"
+    assert capsys.readouterr().out.startswith(shown)
 
 
 @pytest.mark.parametrize("command", list(COMMANDS))
@@ -47,6 +52,7 @@ def test_help_fits_the_terminal(
     shown = capsys.readouterr().out.splitlines()
     texts = [line for line in shown if line.startswith("     " if columns == 40 else "") and "{" not in line]
     assert max(len(line) for line in texts if not line.startswith("  rtswap")) <= columns
+    assert not [line for line in shown if re.search(r"(^|[ (])--[a-z-]*-$", line)], "a flag broken in two"
 
 
 @pytest.mark.parametrize("command", list(COMMANDS))
@@ -113,7 +119,7 @@ def test_flags_that_users_of_other_programs_type(loop: list[Config]) -> None:
         ("in.mp4 out.mp4 -t 10", "as FFmpeg's -t use --duration TIME."),
         ("run in.mp4 out.mp4", "No command is needed: rtswap INPUT OUTPUT --source PHOTO"),
         ("gui", "`rtswap studio --open`"),
-        ("-i -dash.mp4 -o out.mp4", "Write ./-name for a name that begins with a dash."),
+        ("-i -dash.mp4 -o out.mp4", "For a file of that name write ./-dash.mp4"),
         ("--in.mp4 -o out.mp4", "For the file write ./--in.mp4"),
         ("- out.mp4", "rtswap cannot read from a pipe"),
         ("in.mp4 -", "use null to write nothing"),
@@ -197,3 +203,17 @@ def test_what_is_measured_or_made_goes_where_o_says(command: str) -> None:
     parser = COMMANDS[command].parser()
     places = {flag: parser.read([flag, "there"]) for flag in ("-o", "--out")}
     assert places["-o"] == places["--out"] != {}
+
+
+@pytest.mark.parametrize("command", ["personas --sheet out/a.png", "extract a.png --out out", "inspect a.png -o out"])
+def test_a_disk_without_write_access_is_not_called_a_missing_permission(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Found out before anything is computed; root may write by the folder's mode, so the mode is not asked."""
+    (tmp_path / "out").mkdir()
+    Pillow.new("RGB", (64, 64)).save("a.png")
+    cause = os.strerror(errno.EROFS)
+    monkeypatch.setattr("tempfile.TemporaryFile", Mock(side_effect=OSError(errno.EROFS, cause)))
+    assert main(command.split()) == 1
+    said = capsys.readouterr().err
+    assert re.search(rf"^rtswap: cannot write[^;]*; got {cause}\. Choose another folder", said, re.MULTILINE), said

@@ -265,6 +265,30 @@ def test_a_slow_end_speaks_of_ctrl_c_only_after_one(monkeypatch: pytest.MonkeyPa
     assert [event for event in events if "still" in event] == [f"still finishing the outputs{again}"]
 
 
+def test_an_input_that_hangs_does_not_keep_the_recordings_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a stream that is lost, which answers only after its own time limit; a second Ctrl-C would leave them
+    unfinished."""
+    monkeypatch.setattr(module, "SLOW_S", 0.5)
+    lost, released = threading.Event(), threading.Event()
+
+    def hang(index: int) -> None:
+        if index == 3:
+            lost.set()
+            released.wait(20)
+
+    def tick(session: Session) -> None:
+        if lost.is_set():
+            session.stop()
+
+    recorder = Recorder()
+    played = play(ScriptedInput(10_000, live=True, before=hang), outputs=[recorder], tick=tick)
+    released.set()
+    assert played.error is None
+    assert recorder.closes == 1
+    assert [event for event in played.events if "finishing" in event] == []
+    assert "input does not respond, continuing without it" in played.events
+
+
 def test_a_hanging_output_is_reported_once_and_early(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SLOW_S", 0.05)
     hanging = Hanging("send")

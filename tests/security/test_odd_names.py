@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from unittest.mock import Mock
 
 import cv2
 import foreign_models as foreign
@@ -152,7 +153,8 @@ def test_commands_in_messages_run_nothing_of_a_name(tmp_path: Path, monkeypatch:
     odd = "a b; $(touch ran)"
     key = Path(f"{odd}.pem")
     key.touch(0o644)
-    Path(odd).touch()
+    Path(odd).mkdir()
+    monkeypatch.setattr("tempfile.TemporaryFile", Mock(side_effect=PermissionError))
     commands = [
         told(lambda: open_output(f"{odd}x/a.mp4", OutputRequest(fps=25))),
         told(lambda: open_output(f"{odd}x/a.png", OutputRequest(fps=25))),

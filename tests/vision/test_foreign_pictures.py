@@ -50,9 +50,16 @@ def test_a_video_in_place_of_a_photo_is_called_a_video(suffix: str, tmp_path: Pa
 
 
 def test_the_address_of_a_photo_is_called_an_address(tmp_path: Path) -> None:
-    for address in ("https://host/me.jpg", "file:///home/me.jpg"):
+    """And shown as one, without its secrets."""
+    for address, shown in (
+        ("https://host/me.jpg", "https://host/me.jpg"),
+        ("https://me:pw@host/me.jpg", r"https://\*\*\*@host/me.jpg"),
+        ("file:///home/me.jpg", "file:/home/me.jpg"),
+    ):
         for read in (read_image, photo_digest):
-            with pytest.raises((InputError, SourceError), match="an address: download it first"):
+            with pytest.raises(
+                (InputError, SourceError), match=f"no such file: {shown}. It is an address: download it"
+            ):
                 read(Path(address))
     for path in ("me.jpg", "C:/me.jpg", str(tmp_path / "a:b/me.jpg")):
         with pytest.raises(InputError, match="Check the path"):

@@ -21,7 +21,7 @@ from rtswap.core.errors import RtswapError, reason
 from rtswap.core.files import make_writable
 from rtswap.core.isolation import program
 from rtswap.core.machine import package_version, processor_name
-from rtswap.core.text import as_argument
+from rtswap.core.text import as_argument, plural
 
 MIN_PYTHON = (3, 11)
 MIN_FREE_BYTES = 500_000_000
@@ -232,7 +232,7 @@ def check_plans(folder: Path, *, hash_of: Callable[[str], str] = lambda network:
     size = sum(one.bytes for one in stored) + sum(path.stat().st_size for path in folder.glob("*.kernels"))
     good = [one.manifest for one in stored if one.manifest is not None]
     held = ", ".join(sorted({f"{one.network} {one.recipe.precision}" for one in good})) or "none usable"
-    parts = [f"{len(stored)} plans, {size / 1e6:.0f} MB in {folder}: {held}"]
+    parts = [f"{plural(len(stored), 'plan')}, {size / 1e6:.0f} MB in {folder}: {held}"]
     if len(good) < len(stored):
         parts.append(f"{len(stored) - len(good)} without a readable manifest")
     old = [
@@ -273,14 +273,17 @@ def check_folder(name: str, folder: Path) -> list[Finding]:
     try:
         make_writable(folder)
     except OSError as error:
-        return [Finding(name, State.MISSING, f"{folder} cannot be written: {reason(error)}", _folder_mend(folder))]
+        found = f"{folder} cannot be written: {reason(error)}"
+        return [Finding(name, State.MISSING, found, _folder_mend(folder, error))]
     free = shutil.disk_usage(folder).free
     if free < MIN_FREE_BYTES:
         return [Finding(name, State.MISSING, f"{folder}: {free / 1e6:.0f} MB free", "Free 500 MB on that disk.")]
     return [Finding(name, State.OK, f"{folder}, {free / 1e9:.0f} GB free")]
 
 
-def _folder_mend(folder: Path) -> str:
+def _folder_mend(folder: Path, error: OSError) -> str:
+    if not isinstance(error, PermissionError):
+        return "Set RTSWAP_CACHE to a writable folder."
     if os.name != "posix":
         return f"Allow writing to {folder}."
     return f"mkdir -p {as_argument(folder)} && chmod u+rwx {as_argument(folder)}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -13,7 +12,7 @@ import cv2
 import numpy as np
 
 from rtswap.core.errors import InputError, OutputError, reason
-from rtswap.core.files import is_other, write_atomic
+from rtswap.core.files import is_other, make_writable, write_atomic
 from rtswap.core.types import Image, Mask, Points
 from rtswap.faceset.record import MASK_SUFFIX, NOBODY, FaceRecord, line_of, record_of
 from rtswap.faceset.table import TABLE, TableWriter, has_table, header, not_ours, read_lines, refuse_old, rewrite
@@ -196,11 +195,9 @@ class Album:
     def _open(self) -> None:
         try:
             self._made = not self.folder.exists()
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_writable(self.folder)
         except (OSError, ValueError) as error:
             raise _cannot_write(self.folder, error) from None
-        if not os.access(self.folder, os.W_OK):
-            raise OutputError(f"cannot write into {self.folder}", got="no permission", do="Choose another --out.")
         if has_table(self.folder):
             self._read()
         elif not self.overwrite:

@@ -9,6 +9,7 @@ from typing import Any
 
 from rtswap.core.errors import OutputError
 from rtswap.disclosure.certificate import forget_identity, identity_path
+from rtswap.source.consent.question import photo_files
 from rtswap.source.consent.record import ConsentRecord, photo_digest
 
 
@@ -35,9 +36,10 @@ def find_kept(record: ConsentRecord, folder: Path | None = None) -> Kept:
         raise _failed("read", error) from None
 
 
-def forget_photos(photos: Sequence[Path], record: ConsentRecord) -> int:
-    """Delete the records of these photos and return how many there were. Raises SourceError, OutputError."""
-    digests = [photo_digest(photo) for photo in photos]
+def forget_photos(photos: Sequence[str | Path], record: ConsentRecord) -> int:
+    """Delete the records of these photos and return how many there were. As a source, a folder means the photos in
+    it. Raises SourceError, OutputError."""
+    digests = [photo_digest(photo) for photo in photo_files(photos)]
     try:
         return sum(record.forget(digest) for digest in dict.fromkeys(digests))
     except OSError as error:
@@ -64,7 +66,7 @@ def forget(photos: Sequence[str], *, everything: bool) -> dict[str, Any]:
         before = forget_all(record)
         gone = {"photos": before.photos, "certificates": before.certificates}
     elif photos:
-        gone = {"photos": forget_photos([Path(photo).expanduser() for photo in photos], record), "certificates": 0}
+        gone = {"photos": forget_photos(photos, record), "certificates": 0}
     return {"deleted": gone, "kept": asdict(find_kept(record))}
 
 

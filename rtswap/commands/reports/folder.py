@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rtswap.core.errors import OutputError, reason
-from rtswap.core.files import make_partial
+from rtswap.core.files import make_partial, make_writable
 
 
 @contextmanager
@@ -49,8 +48,11 @@ def _refuse(path: Path, names: Sequence[str], overwrite: bool) -> None:
     if there and not overwrite:
         do = "Choose another folder with -o, or add --overwrite."
         raise OutputError(f"{path / there[0]} already exists", do=do)
-    if not os.access(path, os.W_OK):
-        raise OutputError(f"cannot write into {path}", got="no permission", do="Choose another folder with -o.")
+    try:
+        make_writable(path)
+    except OSError as error:
+        do = "Choose another folder with -o."
+        raise OutputError(f"cannot write into {path}", got=reason(error), do=do) from None
 
 
 def _publish(work: Path, path: Path, names: Sequence[str]) -> None:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 Cell = str | tuple[str, str]
 """Text, or text and its style: good, bad, warn, bold, dim."""
+NARROWEST = 10
+"""Columns to which a cell wraps; in a terminal that is narrower still, lines are broken by the terminal."""
 STYLES = {"good": "green", "bad": "bold red", "warn": "yellow"}
 
 
@@ -31,16 +33,19 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], title: str = "
         title_style="bold",
         show_header=any(name.strip(">!") for name in columns),
     )
-    for name in columns:
-        right = name.startswith(">")
+    cells = [[Text(*_style(cell)) for cell in row] for row in rows]
+    for at, name in enumerate(columns):
+        head, whole = Text(name.lstrip(">!")), name.startswith((">", "!"))
+        longest = max((text.cell_len for text in (head, *(row[at] for row in cells))), default=0)
         made.add_column(
-            Text(name.lstrip(">!")),
-            justify="right" if right else "left",
+            head,
+            justify="right" if name.startswith(">") else "left",
             overflow="fold",
-            no_wrap=name.startswith((">", "!")),
+            no_wrap=whole,
+            min_width=longest if whole else min(longest, NARROWEST),
         )
-    for row in rows:
-        made.add_row(*(Text(*_style(cell)) for cell in row))
+    for row in cells:
+        made.add_row(*row)
     return made
 
 

@@ -42,6 +42,9 @@ def verify(
     """
     if not WINDOWS_S[0] <= window_s <= WINDOWS_S[1]:
         raise UsageError("invalid window", expected=f"{WINDOWS_S[0]:g} to {WINDOWS_S[1]:g} s", got=f"{window_s:g} s")
+    if not isinstance(path, str | Path):
+        do = "Save a picture to a file first, as PNG or JPEG."
+        raise UsageError("wrong type", expected="a path or an address", got=type(path).__name__, do=do)
     scan = _Scan(reader or WatermarkReader(window_s), on_progress)
     text = str(path)
     if scheme(text) in ("", "file"):

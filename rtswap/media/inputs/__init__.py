@@ -18,6 +18,7 @@ GROUP = "rtswap.inputs"
 """Entry point group of input plugins."""
 _NUMBER = re.compile(r"%0?\d{0,2}d")
 """As in ``out_%05d.png``, which FFmpeg also reads."""
+_EXPECTED = "a camera number, video, image, folder or URL"
 
 
 def open_input(address: str, request: InputRequest | None = None) -> Input:
@@ -44,17 +45,21 @@ def input_specs(address: str = ":") -> Iterator[InputSpec]:
     return chain(others, built_in("rtswap.media.inputs", InputSpec))
 
 
+def no_pipe(path: Path) -> InputError:
+    """The error for standard input and other pipes."""
+    do = "Write the video to a file, or send it to a URL: ffmpeg ... -f mpegts udp://127.0.0.1:5000"
+    return InputError("rtswap cannot read from a pipe", expected=_EXPECTED, got=str(path), do=do)
+
+
 def _no_such(path: Path) -> InputError:
-    expected = "a camera number, video, image, folder or URL"
     if str(path) == "-":
-        do = "Write the video to a file, or send it to a URL: ffmpeg ... -f mpegts udp://127.0.0.1:5000"
-        return InputError("rtswap cannot read from a pipe", expected=expected, got="-", do=do)
+        return no_pipe(path)
     if _NUMBER.search(path.name):
         do = f"For numbered pictures give their folder: {as_argument(path.parent)}"
-        return InputError(f"no such file or folder: {str(path)[:300]!r}", expected=expected, do=do)
+        return InputError(f"no such file or folder: {str(path)[:300]!r}", expected=_EXPECTED, do=do)
     try:
         near = nearest(path.name, [p.name for p in path.parent.iterdir()])
     except (OSError, ValueError):
         near = ""
     do = f"Did you mean {path.parent / near}?" if near else "Check the path; `rtswap cameras` lists cameras."
-    return InputError(f"no such file or folder: {str(path)[:300]!r}", expected=expected, do=do)
+    return InputError(f"no such file or folder: {str(path)[:300]!r}", expected=_EXPECTED, do=do)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rtswap.core.errors import InputError, reason
@@ -35,7 +36,7 @@ class ImageInput:
         self._told: set[str] = set()
         """What of the files is lost, each told once."""
         self._and_so_on = "; other pictures like it are not named" if len(self._paths) > 1 else ""
-        self._first = self._first_readable()
+        self._first: Image | None = self._first_readable()
         height, width = self._first.shape[:2]
         self._info = StreamInfo(width, height, FPS, live=False, frame_count=len(self._paths))
 
@@ -43,9 +44,20 @@ class ImageInput:
     def info(self) -> StreamInfo:
         return self._info
 
+    @property
+    def paths(self) -> Sequence[Path]:
+        """The image files, in the order in which they are read."""
+        return tuple(self._paths)
+
+    def leave_out(self, paths: Collection[Path]) -> None:
+        """Read all files but ``paths``. To be called before ``frames``."""
+        if self._paths and self._paths[0] in paths:
+            self._first = None
+        self._paths = [path for path in self._paths if path not in paths]
+        self._info = replace(self._info, frame_count=len(self._paths))
+
     def frames(self) -> Iterator[Frame]:
-        image: Image | None = self._first
-        del self._first
+        image, self._first = self._first, None
         index = 0
         for path in self._paths:
             if self._closed.is_set():

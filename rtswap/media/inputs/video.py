@@ -28,6 +28,7 @@ from rtswap.media.decoding import (
     video_stream,
 )
 from rtswap.media.hardware_decoding import open_on_gpu
+from rtswap.media.inputs import no_pipe
 from rtswap.media.lifetime import ClosingInput
 from rtswap.vision.foreign_pictures import foreign_kind
 from rtswap.vision.images import CONVERT, KINDS
@@ -212,6 +213,8 @@ def _open(path: Path) -> av.container.InputContainer:
         if path.is_file() and path.stat().st_size == 0:
             do = "Save or download the file again."
             raise InputError(f"{path} is empty", expected=_EXPECTED, got="0 bytes", do=do)
+        if path.is_fifo():
+            raise no_pipe(path)
         if path.exists() and not path.is_file():
             raise InputError(f"{path} is not a file", expected=_EXPECTED, do="Check the path.")
         if foreign := _foreign_picture(path):

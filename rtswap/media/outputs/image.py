@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 
 from rtswap.core.errors import OutputError, UsageError, reason
-from rtswap.core.files import write_atomic
+from rtswap.core.files import make_writable, write_atomic
 from rtswap.core.parts import OutputRequest, OutputSpec
 from rtswap.core.text import as_argument
 from rtswap.core.types import Image, MarkedImage
@@ -59,6 +59,11 @@ class ImageOutput:
     def name(self) -> str:
         return str(self._path)
 
+    def keeps(self, picture: Path) -> bool:
+        """Whether the folder has the output of ``picture`` already, and keeps it. Its name is then decided, so that
+        pictures asked about in the same order get the same names in every run."""
+        return self._names is not None and (self._path / self._names.name(picture)).exists() and not self._overwrite
+
     def send(self, image: MarkedImage) -> None:
         if self._sent and not self._many:
             many = f"{self._path.stem}_%05d{self._path.suffix}"
@@ -92,8 +97,10 @@ class ImageOutput:
                 f"the folder {parent} for {self._pattern.name} does not exist",
                 do=f"Create it first: mkdir -p {as_argument(parent)}",
             )
-        if not os.access(parent, os.W_OK):
-            raise OutputError(f"cannot write to {parent}", got="permission denied", do="Choose another folder.")
+        try:
+            make_writable(parent)
+        except OSError as error:
+            raise OutputError(f"cannot write to {parent}", got=reason(error), do="Choose another folder.") from None
 
     def _write(self, path: Path, image: Image) -> None:
         suffix = path.suffix.lower()

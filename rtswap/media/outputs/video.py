@@ -19,7 +19,7 @@ from rtswap.core.files import make_partial, publish
 from rtswap.core.native_logs import quiet_ffmpeg
 from rtswap.core.parts import OutputRequest, OutputSpec
 from rtswap.core.types import MarkedImage
-from rtswap.media.encoding import VideoEncoder, check_quality, encoder_name
+from rtswap.media.encoding import VideoEncoder, check_fits, check_quality, encoder_name
 from rtswap.media.faststart import move_index
 from rtswap.media.file_kinds import KINDS, codec_for
 from rtswap.media.live_sound import LiveTrack
@@ -43,8 +43,7 @@ class VideoWriter:
         if self._suffix not in KINDS:
             raise UsageError(f"cannot record to {path}", expected=f"a name ending in {', '.join(KINDS)}")
         self._kind = KINDS[self._suffix]
-        self._encoder_name = encoder_name(codec_for(self._suffix, request.codec))
-        check_quality(self._encoder_name, request.crf, request.bitrate)
+        self._encoder_name = _encoder_for(self._suffix, request)
         refuse_taken(self._path, request.overwrite, request.audio_from)
         self.partial_path = make_partial(self._path, lambda path: path.open("xb").close())
         self._container: av.container.OutputContainer | None = None
@@ -194,8 +193,16 @@ def _open(address: str, request: OutputRequest) -> VideoWriter:
 
 def _check(address: str, request: OutputRequest) -> None:
     path = Path(address).expanduser()
-    check_quality(encoder_name(codec_for(path.suffix.lower(), request.codec)), request.crf, request.bitrate)
+    _encoder_for(path.suffix.lower(), request)
     refuse_taken(path, request.overwrite)
+
+
+def _encoder_for(suffix: str, request: OutputRequest) -> str:
+    """Return FFmpeg's encoder. Raises UsageError or OutputError if it cannot write such a file."""
+    encoder = encoder_name(codec_for(suffix, request.codec))
+    check_quality(encoder, request.crf, request.bitrate)
+    check_fits(encoder, suffix)
+    return encoder
 
 
 SPEC = OutputSpec(

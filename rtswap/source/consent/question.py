@@ -43,7 +43,7 @@ def ask(
     read. A confirmation that cannot be stored is valid for this run only.
     """
     exempt = digests_of_nobody()
-    digests = {photo_digest(path): path for path in _files(photos)}
+    digests = {photo_digest(path): path for path in photo_files(photos)}
     unknown = {digest: path for digest, path in digests.items() if digest not in exempt and not record.holds(digest)}
     if not unknown and not pictures:
         return
@@ -93,7 +93,7 @@ def _names(names: list[str]) -> str:
     return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
 
 
-def _files(photos: Sequence[str | Path]) -> list[Path]:
+def photo_files(photos: Sequence[str | Path]) -> list[Path]:
     """List the photos, with folders expanded, in order. Raises SourceError."""
     files: list[Path] = []
     for photo in photos:

@@ -18,7 +18,7 @@ import platformdirs
 
 from rtswap.core.errors import SourceError
 from rtswap.core.files import open_regular, sha256_of, write_atomic
-from rtswap.core.urls import advice_if_missing
+from rtswap.core.urls import shown_if_missing
 
 STATEMENT_VERSION = 1
 """Incremented if the meaning of the statement changes: earlier confirmations no longer count."""
@@ -35,7 +35,8 @@ def photo_digest(path: Path) -> str:
             raise SourceError(f"{path} is not a regular file", expected="a photo", do="Save it to a file first.")
         return sha256_of(path, MOST_BYTES)
     except FileNotFoundError:
-        raise SourceError(f"no such file: {path}", do=advice_if_missing(path)) from None
+        shown, do = shown_if_missing(path)
+        raise SourceError(f"no such file: {shown}", do=do) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise SourceError(f"cannot read {path}", got=reason, do="Check the path and its permissions.") from None

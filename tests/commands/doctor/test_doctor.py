@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from unittest.mock import Mock
 
 import foreign_models as foreign
 import pytest
@@ -188,6 +191,16 @@ def test_folder_that_cannot_be_used(tmp_path: Path, blocked: str, monkeypatch: p
     finding = checks.check_folder("Model cache", folder)[0]
     assert finding.state is State.MISSING
     assert finding.mend
+
+
+@pytest.mark.parametrize(("cause", "mend"), [(errno.EROFS, "Set RTSWAP_CACHE to "), (errno.EACCES, "mkdir -p ")])
+def test_a_folder_on_a_disk_without_write_access_is_not_to_be_made(
+    tmp_path: Path, cause: int, mend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.TemporaryFile", Mock(side_effect=OSError(cause, os.strerror(cause))))
+    (finding,) = checks.check_folder("Model cache", tmp_path)
+    assert os.strerror(cause) in finding.found
+    assert finding.mend.startswith(mend)
 
 
 def test_folder_is_made(tmp_path: Path) -> None:

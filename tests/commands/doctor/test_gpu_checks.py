@@ -136,7 +136,7 @@ def test_plans_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     cache.put(plan, manifest("rnet", plan, "1.7"))
     (finding,) = checks.check_plans(tmp_path)
     assert finding.state is State.OK
-    assert finding.found == f"1 plans, 3 MB in {tmp_path}: rnet fp16"
+    assert finding.found == f"1 plan, 3 MB in {tmp_path}: rnet fp16"
     cache.put(plan, replace(manifest("onet", plan, "1.6"), onnx_sha256="cd"))
     (tmp_path / "stray.plan").write_bytes(b"?")
     (finding,) = checks.check_plans(tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -102,3 +103,14 @@ def test_nothing_heavy_is_loaded_for_a_name() -> None:
     code = "import sys, rtswap.media.inputs; print('av' in sys.modules, 'rtswap.media.inputs.video' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.split() == ["False", "False"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has none")
+def test_a_pipe_is_called_a_pipe(tmp_path: Path) -> None:
+    """Also as /dev/stdin or as <(...) of a shell; it would hang in open()."""
+    os.mkfifo(tmp_path / "pipe")
+    for address in ("-", str(tmp_path / "pipe")):
+        with pytest.raises(
+            InputError, match=r"rtswap cannot read from a pipe; .*; got .*\. Write the video to a file"
+        ):
+            open_input(address)

@@ -66,14 +66,18 @@ def test_count_is_estimated_where_the_container_has_none(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("mirrored", [False, True])
 @pytest.mark.parametrize("degrees", [0, 90, 180, 270])
-def test_a_phone_video_comes_upright(tmp_path: Path, degrees: int, mirrored: bool) -> None:
+@pytest.mark.parametrize("codec", ["libx264", "tiff"])
+def test_a_phone_video_comes_upright(tmp_path: Path, degrees: int, mirrored: bool, codec: str) -> None:
+    """TIFF: FFmpeg gives each frame its EXIF, of which PyAV 18.1 does not know, as of a spatial video's views."""
+    if codec == "tiff" and mirrored:
+        pytest.skip("PyAV tells the rotation alone")
     picture = np.full((48, 80, 3), 128, np.uint8)
     picture[:24, :40], picture[24:, 40:], picture[24:, :40] = (0, 0, 250), (250, 0, 0), (0, 250, 0)
-    make_clip(tmp_path / "r.mp4", [picture] * 3)
-    turn_clip(tmp_path / "r.mp4", degrees, mirrored=mirrored)
+    make_clip(tmp_path / "r.mov", [picture] * 3, codec=codec)
+    turn_clip(tmp_path / "r.mov", degrees, mirrored=mirrored)
     expected = np.rot90(picture, -degrees // 90)
     expected = expected[:, ::-1] if mirrored else expected
-    video = VideoFile(tmp_path / "r.mp4")
+    video = VideoFile(tmp_path / "r.mov")
     image = next(video.frames()).image
     assert (video.info.height, video.info.width) == image.shape[:2] == expected.shape[:2]
     assert np.abs(image.astype(int) - expected).mean() < 8

@@ -108,3 +108,16 @@ def test_a_codec_that_does_not_fit_is_refused_before_anything_starts(tmp_path: P
     with pytest.raises(UsageError, match=rf"\{suffix} files cannot hold {codec}; expected .*Change --codec"):
         VideoWriter(tmp_path / f"o{suffix}", OutputRequest(fps=25, codec=codec))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec"), [(".mp4", "prores"), (".mov", "prores"), (".mov", "png"), (".mkv", "mpeg2video")]
+)
+def test_an_encoder_that_cannot_be_opened_is_refused_before_anything_starts(
+    tmp_path: Path, suffix: str, codec: str
+) -> None:
+    with pytest.raises(
+        UsageError, match=rf"cannot write \{suffix} files with {codec}; expected av1, h264, .* --codec"
+    ):
+        VideoWriter(tmp_path / f"o{suffix}", OutputRequest(fps=25, codec=codec))
+    assert list(tmp_path.iterdir()) == []

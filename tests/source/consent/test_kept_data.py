@@ -40,6 +40,15 @@ def test_one_photo_is_forgotten(tmp_path: Path, photo: Path, record: ConsentReco
     assert record.holds(photo_digest(other))
 
 
+def test_a_folder_of_photos_is_forgotten_as_it_was_confirmed(tmp_path: Path, record: ConsentRecord) -> None:
+    (tmp_path / "me").mkdir()
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / "me" / name).write_bytes(name.encode())
+    ask([tmp_path / "me"], record, assume=True)
+    assert forget_photos([str(tmp_path / "me")], record) == 2
+    assert len(record) == 0
+
+
 def test_damaged_records_are_deleted_too(photo: Path, record: ConsentRecord) -> None:
     ask([photo], record, assume=True)
     (record.folder / photo_digest(photo)).write_bytes(b"rubbish")
