@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import cv2
 import numpy as np
 import pytest
 from face_stream import track_at
+from fake_heads import FromAfar, Marked, scene
 
 from rtswap.core.errors import ModelError
-from rtswap.core.types import Image
-from rtswap.networks.heads import CELLS, MAPS, HeadModel, decode
+from rtswap.networks.heads import HeadModel, decode
 from rtswap.tracking.lookout import (
     AREA,
     CONFIRMED,
@@ -26,50 +23,10 @@ from rtswap.tracking.lookout import (
     reduced,
 )
 from rtswap.tracking.neighbours import SIDE
-from rtswap.tracking.second_look import SecondLook
-
-
-class Marked:
-    """A network that finds a head in the cell of ``fine`` at (row, column) = (2, 3), 2 cells tall."""
-
-    name = "fake"
-
-    def __init__(self, spoil: str = "") -> None:
-        self._spoil = spoil
-        self.runs = 0
-
-    def run(self, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
-        self.runs += 1
-        _, height, width, _ = inputs["picture"].shape
-        cells = zip(MAPS, CELLS, strict=True)
-        maps = {name: np.zeros((1, 4, height // cell, width // cell), np.float32) for name, cell in cells}
-        for values in maps.values():
-            values[:, 0, 0, 0] = 0.01
-        maps["fine"][0, :, 2, 3] = (0.9, 0.25, -0.5, 2.0)
-        if self._spoil == "nan":
-            maps["middle"][0, 1, 0, 0] = np.nan
-        elif self._spoil == "constant":
-            maps["coarse"][:] = 0.5
-        elif self._spoil == "shape":
-            maps["fine"] = maps["fine"][:, :, 1:]
-        elif self._spoil == "missing":
-            del maps["coarse"]
-        return maps
 
 
 def sentinel(model: HeadModel) -> Sentinel:
     return Sentinel(model, HeadModel(Marked()))
-
-
-@pytest.fixture
-def lit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody is looked for in shade, which runs the networks once more."""
-    monkeypatch.setattr(SecondLook, "in_shade", lambda self, picture: np.zeros((0, 5), np.float32))
-
-
-def scene(seed: int, size: tuple[int, int] = (640, 360)) -> Image:
-    grid = np.random.default_rng(seed).uniform(0, 255, (9, 16, 3)).astype(np.float32)
-    return np.clip(cv2.resize(grid, size, interpolation=cv2.INTER_CUBIC), 0, 255).astype(np.uint8)
 
 
 @pytest.mark.parametrize("size", [(1280, 720), (640, 480), (480, 640), (3840, 2160), (64, 64), (33, 500), (1, 1)])
@@ -88,23 +45,6 @@ def test_heads_come_in_pixels_of_the_frame() -> None:
     np.testing.assert_allclose(middle, np.array([3.5 + 0.25, 2.5 - 0.5]) * 8 * scale, rtol=1e-5)
     np.testing.assert_allclose(head.box[2:] - head.box[:2], 16 * scale, rtol=1e-5)
     assert head.score == pytest.approx(0.9)
-
-
-class FromAfar(HeadModel):
-    """Finds small heads in the whole picture, faintly, and one of this score and place in a close-up."""
-
-    def __init__(self, score: float, middle: float = SIDE / 2, afar: float = FAINT + 0.05) -> None:
-        self._score, self._middle, self._afar = score, middle, afar
-        self.heads = [(40, 60)]
-        self.close_ups = 0
-
-    def find(self, picture: Image, threshold: float) -> np.ndarray:
-        if picture.shape[:2] != (SIDE, SIDE):
-            found = np.array([[x, y, x + 16, y + 16, self._afar] for x, y in self.heads], np.float32)
-        else:
-            self.close_ups += 1
-            found = np.array([[self._middle - 25, 40, self._middle + 25, 90, self._score]], np.float32)
-        return found[found[:, 4] > threshold]
 
 
 def test_a_faint_head_is_looked_at_more_closely_by_both_networks() -> None:
@@ -312,70 +252,3 @@ def test_what_appears_beside_a_swapped_face_is_looked_at_at_once(beyond: float, 
     changed[300:360, x : x + 40] = 255 - changed[300:360, x : x + 40]
     watch.look(changed, [face])
     assert network.runs == runs
-
-
-class Beside(HeadModel):
-    """Finds somebody at (x, y) = (60, 50) in the reduced picture, as large as that, but not beside a clear face."""
-
-    def __init__(self) -> None:
-        self.pictures: list[Image] = []
-
-    def find(self, picture: Image, threshold: float) -> np.ndarray:
-        if picture.shape[0] == SIDE:
-            return np.zeros((0, 5), np.float32)
-        self.pictures.append(picture.copy())
-        clear = (picture == CLEAR).all(axis=2).any()
-        return np.array([] if clear else [[30, 20, 90, 80, 0.8]], np.float32).reshape(-1, 5)
-
-
-CLEAR = np.array([0, 0, 255], np.uint8)
-
-
-@pytest.mark.parametrize(("at", "found"), [((900, 400), 1), ((240, 190), 0)])
-def test_whoever_a_clear_face_hides_is_found_in_the_whole_picture(at: tuple[int, int], found: int) -> None:
-    """Unless that is the face itself. ``at``: the middle of a followed face."""
-    image, track = scene(1, (1280, 720)), track_at(*at, px=140)
-    x1, y1, x2, y2 = track.box.astype(int)
-    image[y1 + 30 : y2 - 30, x1 + 30 : x2 - 30] = CLEAR
-    watch = Sentinel(HeadModel(Marked()), beside := Beside())
-    for _ in range(2 * (MOST_SKIPPED + 1)):
-        watch.look(image, [track.box])
-        heads = watch.look_beside(image, [track]).beside
-        assert len(heads) == found
-        if found:
-            np.testing.assert_allclose(heads[0].box, [120, 75, 360, 300], atol=1)
-    assert len(beside.pictures) == 2, "as often as the whole picture is looked at"
-    assert watch.look_beside(image, []).beside == ()
-
-
-class Ears(FromAfar):
-    """Confirms a head closely wherever a part of a ``CLEAR`` face can be seen beside it."""
-
-    def find(self, picture: Image, threshold: float) -> np.ndarray:
-        found = super().find(picture, threshold)
-        is_close_up = picture.shape[:2] == (SIDE, SIDE)
-        return found[:0] if is_close_up and not (picture == CLEAR).all(axis=2).any() else found
-
-
-@pytest.mark.usefixtures("lit")
-@pytest.mark.parametrize(
-    ("model", "at", "score"),
-    [(Ears, (262, 272), FAINT), (FromAfar, (262, 272), 0.95), (Ears, (900, 400), FAINT + 0.05)],
-    ids=["an ear", "somebody else", "nobody"],
-)
-def test_what_looks_like_a_head_only_because_of_the_face_beside_it_is_none(
-    model: type[FromAfar], at: tuple[int, int], score: float
-) -> None:
-    """A close look confirms it in the first frame, in which nobody is followed; then the followed face is painted
-    out. ``at``: the middle of that face; the head lies around (192, 272)."""
-    image, track = scene(1, (1280, 720)), track_at(*at, px=90)
-    cv2.fillConvexPoly(image, cv2.convexHull(track.landmarks[:, :2].astype(np.int32)), CLEAR.tolist())
-    watch = Sentinel(close := model(0.95), close)
-    (head,) = watch.look(image).heads
-    assert (head.score > CONFIRMED) == (at[0] < 900)
-    for _ in range(MOST_SKIPPED):
-        (head,) = watch.look_beside(image, [track]).heads
-        assert head.score == pytest.approx(score)
-        looks = close.close_ups
-        watch.look(image, [track.box])
-    assert close.close_ups == looks, "once per look"
