@@ -63,8 +63,9 @@ def main() -> None:
         use=is_held_out,
     )
     command = shlex.join(["python", "benchmarks/quality.py", *sys.argv[1:]])
-    _, text = evaluate(config, wanted, console=Console(), command=command)
-    print(text)
+    console = Console()
+    report, shown = evaluate(config, wanted, console=console, command=command)
+    console.answer(report, *shown)
     if given.json:
         shutil.copyfile(given.out / "eval.json", given.json)
 
