@@ -40,6 +40,9 @@ OWN_SIZE = 0.6
 NOSE = 0.25
 """Distance of its middle from a swapped face's, in faces, within which a small head is its nose and mouth: those of
 dark skin score 1.0, looked at closely, and people with dark skin were blurred while they were swapped."""
+BEFORE, CONFIRMED_BEFORE = 0.3, 0.82
+"""Share of a head that lies in a swapped face's box from which it may be before that face, and what confirms it
+there: the swap ends where something is before the face, so that a picture that is held there would be bare."""
 SMALL = 18.0
 """Size in pixels of the reduced picture below which it tells a head's place but coarsely."""
 AGAIN = 0.03, 0.09
@@ -173,13 +176,14 @@ class Sentinel:
         return tuple(Head(row[:4] * self._scale, float(row[4])) for row in self._found)
 
     def _look_without(self, image: Image, tracks: Sequence[Track]) -> None:
-        """Look closely at unsure heads near ``tracks`` with those faces painted out: beside a face, its ear or neck
-        looks like a head. What that does not confirm keeps the score of the first look, or of this one if less."""
+        """Look closely at unsure heads beside ``tracks`` with those faces painted out: beside a face, its ear or neck
+        looks like a head. What that does not confirm keeps the score of the first look, or of this one if less. A
+        head that lies in a face may be before it, and would be painted out, too."""
         meshes, faces = [track.landmarks for track in tracks], [track.box for track in tracks]
         for one in self._unsure:
             box = one.box * self._scale
             near = (iou([close_up_of(box)], faces) > 0).any()
-            if not near or any(_may_be_of(box, face) for face in faces):
+            if not near or any(_share_in(box, face) > BEFORE for face in faces):
                 continue
             score = self._second.closely(
                 image, box, self._confirmed, shade=one.shade, again=one.again, without=meshes
@@ -205,6 +209,8 @@ class Sentinel:
         lit, heads = len(found), np.concatenate([found, self._in_shade])
         again = self._beyond_first_look(heads[:, :4], clear, settled)
         closer = self._look_closely(image, heads, scale, lit, settled, again)
+        before = [any(_share_in(box, face) > BEFORE for face in settled) for box in heads[:, :4] * scale]
+        closer[np.array(before, bool) & (closer >= CONFIRMED_BEFORE)] = self._confirmed
         self._unsure = [
             _Unsure(box, float(first), row >= lit, again[row])
             for row, (box, first) in enumerate(zip(heads[:, :4].copy(), heads[:, 4], strict=True))
@@ -289,6 +295,12 @@ def _is_part(head: Box, clear: Sequence[Box]) -> bool:
     """Whether a head may be the nose and mouth of a larger one: those of dark skin and beards look like one,
     equalised."""
     return any(_is_in(head, one) and not _may_be_of(head, one) for one in clear)
+
+
+def _share_in(head: Box, face: Box) -> float:
+    """Share of a head's box that lies in a face's."""
+    sides = np.minimum(head[2:], face[2:]) - np.maximum(head[:2], face[:2])
+    return float(np.maximum(sides, 0).prod() / max(float((head[2:] - head[:2]).prod()), 1e-6))
 
 
 def _is_in(head: Box, face: Box) -> bool:

@@ -10,7 +10,7 @@ from fake_heads import FromAfar, Marked, scene
 
 from rtswap.core.types import Image
 from rtswap.networks.heads import HeadModel
-from rtswap.tracking.lookout import CONFIRMED, FAINT, MOST_SKIPPED, Sentinel
+from rtswap.tracking.lookout import CONFIRMED, CONFIRMED_BEFORE, FAINT, MOST_SKIPPED, Sentinel
 from rtswap.tracking.neighbours import SIDE
 
 
@@ -79,3 +79,14 @@ def test_what_looks_like_a_head_only_because_of_the_face_beside_it_is_none(
         looks = close.close_ups
         watch.look(image, [track.box])
     assert close.close_ups == looks, "once per look"
+
+
+@pytest.mark.usefixtures("lit")
+@pytest.mark.parametrize(
+    ("settled", "score"), [([100, 60, 310, 310], CONFIRMED), ([700, 60, 910, 310], FAINT + 0.05)]
+)
+def test_before_a_swapped_face_less_confirms_a_head(settled: list[float], score: float) -> None:
+    """The swap ends where something is before the face, and would show it."""
+    model = FromAfar((CONFIRMED_BEFORE + CONFIRMED) / 2)
+    (head,) = Sentinel(model, model).look(scene(1, (1280, 720)), [np.array(settled, np.float32)]).heads
+    assert head.score == pytest.approx(score)

@@ -38,7 +38,7 @@ BENEFIT = 0.2
 WITHDRAWN, BELIEVED = 0.35, 0.5
 """Share of the seen landmarks that stay uncovered: below the first the network is ignored, above the second fully
 trusted. If both were followed blindly, the pipeline would have to blur the face (below a quarter)."""
-OPEN, SHUT = 0.35, 0.6
+OPEN, SHUT = 0.45, 0.7
 """Probability of occlusion where the swap starts to fade, and where it is gone."""
 HALF = (OPEN + SHUT) / 2
 """Probability at which half of it is left: above it a place counts as covered."""
