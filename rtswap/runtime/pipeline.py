@@ -15,7 +15,7 @@ import numpy as np
 from rtswap.compositing.renderer import LEAST_SIGHT, SEEN
 from rtswap.core.errors import FaceLost, InputError, described
 from rtswap.core.protocols import FrameRender, Lookout, Renderer, Tracker
-from rtswap.core.types import Box, Frame, Image, MarkedImage, Quality, Sighting, StampedImage, Swaps, Track
+from rtswap.core.types import Box, Frame, Head, Image, MarkedImage, Quality, Sighting, StampedImage, Swaps, Track
 from rtswap.disclosure.badge_reader import BadgeReader
 from rtswap.disclosure.stamp import Disclosure
 from rtswap.runtime.guard import Guard, Reason
@@ -157,14 +157,19 @@ class Pipeline:
         settled, self._settled = self._settled, []
         try:
             with self._spans("look"):
-                sighting = self._without_badges(frame.image, self._lookout.look(frame.image, settled))
+                sighting = self._lookout.look(frame.image, settled)
+                badges = self._badges_among(frame.image, sighting.heads)
+                sighting = replace(sighting, heads=_without(sighting.heads, badges))
             with self._spans("track"):
                 tracks = list(self._tracker.update(frame, quality, sighting))
                 others = list(self._tracker.others)
                 roles = self.mapping.assign(frame.image, tracks, now)
             with self._spans("look"):
                 followed = [track for track in tracks if track.measured]
-                sighting = self._without_badges(frame.image, self._lookout.look_beside(frame.image, followed))
+                sighting = self._lookout.look_beside(frame.image, followed)
+                badges += self._badges_among(frame.image, sighting.beside)
+                heads, beside = (_without(heads, badges) for heads in (sighting.heads, sighting.beside))
+                sighting = replace(sighting, heads=heads, beside=beside)
         except Exception as error:  # noqa: BLE001 - whatever breaks, the picture must be covered
             self._note_failure("tracking failed", error)
             self._reset()
@@ -181,12 +186,8 @@ class Pipeline:
         self._failed_before = self._failed
         return outcome
 
-    def _without_badges(self, image: Image, sighting: Sighting) -> Sighting:
-        heads, beside = (
-            tuple(head for head in heads if not self._badges.is_badge(image, head.box))
-            for heads in (sighting.heads, sighting.beside)
-        )
-        return replace(sighting, heads=heads, beside=beside)
+    def _badges_among(self, image: Image, heads: Sequence[Head]) -> list[Box]:
+        return [head.box for head in heads if self._badges.is_badge(image, head.box)]
 
     def _begin(self, tracker: Tracker) -> None:
         """Reset, as if no frame had been processed."""
@@ -322,6 +323,10 @@ def _hidden(tracks: Sequence[Track], before: set[int]) -> set[int]:
     """Ids of the faces of which too little is seen; of those that were hidden ``before`` more must be."""
     seen = {track.id: np.count_nonzero(track.visibility >= SEEN) / len(track.visibility) for track in tracks}
     return {id_ for id_, share in seen.items() if share < LEAST_SIGHT + MORE_SIGHT * (id_ in before)}
+
+
+def _without(heads: Sequence[Head], boxes: Sequence[Box]) -> tuple[Head, ...]:
+    return tuple(head for head in heads if not any(np.array_equal(head.box, box) for box in boxes))
 
 
 def _writable(frame: Frame) -> Frame:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from face_stream import middle, picture, shows_face, track_at
 from faulty_parts import ScriptedLookout, ScriptedSwapper
 
@@ -13,6 +14,7 @@ from rtswap.compositing.canvas.host import HostCanvas
 from rtswap.compositing.renderer import LEAST_SIGHT, HostRenderer
 from rtswap.core.types import Box, Frame, Head, Image, Quality, Sighting, Track
 from rtswap.disclosure.badge import Badge, render
+from rtswap.disclosure.badge_reader import BadgeReader
 from rtswap.disclosure.stamp import Stamp
 from rtswap.runtime.guard import Reason
 from rtswap.runtime.pipeline import MORE_SIGHT, Outcome, Pipeline, Policy
@@ -62,3 +64,11 @@ def test_the_badge_of_an_input_is_not_covered() -> None:
     box = np.array([badge.x, badge.y, badge.x + high, badge.y + high], np.float32)
     covered = [one.covered for one in outcomes([1.0, 1.0], [marked, plain], [box])]
     assert covered == [0, 1]
+
+
+def test_no_head_is_compared_with_badges_twice_in_a_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bytes] = []
+    monkeypatch.setattr(BadgeReader, "is_badge", lambda self, image, box: asked.append(box.tobytes()))
+    boxes = [np.array([10, 10, 30, 30], np.float32), np.array([50, 10, 80, 40], np.float32)]
+    outcomes([1.0], heads=boxes)
+    assert sorted(asked) == sorted(box.tobytes() for box in boxes)
