@@ -1,5 +1,5 @@
-"""Segment occluders in front of a face: hands, cups, microphones, hair, hats, glasses frames. In frames and in
-photos.
+"""Segment occluders in front of a face: hands, cups, microphones, hair, hats, headscarves, dark lenses. In frames and
+in photos.
 
 A small network takes the upright face and returns for each of 64 x 64 cells whether the face is visible there.
 """

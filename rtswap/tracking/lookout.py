@@ -146,7 +146,7 @@ class Sentinel:
             self._neighbours.reset()
             self._examined, self._looks = [], SHADE_EVERY
         if cut or self._skipped >= MOST_SKIPPED or self._has_changed(blocks, spread, known, before):
-            self._came, flat = (), int(np.ptp(gray)) <= 1  # one grey value: nobody can be in it
+            self._came, self._unsure, flat = (), [], int(np.ptp(gray)) <= 1  # one grey value: nobody can be in it
             self._found = np.zeros((0, 5), np.float32) if flat else self._look_twice(image, picture, scale, settled)
             if not (flat or settled or self._photos or before is None or before.shape != blocks.shape):
                 self._came = self._newcomers(np.abs(blocks - before), spread, scale)

@@ -34,9 +34,6 @@ CLOSE_S = 2.0
 """Time for answers that are being sent when the server ends."""
 
 
-Ready = Callable[["Address"], None]
-
-
 @dataclass(frozen=True, slots=True)
 class Address:
     """Where the studio listens."""

@@ -29,9 +29,8 @@ SWAPPED_TOO = 0.15
 """How often the others are swapped and painted out as well."""
 SEEN, HARDLY = 0.3, 0.1
 """Share of a face that can be seen, from which it shall be found, and below which it need not."""
-LEAST_PX, MOST_PX = 28.0, 150.0
-"""Height of the swapped face in the scene, which is less tall than a square around the largest: as in a close-up, its
-mean colour is around it."""
+LEAST_PX, MOST_PX = 28.0, 90.0
+"""Height of the swapped face in the scene."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Keep occluders in front of the swap: hands, cups, microphones, hair, glasses.
+"""Keep occluders in front of the swap: hands, cups, microphones, hair, hats, dark lenses. ``glasses`` keeps frames.
 
 The network's answer (``networks.occlusion``) is smoothed over time (it moves with the face), weighed against the
 landmarks' visibility, cleaned of specks, mapped back to the crop, and subtracted from the swapped face's mask.
