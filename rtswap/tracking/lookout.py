@@ -53,6 +53,8 @@ MOST_CLOSE_UPS, MOST_AT_FIRST = 3, 9
 the first frame of a scene, in which nobody is known."""
 SHADE_EVERY = 6
 """Looks, while somebody is swapped, of which one is for heads in shade, too."""
+SURER_IN_SHADE = 0.02
+"""By how much further those must then be confirmed: folded hands of somebody who signs reach 0.871, equalised."""
 CHANGE = 0.05
 """Difference of a block that calls for a look, in standard deviations of the picture; ``LEAST_CHANGE`` at least."""
 MOST_SKIPPED = 7
@@ -252,7 +254,10 @@ class Sentinel:
         queue = sorted(turns, key=lambda row: (turns[row], -scores[row]))
         count = MOST_AT_FIRST if not self._examined else MOST_CLOSE_UPS if -1 in turns.values() else 1
         for row in queue[:count]:
-            closer[row] = self._second.closely(image, boxes[row], self._confirmed, shade=row >= lit, again=again[row])
+            shade = row >= lit
+            surer = SURER_IN_SHADE if shade and settled else 0.0
+            least = self._confirmed + surer
+            closer[row] = self._second.closely(image, boxes[row], least, shade=shade, again=again[row]) - surer
         waiting = [row for row in queue[count:] if turns[row] >= 0]
         self._examined = [boxes[row] for row in (*waiting, *queue[:count])]
         return closer

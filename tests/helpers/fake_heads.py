@@ -57,7 +57,8 @@ class FromAfar(HeadModel):
 
     def find(self, picture: Image, threshold: float) -> np.ndarray:
         if picture.shape[:2] != (SIDE, SIDE):
-            found = np.array([[x, y, x + 16, y + 16, self._afar] for x, y in self.heads], np.float32)
+            rows = [[x, y, x + 16, y + 16, self._afar] for x, y in self.heads]
+            found = np.array(rows, np.float32).reshape(-1, 5)
         else:
             self.close_ups += 1
             found = np.array([[self._middle - 25, 40, self._middle + 25, 90, self._score]], np.float32)

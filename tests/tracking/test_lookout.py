@@ -17,12 +17,15 @@ from rtswap.tracking.lookout import (
     MOST_AT_FIRST,
     MOST_CLOSE_UPS,
     MOST_SKIPPED,
+    SHADE_EVERY,
+    SURER_IN_SHADE,
     UNSURE,
     Sentinel,
     is_clear,
     reduced,
 )
 from rtswap.tracking.neighbours import SIDE
+from rtswap.tracking.second_look import SecondLook
 
 
 def sentinel(model: HeadModel) -> Sentinel:
@@ -252,3 +255,19 @@ def test_what_appears_beside_a_swapped_face_is_looked_at_at_once(beyond: float, 
     changed[300:360, x : x + 40] = 255 - changed[300:360, x : x + 40]
     watch.look(changed, [face])
     assert network.runs == runs
+
+
+@pytest.mark.parametrize(("surer", "found"), [(SURER_IN_SHADE / 2, 0), (2 * SURER_IN_SHADE, 1)])
+def test_heads_in_shade_must_be_surer_while_somebody_is_swapped(
+    surer: float, found: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Equalised, hands look like heads."""
+    dim = np.array([[40, 60, 56, 76, 0.4]], np.float32)
+    monkeypatch.setattr(SecondLook, "in_shade", lambda self, picture: dim.copy())
+    model = FromAfar(CONFIRMED + surer)
+    model.heads = []
+    assert len(Sentinel(model, model).look(scene(1)).heads) == 1
+    watch, settled = Sentinel(model, model), [np.array([400, 100, 500, 220], np.float32)]
+    for number in range(SHADE_EVERY):
+        heads = watch.look(scene(1) // (1 + number % 2), settled).heads
+    assert len(heads) == found
