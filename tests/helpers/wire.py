@@ -67,16 +67,24 @@ def _default_route() -> ctypes.Array[ctypes.c_char]:
     return kept
 
 
-def record(log: Path, ready: threading.Event) -> None:
-    """Write a line for each packet that is no talk of this machine with itself."""
+def record(log: Path, ready: threading.Event, ended: threading.Event) -> None:
+    """Write a line for each packet that is no talk of this machine with itself, until all are read that were sent
+    before ``ended``."""
     with (
         socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ALL_PACKETS)) as wire,
         log.open("a", buffering=1) as lines,
     ):
         wire.bind(("lo", 0))
+        wire.settimeout(0.1)
         ready.set()
         while True:
-            packet, (_, kind, direction, *_rest) = wire.recvfrom(65535)
+            last = ended.is_set()
+            try:
+                packet, (_, kind, direction, *_rest) = wire.recvfrom(65535)
+            except TimeoutError:
+                if last:
+                    return
+                continue
             line = read_packet(packet, kind) if direction == socket.PACKET_OUTGOING else ""
             if line:
                 lines.write(line + "\n")
@@ -112,14 +120,18 @@ def main() -> int:
     log, command = Path(sys.argv[1]), sys.argv[2:]
     try:
         enter()
-        ready = threading.Event()
-        threading.Thread(target=record, args=(log, ready), daemon=True).start()
+        ready, ended = threading.Event(), threading.Event()
+        recorder = threading.Thread(target=record, args=(log, ready, ended), daemon=True)
+        recorder.start()
         if not ready.wait(5):
             raise OSError("no raw socket")
     except OSError as error:
         print(f"the kernel lends no network namespace: {error}", file=sys.stderr)
         return REFUSED
-    return subprocess.run(command, check=False).returncode
+    code = subprocess.run(command, check=False).returncode
+    ended.set()
+    recorder.join()
+    return code
 
 
 if __name__ == "__main__":
