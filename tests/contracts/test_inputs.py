@@ -13,6 +13,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+from listener import free_port
 from media_files import make_animation, make_clip, number_of, numbered_picture
 
 from rtswap.core.errors import InputError
@@ -88,9 +89,7 @@ def animation(folder: Path) -> Input:
 
 
 def stream_udp(folder: Path) -> Input:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-        s.bind(("127.0.0.1", 0))
-        url = f"udp://127.0.0.1:{s.getsockname()[1]}"
+    url = f"udp://127.0.0.1:{free_port(socket.SOCK_DGRAM)}"
     threading.Thread(target=send, args=(url,), daemon=True).start()
     return NetworkStream(url, on_event=lambda e: None, read_timeout_s=2)
 

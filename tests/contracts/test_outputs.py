@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from listener import free_port
 from media_files import mark_picture
 
 from rtswap.core.errors import OutputError
@@ -43,9 +44,7 @@ def image_numbered(folder: Path, patch: pytest.MonkeyPatch) -> Output:
 
 
 def stream_udp(folder: Path, patch: pytest.MonkeyPatch) -> Output:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-        s.bind(("127.0.0.1", 0))
-        return NetworkOutput(f"udp://127.0.0.1:{s.getsockname()[1]}", OutputRequest(fps=25))
+    return NetworkOutput(f"udp://127.0.0.1:{free_port(socket.SOCK_DGRAM)}", OutputRequest(fps=25))
 
 
 def null(folder: Path, patch: pytest.MonkeyPatch) -> Output:

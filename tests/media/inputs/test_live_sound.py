@@ -14,6 +14,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+from listener import free_port
 from media_files import all_numbers, clicks, number_of, numbered_picture, read_back
 from web_servers import QuietHandler, run_server
 
@@ -60,9 +61,7 @@ def send(url: str) -> None:
 
 
 def test_sound_of_udp_is_recorded_in_step(tmp_path: Path) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-        s.bind(("127.0.0.1", 0))
-        url = f"udp://127.0.0.1:{s.getsockname()[1]}"
+    url = f"udp://127.0.0.1:{free_port(socket.SOCK_DGRAM)}"
     threading.Thread(target=send, args=(url,), daemon=True).start()
     stream = NetworkStream(url, on_event=lambda event: None, read_timeout_s=1)
     assert stream.info.live_sound is not None

@@ -12,18 +12,13 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from listener import free_port
 from media_files import all_numbers, make_clip, number_of, numbered_picture
 from web_servers import serve_folder
 
 from rtswap.core.errors import InputError
 from rtswap.core.urls import redact, scheme
 from rtswap.media.inputs.stream import NetworkStream
-
-
-def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    with socket.socket(socket.AF_INET, kind) as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
 
 
 class Sender(threading.Thread):

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import cv2
 import numpy as np
@@ -50,21 +51,34 @@ for index in range(3):
 """
 
 
-def run(code: str, prefix: list[str], **more: str) -> subprocess.CompletedProcess[str]:
+def run(code: str, **more: str) -> subprocess.CompletedProcess[str]:
     hidden = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM", "QT_QPA_PLATFORM_PLUGIN_PATH")
     env = {k: v for k, v in os.environ.items() if k not in hidden} | more
-    args = [*prefix, sys.executable, "-c", code]
-    return subprocess.run(args, env=env, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=60, check=False
+    )
 
 
-@pytest.mark.skipif(not shutil.which("xvfb-run"), reason="needs an X server: apt install xvfb")
+@pytest.fixture
+def screen() -> Iterator[str]:
+    """The display of an X server of this test's own: two that choose a number themselves may choose the same."""
+    told, number = os.pipe()
+    args = ["Xvfb", "-displayfd", str(number), "-nolisten", "tcp", "-screen", "0", "1280x1024x24"]
+    with subprocess.Popen(args, pass_fds=[number], stderr=subprocess.DEVNULL) as server:
+        os.close(number)
+        with os.fdopen(told) as line:
+            yield f":{line.readline().strip()}"
+        server.terminate()
+
+
+@pytest.mark.skipif(not shutil.which("Xvfb"), reason="needs an X server: apt install xvfb")
 @pytest.mark.parametrize(
     ("body", "keys"),
     [("", []), (FILLED, ["f", "f"]), (CLOSED_BY_USER, ["q"])],
     ids=["shown", "filling the screen", "closed by the user"],
 )
-def test_a_real_window(body: str, keys: list[str]) -> None:
-    done = run(SCRIPT.format(tests=str(HELPERS), body=body), ["xvfb-run", "-a"])
+def test_a_real_window(body: str, keys: list[str], screen: str) -> None:
+    done = run(SCRIPT.format(tests=str(HELPERS), body=body), DISPLAY=screen)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == f"keys {keys}"
 
@@ -73,7 +87,7 @@ def test_a_real_window(body: str, keys: list[str]) -> None:
 def test_a_screen_that_is_not_there_does_not_end_the_process() -> None:
     """Qt aborts; a recording beside the preview would be lost."""
     code = "from rtswap.media.outputs.window import available; print(available())"
-    done = run(code, [], DISPLAY=":987")
+    done = run(code, DISPLAY=":987")
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "(False, 'no access to the display :987')"
 
