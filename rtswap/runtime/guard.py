@@ -16,10 +16,13 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+import cv2
 import numpy as np
 
 from rtswap.core.types import NOTHING_SEEN, Box, Head, Sighting, Track
+from rtswap.vision.boxes import grown, holds, overlap, side_of
 from rtswap.vision.geometry import box_of, downwards
+from rtswap.vision.topology import OVAL
 
 MARGIN = 0.35
 """Margin on each side, in boxes of the face: a mesh ends at the chin and the forehead, a face does not."""
@@ -48,6 +51,12 @@ WITH_HANDS, STILL, LOWER = 2.0, 0.6, 0.2
 (intersection over union), with its middle so far towards the chin, in faces."""
 CLEAR_HEAD = 0.6
 """The same at least for heads that are covered at once: a smaller one is a picture that is held before the face."""
+IN_PLAIN_SIGHT = 0.75
+"""Visibility of all landmarks in a small head's box from which nothing is before the face there. Under pictures of
+faces that were held before one the least was at most 0.57, under what looks like a head in a face (chins with and
+without beards, glasses) 0.7 to 0.99."""
+UNDER_CHIN = 0.05
+"""How far below the outline of a face, in faces, the middle of such a part may lie: of chins it is 0.02."""
 ONE_HEAD = 2.5
 """How much larger one of two boxes of the same head is, at most, unless the other lies in its middle."""
 AS_LARGE = 0.35, 1.2
@@ -137,7 +146,7 @@ class Guard:
         ids = {track.id for track in seen}
         swapped = [track for track in seen if track.id not in bare]
         heads = [*sighting.heads, *(Head(box, 1.0) for box in others)]
-        doubts = [head for head in heads if not any(self._accounts_for(head, track) for track in swapped)]
+        doubts = [head for head in heads if not self._belongs_to_any(head, swapped)]
         self._note_doubts(now, doubts, heads, sighting)
         self._own = [*_recent(self._own, now), *(_Stray(head, now) for head in self._own_heads(heads, swapped))]
         unswapped = [track for track in tracks if track.id in bare]
@@ -194,7 +203,7 @@ class Guard:
         ids = {track.id for track in seen}
         for track in seen:
             here, ward = _around(track), self._wards.pop(track.id, None)
-            leapt = ward is not None and _overlap(ward.reach(now, self._empty_after_s), here) == 0
+            leapt = ward is not None and overlap(ward.reach(now, self._empty_after_s), here) == 0
             if ward is not None and leapt:
                 self._wards[object()] = ward  # too fast for a person: perhaps someone else
             if ward is None or leapt:
@@ -204,7 +213,7 @@ class Guard:
 
     def _take_over(self, here: Box, seen: set[int]) -> None:
         """Replace the lost face at the place where a new one appeared, if there is one."""
-        overlaps = {id_: _overlap(ward.box, here) for id_, ward in self._wards.items() if id_ not in seen}
+        overlaps = {id_: overlap(ward.box, here) for id_, ward in self._wards.items() if id_ not in seen}
         best = max(overlaps, key=lambda id_: overlaps[id_], default=None)
         if best is not None and overlaps[best] > SAME_PLACE:
             del self._wards[best]
@@ -216,12 +225,12 @@ class Guard:
         for id_, ward in self._wards.items():
             reach = ward.reach(now, self._empty_after_s)
             kept = [*doubts, *sighting.beside, *(head for head in sighting.faint if _as_large(head.box, ward.box))]
-            if not sighting.sure or any(_holds(reach, head.box) for head in kept):
+            if not sighting.sure or any(holds(reach, head.box) for head in kept):
                 self._wards[id_] = replace(ward, doubted_at=now)
         for beside, head in [*((False, head) for head in doubts), *((True, head) for head in sighting.beside)]:
             near = [stray for stray in self._strays if stray.sure and _may_be_one(stray.head.box, head.box)]
-            same = [stray for stray in self._strays if _overlap(stray.head.box, head.box) > SAME_PLACE]
-            left = any(_overlap(own.head.box, head.box) > SAME_PLACE for own in _recent(self._own, now))
+            same = [stray for stray in self._strays if overlap(stray.head.box, head.box) > SAME_PLACE]
+            left = any(overlap(own.head.box, head.box) > SAME_PLACE for own in _recent(self._own, now))
             clear = beside or head.score >= COVERED_FROM or left
             if clear or near:
                 moved = any(stray in same or _nearest(stray, heads) is head for stray in near)
@@ -232,9 +241,12 @@ class Guard:
     def _accounts_for(self, head: Head, track: Track) -> bool:
         """Whether the swap of a track accounts for a head."""
         away = (head.box[:2] + head.box[2:] - track.box[:2] - track.box[2:]) / 2
-        low = float(away @ downwards(track.landmarks)) >= LOWER * _size(track.box)
-        still = any(_overlap(own.head.box, head.box) > STILL for own in self._own)
+        low = float(away @ downwards(track.landmarks)) >= LOWER * side_of(track.box)
+        still = any(overlap(own.head.box, head.box) > STILL for own in self._own)
         return _is_of(head, track, WITH_HANDS if low and still else SAME_HEAD[2])
+
+    def _belongs_to_any(self, head: Head, tracks: Sequence[Track]) -> bool:
+        return any(self._accounts_for(head, track) or _is_part_of(head, track) for track in tracks)
 
     def _own_heads(self, heads: Sequence[Head], tracks: Sequence[Track]) -> list[Head]:
         """The clearest head that each track accounts for; fainter ones are shoulders and hands beside it."""
@@ -243,15 +255,15 @@ class Guard:
 
     def _strays_to_cover(self, now: float, swapped: Sequence[Track], *, missing: bool) -> list[Box]:
         """Not those that are out of sight where somebody is swapped now: that was the head."""
-        touching = any(_overlap(stray.head.box, track.box) > 0 for stray in self._strays for track in swapped)
+        touching = any(overlap(stray.head.box, track.box) > 0 for stray in self._strays for track in swapped)
         if touching or (self._strays and now - self._touched_at <= MIXED_UP_S):
             self._touched_at = now
         if self._others_shown and swapped and not missing and now - self._touched_at > MIXED_UP_S:
             return []
         return [
-            _grow(
+            grown(
                 stray.head.box,
-                CLEAR_MARGIN if stray.seen_at == now and _size(stray.head.box) >= LARGE_PX else STRAY_MARGIN,
+                CLEAR_MARGIN if stray.seen_at == now and side_of(stray.head.box) >= LARGE_PX else STRAY_MARGIN,
             )
             for stray in self._strays
             if stray.seen_at == now or stray.beside or not any(_is_of(stray.head, track) for track in swapped)
@@ -289,46 +301,44 @@ def _recent(strays: Sequence[_Stray], now: float) -> list[_Stray]:
 
 
 def _nearest(stray: _Stray, heads: Sequence[Head]) -> Head | None:
-    return max(heads, key=lambda head: _overlap(head.box, stray.head.box), default=None)
+    return max(heads, key=lambda head: overlap(head.box, stray.head.box), default=None)
 
 
 def _is_of(head: Head, track: Track, most: float = SAME_HEAD[2]) -> bool:
     """Whether a head, at most so many times as large, is that of a track."""
     margin, least, _ = SAME_HEAD
     least = CLEAR_HEAD if head.score >= COVERED_FROM else least
-    times = _size(head.box) / max(_size(track.box), 1.0)
-    return least <= times <= most and _holds(_grow(track.box, margin), head.box)
+    times = side_of(head.box) / max(side_of(track.box), 1.0)
+    return least <= times <= most and holds(grown(track.box, margin), head.box)
+
+
+def _is_part_of(head: Head, track: Track) -> bool:
+    """Whether a small head is a part of a track's face: a chin, a beard or glasses. All of the face that it would
+    hide can be seen."""
+    x1, y1, x2, y2 = head.box.tolist()
+    across, down = track.landmarks[:, 0], track.landmarks[:, 1]
+    here = (across >= x1) & (across <= x2) & (down >= y1) & (down <= y2)
+    small = side_of(head.box) < CLEAR_HEAD * side_of(track.box)
+    if not (small and here.any() and track.visibility[here].min() >= IN_PLAIN_SIGHT):
+        return False
+    middle = (head.box[:2] + head.box[2:]) / 2 - UNDER_CHIN * side_of(track.box) * downwards(track.landmarks)
+    outline = track.landmarks[OVAL, :2].astype(np.float32)
+    return cv2.pointPolygonTest(outline, middle.tolist(), measureDist=False) >= 0
 
 
 def _may_be_one(a: Box, b: Box) -> bool:
     """Whether two boxes may be of one head: they touch, and are about as large, or one lies in the middle of the
     other, as a mouth in its face."""
-    if _overlap(a, b) == 0:
+    if overlap(a, b) == 0:
         return False
-    sizes = _size(a), _size(b)
-    return max(sizes) <= ONE_HEAD * min(sizes) or _holds(_grow(a, -0.25), b) or _holds(_grow(b, -0.25), a)
+    sizes = side_of(a), side_of(b)
+    return max(sizes) <= ONE_HEAD * min(sizes) or holds(grown(a, -0.25), b) or holds(grown(b, -0.25), a)
 
 
 def _as_large(head: Box, ward: Box) -> bool:
     """Whether a head can be that of a ward, whose box has margins."""
     least, most = AS_LARGE
-    return least <= _size(head) / max(_size(ward), 1.0) <= most
-
-
-def _size(box: Box) -> float:
-    return float((box[2:] - box[:2]).max())
-
-
-def _holds(box: Box, other: Box) -> bool:
-    """Whether the middle of ``other`` lies in ``box``."""
-    middle = (other[:2] + other[2:]) / 2
-    return bool((middle >= box[:2]).all() and (middle <= box[2:]).all())
-
-
-def _grow(box: Box, margin: float) -> Box:
-    """A box with a margin on each side, in its own sides."""
-    grow = np.tile(box[2:] - box[:2], 2) * np.array([-margin, -margin, margin, margin], np.float32)
-    return np.asarray(box + grow, np.float32)
+    return least <= side_of(head) / max(side_of(ward), 1.0) <= most
 
 
 def _in_picture(track: Track, size: tuple[int, int]) -> bool:
@@ -339,11 +349,3 @@ def _in_picture(track: Track, size: tuple[int, int]) -> bool:
 
 def _whole(size: tuple[int, int]) -> Box:
     return np.array([0, 0, *size], np.float32)
-
-
-def _overlap(a: Box, b: Box) -> float:
-    """Intersection over union of two boxes."""
-    low, high = np.maximum(a[:2], b[:2]), np.minimum(a[2:], b[2:])
-    common = float(np.prod(np.maximum(0, high - low)))
-    union = float(np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2])) - common
-    return common / union if union > 0 else 0.0

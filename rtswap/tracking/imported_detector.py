@@ -16,6 +16,7 @@ from rtswap.networks.model_catalog import model_catalog
 from rtswap.networks.pixel_layout import PixelLayout
 from rtswap.tracking.cascade import suppress
 from rtswap.tracking.detector import turned_back
+from rtswap.vision.boxes import overlap
 from rtswap.vision.geometry import upright_view
 from rtswap.vision.resample import resized, warped
 
@@ -76,7 +77,7 @@ class ImportedDetector:
         found = _detections(self._run(picture), np.array([step, step]), square[:2].astype(np.float64))
         for face in found:
             placed = turned_back(face, turn, square) if turn else face
-            if _overlap(placed.box, box) >= STILL_THERE:
+            if overlap(placed.box, box) >= STILL_THERE:
                 return placed
         return None
 
@@ -103,10 +104,3 @@ def _detections(faces: Faces, scale: NDArray[np.float64], corner: NDArray[np.flo
         Detection(box.astype(np.float32), points.astype(np.float32), float(score))
         for box, points, score in zip(boxes, keypoints, faces.scores[kept], strict=True)
     ]
-
-
-def _overlap(one: Box, other: Box) -> float:
-    """Intersection over union."""
-    shared = np.clip(np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2]), 0, None).prod()
-    whole = (one[2:] - one[:2]).prod() + (other[2:] - other[:2]).prod() - shared
-    return float(shared / whole) if whole > 0 else 0.0

@@ -15,6 +15,7 @@ from rtswap.networks.heads import SIDE, HeadModel, only_once
 from rtswap.tracking.association import iou
 from rtswap.tracking.neighbours import BLOCK, LEAST_CHANGE, Neighbours
 from rtswap.tracking.second_look import SAME_HEAD, SecondLook, close_up_of, mean_scores
+from rtswap.vision.boxes import holds, side_of
 
 AREA = 62_000
 """Pixels of the reduced picture: 320 x 192 of 16:9, 288 x 224 of 4:3."""
@@ -288,29 +289,24 @@ class Sentinel:
 
 def _may_be_of(head: Box, face: Box) -> bool:
     """Whether a head can be that of a face: its middle lies in the face, and it is not much smaller."""
-    return _is_in(head, face) and float(head[2] - head[0]) >= OWN_SIZE * float((face[2:] - face[:2]).max())
+    return holds(face, head) and float(head[2] - head[0]) >= OWN_SIZE * side_of(face)
 
 
 def _is_nose_of(head: Box, face: Box) -> bool:
     away = (head[:2] + head[2:] - face[:2] - face[2:]) / 2
-    return float(np.linalg.norm(away)) < NOSE * float((face[2:] - face[:2]).max())
+    return float(np.linalg.norm(away)) < NOSE * side_of(face)
 
 
 def _is_part(head: Box, clear: Sequence[Box]) -> bool:
     """Whether a head may be the nose and mouth of a larger one: those of dark skin and beards look like one,
     equalised."""
-    return any(_is_in(head, one) and not _may_be_of(head, one) for one in clear)
+    return any(holds(one, head) and not _may_be_of(head, one) for one in clear)
 
 
 def _share_in(head: Box, face: Box) -> float:
     """Share of a head's box that lies in a face's."""
     sides = np.minimum(head[2:], face[2:]) - np.maximum(head[:2], face[:2])
     return float(np.maximum(sides, 0).prod() / max(float((head[2:] - head[:2]).prod()), 1e-6))
-
-
-def _is_in(head: Box, face: Box) -> bool:
-    middle = (head[:2] + head[2:]) / 2
-    return bool((middle >= face[:2]).all() and (middle <= face[2:]).all())
 
 
 def reduced(image: Image, area: int = AREA) -> Image:

@@ -13,8 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.core.types import Box, Head, Image, Points, Track
+from rtswap.core.types import Head, Image, Points, Track
 from rtswap.networks.heads import HeadModel
+from rtswap.vision.boxes import holds, side_of
 from rtswap.vision.geometry import box_of, downwards
 from rtswap.vision.topology import CHIN, FOREHEAD, OVAL
 
@@ -105,13 +106,13 @@ class Neighbours:
         paint_out(picture, [one.landmarks[:, :2] / scale[:2] for one in tracks])
         heads = [Head(row[:4] * scale, float(row[4])) for row in self._model.find(picture, EVERYWHERE)]
         own = [box_of(one.landmarks, OWN_HEAD) for one in tracks]
-        least = AS_LARGE * min(float((one.box[2:] - one.box[:2]).max()) for one in tracks)
+        least = AS_LARGE * min(side_of(one.box) for one in tracks)
         return tuple(
             head
             for head in heads
             if float(head.box[2] - head.box[0]) >= least
             and (head.score >= LEAST_BELOW or not all(_is_below(head, one) for one in tracks))
-            and not _has_middle_in(head, own)
+            and not any(holds(box, head.box) for box in own)
         )
 
     def _is_due(self, track: Track, tracks: Sequence[Track], blocks: Floats, scale: tuple[float, ...]) -> bool:
@@ -154,7 +155,7 @@ class Neighbours:
         heads = [Head(place, float(score)) for place, score in zip(places, found[:, 4], strict=True)]
         # Whoever is behind another face is seen when that one is looked around.
         others = [box_of(one.landmarks) for one in tracks if one.id != track.id]
-        return tuple(head for head in heads if not _has_middle_in(head, others))
+        return tuple(head for head in heads if not any(holds(box, head.box) for box in others))
 
     def _heads_in(self, square: Image, down: Floats) -> Floats:
         """(N, 5) as ``HeadModel.find``. ``down``: ``downwards`` of the face in the middle."""
@@ -166,15 +167,10 @@ class Neighbours:
         return np.asarray(found[found[:, 4] >= np.where(high, least, LEAST_BELOW)], np.float32)
 
 
-def _has_middle_in(head: Head, boxes: Sequence[Box]) -> bool:
-    middle = (head.box[:2] + head.box[2:]) / 2
-    return any(bool((middle >= box[:2]).all() and (middle <= box[2:]).all()) for box in boxes)
-
-
 def _is_below(head: Head, track: Track) -> bool:
     """Whether a head is where the chest of somebody is."""
     away = (head.box[:2] + head.box[2:] - track.box[:2] - track.box[2:]) / 2
-    return float(away @ downwards(track.landmarks)) >= LOW * float((track.box[2:] - track.box[:2]).max())
+    return float(away @ downwards(track.landmarks)) >= LOW * side_of(track.box)
 
 
 def around(image: Image, corner: Points, sides: Points) -> Image | None:

@@ -17,6 +17,7 @@ from rtswap.core.types import Box, Head, Image, Points, Track
 from rtswap.networks.heads import HeadModel
 from rtswap.tracking.association import iou
 from rtswap.tracking.neighbours import SIDE, around, paint_out
+from rtswap.vision.boxes import side_of
 
 LEAST_SCORE = 0.2, 0.3
 """Score from which the first network's heads, and the other's, count."""
@@ -87,7 +88,7 @@ class SecondLook:
         hidden = track.visibility < SEEN
         if hidden.mean() < HIDDEN or not np.isfinite(track.landmarks).all():
             return None
-        middle, side = track.landmarks[hidden, :2].mean(axis=0), HELD * (track.box[2:] - track.box[:2]).max()
+        middle, side = track.landmarks[hidden, :2].mean(axis=0), HELD * side_of(track.box)
         box = np.concatenate([middle - side / 2, middle + side / 2]).astype(np.float32)
         score, place = self._close_up(image, box, even=False)
         return Head(place, score) if place is not None and score >= least else None
@@ -114,7 +115,7 @@ class SecondLook:
 
 def close_up_of(box: Box) -> Box:
     """The square that is looked at closely for the head in ``box``."""
-    middle, half = (box[:2] + box[2:]) / 2, CLOSE_UP / 2 * float((box[2:] - box[:2]).max())
+    middle, half = (box[:2] + box[2:]) / 2, CLOSE_UP / 2 * side_of(box)
     return np.concatenate([middle - half, middle + half]).astype(np.float32)
 
 
