@@ -16,13 +16,12 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-import cv2
 import numpy as np
 
 from rtswap.core.types import NOTHING_SEEN, Box, Head, Sighting, Track
+from rtswap.runtime.own_heads import COVERED_FROM, SAME_HEAD, is_of, is_part_of
 from rtswap.vision.boxes import grown, holds, overlap, side_of
 from rtswap.vision.geometry import box_of, downwards
-from rtswap.vision.topology import OVAL
 
 MARGIN = 0.35
 """Margin on each side, in boxes of the face: a mesh ends at the chin and the forehead, a face does not."""
@@ -33,8 +32,6 @@ LARGE_PX = 64
 """Height of a face in pixels from which its place is told well."""
 STRAY_S = 0.4
 """How long a stray stays covered after it was last seen: the second detector may miss it in a frame."""
-COVERED_FROM = 0.76
-"""Score from which a head is covered at once. Lower ones only keep covers."""
 MIXED_UP_S = 3.0
 """After a head lay over a swapped face, others are covered until nobody else was seen for so long, even if they are
 to be shown: the swap may have gone over to them, and the recogniser does not always see it."""
@@ -43,20 +40,9 @@ GROWTH_PER_S = 0.6
 SAME_PLACE = 0.3
 """Intersection over union above which a new track counts as the face that was lost there. Faces side by side, a width
 apart, reach 0.26."""
-SAME_HEAD = 0.15, 0.4, 1.7
-"""A head is that of a track if its middle lies in the track's box, grown by so much of it on each side, and if it is
-so many times as large, at least and at most."""
 WITH_HANDS, STILL, LOWER = 2.0, 0.6, 0.2
 """With hands at the chin a head is seen 1.9 times as large: so many times at most, where it was a moment ago
 (intersection over union), with its middle so far towards the chin, in faces."""
-CLEAR_HEAD = 0.6
-"""The same at least for heads that are covered at once: a smaller one is a picture that is held before the face."""
-IN_PLAIN_SIGHT = 0.75
-"""Visibility of all landmarks in a small head's box from which nothing is before the face there. Under pictures of
-faces that were held before one the least was at most 0.57, under what looks like a head in a face (chins with and
-without beards, glasses) 0.7 to 0.99."""
-UNDER_CHIN = 0.05
-"""How far below the outline of a face, in faces, the middle of such a part may lie: of chins it is 0.02."""
 ONE_HEAD = 2.5
 """How much larger one of two boxes of the same head is, at most, unless the other lies in its middle."""
 AS_LARGE = 0.35, 1.2
@@ -243,10 +229,10 @@ class Guard:
         away = (head.box[:2] + head.box[2:] - track.box[:2] - track.box[2:]) / 2
         low = float(away @ downwards(track.landmarks)) >= LOWER * side_of(track.box)
         still = any(overlap(own.head.box, head.box) > STILL for own in self._own)
-        return _is_of(head, track, WITH_HANDS if low and still else SAME_HEAD[2])
+        return is_of(head, track, WITH_HANDS if low and still else SAME_HEAD[2])
 
     def _belongs_to_any(self, head: Head, tracks: Sequence[Track]) -> bool:
-        return any(self._accounts_for(head, track) or _is_part_of(head, track) for track in tracks)
+        return any(self._accounts_for(head, track) or is_part_of(head, track) for track in tracks)
 
     def _own_heads(self, heads: Sequence[Head], tracks: Sequence[Track]) -> list[Head]:
         """The clearest head that each track accounts for; fainter ones are shoulders and hands beside it."""
@@ -266,7 +252,7 @@ class Guard:
                 CLEAR_MARGIN if stray.seen_at == now and side_of(stray.head.box) >= LARGE_PX else STRAY_MARGIN,
             )
             for stray in self._strays
-            if stray.seen_at == now or stray.beside or not any(_is_of(stray.head, track) for track in swapped)
+            if stray.seen_at == now or stray.beside or not any(is_of(stray.head, track) for track in swapped)
         ]
 
     def _go_blind(self, now: float) -> None:
@@ -302,28 +288,6 @@ def _recent(strays: Sequence[_Stray], now: float) -> list[_Stray]:
 
 def _nearest(stray: _Stray, heads: Sequence[Head]) -> Head | None:
     return max(heads, key=lambda head: overlap(head.box, stray.head.box), default=None)
-
-
-def _is_of(head: Head, track: Track, most: float = SAME_HEAD[2]) -> bool:
-    """Whether a head, at most so many times as large, is that of a track."""
-    margin, least, _ = SAME_HEAD
-    least = CLEAR_HEAD if head.score >= COVERED_FROM else least
-    times = side_of(head.box) / max(side_of(track.box), 1.0)
-    return least <= times <= most and holds(grown(track.box, margin), head.box)
-
-
-def _is_part_of(head: Head, track: Track) -> bool:
-    """Whether a small head is a part of a track's face: a chin, a beard or glasses. All of the face that it would
-    hide can be seen."""
-    x1, y1, x2, y2 = head.box.tolist()
-    across, down = track.landmarks[:, 0], track.landmarks[:, 1]
-    here = (across >= x1) & (across <= x2) & (down >= y1) & (down <= y2)
-    small = side_of(head.box) < CLEAR_HEAD * side_of(track.box)
-    if not (small and here.any() and track.visibility[here].min() >= IN_PLAIN_SIGHT):
-        return False
-    middle = (head.box[:2] + head.box[2:]) / 2 - UNDER_CHIN * side_of(track.box) * downwards(track.landmarks)
-    outline = track.landmarks[OVAL, :2].astype(np.float32)
-    return cv2.pointPolygonTest(outline, middle.tolist(), measureDist=False) >= 0
 
 
 def _may_be_one(a: Box, b: Box) -> bool:

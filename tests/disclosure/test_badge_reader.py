@@ -11,7 +11,7 @@ from staged_scenes import Pose, Scene, Shot, frames, room
 from rtswap.core.types import Image
 from rtswap.disclosure.badge import POSITIONS, Badge, render
 from rtswap.disclosure.badge_reader import BadgeReader
-from rtswap.runtime.guard import COVERED_FROM
+from rtswap.runtime.own_heads import COVERED_FROM
 from rtswap.tracking.lookout import reduced
 
 SIZE = (640, 360)

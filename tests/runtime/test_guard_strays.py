@@ -10,7 +10,8 @@ import pytest
 from face_stream import track_at
 
 from rtswap.core.types import Box, Head, Sighting, Track
-from rtswap.runtime.guard import COVERED_FROM, MIXED_UP_S, STRAY_S, Guard, Reason
+from rtswap.runtime.guard import MIXED_UP_S, STRAY_S, Guard, Reason
+from rtswap.runtime.own_heads import COVERED_FROM
 
 SIZE = (1280, 720)
 STEP = 1 / 30
@@ -60,19 +61,36 @@ def test_who_looks_out_from_behind_the_swapped_one_is_covered() -> None:
     assert guard.judge(3 * STEP + STRAY_S, SIZE, [track], {}, sighting) == []
 
 
+def half_hidden(track: Track) -> Track:
+    """Something is before the right half of the face, as the picture shows it."""
+    return replace(track, visibility=(track.landmarks[:, 0] < 300).astype(np.float32))
+
+
 @pytest.mark.parametrize("px", [30, 240])
 def test_a_head_of_another_size_in_the_place_of_a_swap_is_another(px: float) -> None:
     """A mesh that has shrunk to a mouth accounts for no head."""
     guard, track = with_one()
-    assert hides(guard.judge(STEP, SIZE, [track], {}, seen(head(300, px=px))), head(300, px=px))
+    other = head(310, px=px)
+    assert hides(guard.judge(STEP, SIZE, [half_hidden(track)], {}, seen(other)), other)
 
 
 def test_a_picture_held_before_a_swapped_face_is_another_head_if_it_is_clear() -> None:
     """Mouths and hands before a face are of this size too, but faint."""
     guard, track = with_one()
+    track = half_hidden(track)
     assert guard.judge(STEP, SIZE, [track], {}, seen(head(300), head(320, px=50, score=COVERED_FROM - 0.01))) == []
     held = head(320, px=50, score=COVERED_FROM)
     assert hides(guard.judge(2 * STEP, SIZE, [track], {}, seen(head(300), held)), held)
+
+
+@pytest.mark.parametrize("lower", [0, 30, 52])
+def test_a_part_of_a_face_that_nothing_hides_is_no_other_head(lower: float) -> None:
+    """Beards, chins and glasses look like heads, and close faces had a grey block under the chin."""
+    guard, track = with_one()
+    track = replace(track, box=head(300, px=120).box)
+    assert guard.judge(STEP, SIZE, [track], {}, seen(head(300), head(300, 300 + lower, px=40))) == []
+    beside = head(352, 340, px=40)
+    assert hides(guard.judge(2 * STEP, SIZE, [track], {}, seen(head(300), beside)), beside), "beside the jaw"
 
 
 def test_hands_at_the_chin_make_no_second_head_of_a_swapped_one() -> None:
