@@ -16,6 +16,7 @@ from training.heads.portraits import Portraits  # noqa: E402
 from training.heads.rooms import patch  # noqa: E402
 from training.heads.round_things import PAINTERS, round_thing  # noqa: E402
 from training.heads.samples import HEIGHT, MAY, SHALL, WIDTH, Sampler  # noqa: E402
+from training.heads.shadows import SHADE, shadows  # noqa: E402
 from training.landmarks.views import Views  # noqa: E402
 
 
@@ -151,3 +152,14 @@ def test_it_learns_from_a_batch_and_answers_in_maps() -> None:
     answers = Deployed(network).eval()(pictures)
     assert [tuple(part.shape) for part in answers] == [(4, 4, HEIGHT // cell, WIDTH // cell) for cell in CELLS]
     assert all((part[:, 0] >= 0).all() and (part[:, 0] <= 1).all() for part in answers)
+
+
+def test_shadows_keep_light_away_in_a_pattern_of_two_levels() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        light = shadows(96, 128, rng)
+        assert light.shape == (96, 128)
+        assert SHADE[0] - 1e-4 <= light.min() <= light.max() <= 1 + 1e-4
+        shade, lit = np.percentile(light, [5, 95])
+        assert shade <= lit
+        assert ((light < shade + 0.1) | (light > lit - 0.1)).mean() > 0.4, "mostly two levels, with soft edges"

@@ -9,6 +9,10 @@ import numpy as np
 from rtswap.training.pictures import as_jpeg
 from training.arrays import Bytes, Floats
 from training.camera import motion
+from training.heads.shadows import shadows
+
+SHADOWED = 0.15
+"""Share of the scenes that are not left as they are on which shadows with a pattern fall."""
 
 
 class Optics:
@@ -39,6 +43,8 @@ class Optics:
                 np.float32
             )
             x *= cv2.resize(grid, (x.shape[1], x.shape[0]))[..., None]
+        if rng.random() < SHADOWED:
+            x *= shadows(x.shape[0], x.shape[1], rng)[..., None]
         x = 255 * np.clip(x / 255, 0, 1) ** float(np.exp(rng.normal(0, 0.25)))
         gain = float(np.exp(rng.normal(0, 0.2)) if rng.random() < 0.7 else np.exp(rng.uniform(np.log(0.04), 0.4)))
         colours = np.exp(rng.normal(0, 0.1, 3))
