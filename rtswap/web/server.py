@@ -26,7 +26,7 @@ from rtswap.web.problems import Problem, fault_log, problems
 from rtswap.web.routes import config, offer, pictures, sessions, sources, status
 from rtswap.web.routes import session as session_routes
 from rtswap.web.routes.offer import PEERS
-from rtswap.web.routes.route import STUDIOS, Route
+from rtswap.web.routes.route import ARRIVING, STUDIOS, Route
 from rtswap.web.studios import Studios
 from rtswap.web.visitors import KNOWN, listen
 
@@ -91,7 +91,7 @@ def make_app(studios: Studios, access: Access) -> web.Application:
     app = web.Application(middlewares=[problems, access_middleware(access)], client_max_size=0)
     app.on_response_prepare.append(add_headers)
     app[STUDIOS], app[PEERS] = studios, offer.Peers(loopback=access.loopback)
-    app[KNOWN] = set()
+    app[KNOWN], app[ARRIVING] = set(), set()
     listed: list[Route] = []
     for part in (config, sources, session_routes, sessions, pictures, status, offer):
         listed += part.ROUTES
