@@ -122,8 +122,9 @@ def make_app(studios: Studios, access: Access) -> web.Application:
 
 
 def make_runner(app: web.Application, close_s: float = CLOSE_S) -> web.AppRunner:
-    """Create what serves the application. Nothing that a client sends is logged. ``close_s``: as ``CLOSE_S``."""
-    return web.AppRunner(app, access_log=None, logger=fault_log(), shutdown_timeout=close_s)
+    """Create what serves the application. Nothing that a client sends is logged, and nothing unpacked: no browser
+    sends compressed bodies, and aiohttp unpacks those of strangers, too. ``close_s``: as ``CLOSE_S``."""
+    return web.AppRunner(app, access_log=None, logger=fault_log(), shutdown_timeout=close_s, auto_decompress=False)
 
 
 async def page(request: web.Request) -> web.Response:

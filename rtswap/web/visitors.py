@@ -28,11 +28,11 @@ class Visitors:
     def __call__(self) -> asyncio.Protocol:
         """Return the protocol of a new connection. If there are too many, the oldest of a stranger ends; raises
         ConnectionRefusedError where none can, upon which asyncio closes the new one."""
-        there = self._server.connections
+        there = [one for one in self._server.connections if one.transport is not None]
         self._beginning.difference_update(there)
         self._known.intersection_update(there)
         if len(there) + len(self._beginning) >= MOST_CONNECTIONS:
-            stranger = next((one for one in there if one.transport is not None and one not in self._known), None)
+            stranger = next((one for one in there if one not in self._known), None)
             if stranger is None:
                 raise ConnectionRefusedError
             stranger.force_close()
