@@ -138,12 +138,14 @@ def count_samples(data: Data, begin: int, end: int) -> int:
     """How many samples the tables between two places state, whatever they are in. Raises ValueError."""
     total, track, left = 0, _Track(), 2 * (end - begin)
     for found in _TABLE.finditer(data, begin, end):
-        name, at = found[0], found.end()
+        name, at, length = found[0], found.end(), int.from_bytes(data[found.start() - 4 : found.start()], "big") - 8
+        if length == 1 - 8:  # FFmpeg reads the length of any box from eight more bytes, if it is 1
+            at, length = at + 8, int.from_bytes(data[at : at + 8], "big") - 16
         _, first, second = struct.unpack(">3I", data[at : at + 12].ljust(12, b"\0"))
         inside = 0
         """Bytes that are read, here or by the table's box."""
         if name == b"trak":
-            inside = max(0, min(int.from_bytes(data[at - 8 : at - 4], "big") - 8, end - at))
+            inside = max(0, min(length, end - at))
             total += track.noted
             track = _Track(left >= inside and _is_plain_sound(data[at : at + inside]))
         elif name == b"trun":
@@ -152,7 +154,7 @@ def count_samples(data: Data, begin: int, end: int) -> int:
             inside = end - at
             total += _count_packed(data[at:end]) if left >= inside else 0
         elif name == b"sidx":
-            if at > begin + 8 and data[at : at + 1] in (b"\0", b"\1"):
+            if found.start() > begin + 4 and data[at : at + 1] in (b"\0", b"\1"):
                 raise ValueError("an index of fragments within another box")
         elif name == b"elst":
             track.edits = max(track.edits, first)

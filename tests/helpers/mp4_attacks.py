@@ -19,6 +19,11 @@ def table(kind: bytes, *numbers: int) -> bytes:
     return box(kind, struct.pack(f">{1 + len(numbers)}I", 0, *numbers))
 
 
+def long(whole: bytes) -> bytes:
+    """A box, its length written in eight bytes."""
+    return struct.pack(">I4sQ", 1, whole[4:8], 8 + len(whole)) + whole[8:]
+
+
 def with_tables(data: bytes, changed: dict[bytes, bytes]) -> bytes:
     """A file, some of whose boxes have another content."""
     at, made = 0, b""
@@ -44,7 +49,8 @@ def packed(data: bytes, *, stated: int | None = None) -> bytes:
 
 
 MANY_OF_ONE_SIZE = {b"stsz": table(b"stsz", 1, MANY)}
-FRAGMENT = box(b"moof", box(b"traf", box(b"trun", struct.pack(">III", 1, MANY, 0))))
+MANY_IN_A_RUN = box(b"trun", struct.pack(">III", 1, MANY, 0))
+FRAGMENT = box(b"moof", box(b"traf", MANY_IN_A_RUN))
 ATTACKS: dict[str, Callable[[bytes], bytes]] = {
     "many samples of one size": lambda data: with_tables(data, MANY_OF_ONE_SIZE),
     "edits that repeat them": lambda data: with_tables(
@@ -54,6 +60,8 @@ ATTACKS: dict[str, Callable[[bytes], bytes]] = {
         data, {b"stsc": table(b"stsc", 1, 1, 2_000_000_000, 1), b"stco": table(b"stco", 40, *[48] * 40)}
     ),
     "a fragment": lambda data: data + FRAGMENT,
+    "tables with a long length": lambda data: with_tables(data, {b"stsz": long(table(b"stsz", 1, MANY))}),
+    "a fragment with long lengths": lambda data: data + long(box(b"moof", long(box(b"traf", long(MANY_IN_A_RUN))))),
     "behind a box of another kind": lambda data: box(b"\1\2\3\4") + with_tables(data, MANY_OF_ONE_SIZE),
     "in a free box": lambda data: with_tables(data, MANY_OF_ONE_SIZE).replace(b"moov", b"free"),
     "a compressed index": lambda data: packed(with_tables(data, MANY_OF_ONE_SIZE)),
