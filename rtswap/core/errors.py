@@ -18,11 +18,15 @@ Only these are shown to the user as a message; any other exception is a bug and 
 
 from __future__ import annotations
 
+MOST_LETTERS, MOST_GOT = 5000, 1000
+"""Of a part of a message, which may repeat what a file of others holds; paths have up to 4,096."""
+
 
 class RtswapError(Exception):
     exit_code = 1
 
     def __init__(self, what: str, *, expected: str = "", got: str = "", do: str = "") -> None:
+        what, expected, got = what[:MOST_LETTERS], expected[:MOST_LETTERS], got[:MOST_GOT]
         self.what, self.expected, self.got, self.do = what, expected, got, do
         parts = [what]
         if expected:

@@ -79,6 +79,11 @@ def open_at_once(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0), 0o666)  # without a mode it would be a program
 
 
+def open_itself(path: str, flags: int) -> int:
+    """As ``open_at_once``; raises OSError for a link."""
+    return open_at_once(path, flags | getattr(os, "O_NOFOLLOW", 0))
+
+
 def open_regular(path: Path) -> BufferedReader:
     """Open a file for reading. Raises OSError for a pipe or a device, which may never answer, and ValueError for an
     impossible name."""
@@ -93,6 +98,17 @@ def read_regular(path: Path) -> bytes:
     """Return what a file holds. Raises OSError for a pipe or a device, and ValueError for an impossible name."""
     with open_regular(path) as file:
         return file.read()
+
+
+def is_linked(path: Path) -> bool:
+    """Whether a file is a link, or has a second name. Raises OSError for a pipe or a device."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return False
+    if not (stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode)):
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return stat.S_ISLNK(found.st_mode) or found.st_nlink > 1
 
 
 def is_other(path: Path, content: bytes) -> bool:

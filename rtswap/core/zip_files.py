@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
         with open_regular(path) as file, zipfile.ZipFile(file) as pack:
             if any(item.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for item in pack.infolist()):
                 raise zipfile.BadZipFile("an unusual compression")
+            if sum(item.compress_size for item in pack.infolist()) > os.fstat(file.fileno()).st_size:
+                raise zipfile.BadZipFile("files that have more bytes than it")
             yield pack
     except (zlib.error, EOFError, RuntimeError, ValueError) as error:
         raise zipfile.BadZipFile(reason(error)) from None

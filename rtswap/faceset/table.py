@@ -6,17 +6,15 @@ Lines are only ever appended, so that a kill loses at most the last one, which `
 
 from __future__ import annotations
 
-import errno
 import json
 import os
-import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Self
 
 from rtswap.core.errors import InputError, OutputError, reason
-from rtswap.core.files import open_regular, read_regular, replacing, write_atomic
+from rtswap.core.files import is_linked, open_itself, open_regular, read_regular, replacing, write_atomic
 from rtswap.core.version import __version__
 
 TABLE = "faces.jsonl"
@@ -96,9 +94,11 @@ class TableWriter:
         of the table is replaced: what it leads to is not written to."""
         self._path = folder / TABLE
         try:
-            if _is_linked(self._path):
+            if is_linked(self._path):
                 write_atomic(self._path, read_regular(self._path)[:keep] if keep else b"")
-            self._file = open(self._path, "r+b" if keep else "w+b", buffering=0)  # noqa: SIM115 - close() closes it
+            self._file = open(  # noqa: SIM115 - close() closes it
+                self._path, "r+b" if keep else "w+b", buffering=0, opener=open_itself
+            )
             self._file.truncate(keep)
             self._file.seek(keep)
         except (OSError, ValueError) as error:
@@ -139,17 +139,6 @@ class TableWriter:
 
     def _cannot(self, error: Exception) -> OutputError:
         return OutputError(f"cannot write {self._path}", got=reason(error), do="Free some space, or choose --out.")
-
-
-def _is_linked(path: Path) -> bool:
-    """Whether a file is a link, or has a second name. Raises OSError for a pipe or a device."""
-    try:
-        found = path.lstat()
-    except FileNotFoundError:
-        return False
-    if not (stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode)):
-        raise OSError(errno.EINVAL, "not a regular file", str(path))
-    return stat.S_ISLNK(found.st_mode) or found.st_nlink > 1
 
 
 def rewrite(folder: Path, lines: Iterable[Mapping[str, Any]]) -> None:

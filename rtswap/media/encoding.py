@@ -15,6 +15,7 @@ import numpy as np
 
 from rtswap.core.errors import OutputError, UsageError, reason
 from rtswap.core.types import Image
+from rtswap.media.file_kinds import KINDS
 from rtswap.media.fitting import Fitter
 from rtswap.media.palettes import PalettePictures
 from rtswap.media.scheduling import scheduling_kept
@@ -84,9 +85,8 @@ def check_fits(encoder: str, suffix: str) -> None:
     pictures and a fine clock, as many for studios do not."""
     if encoder in ENCODERS.values() or encoder.endswith(ON_HARDWARE):
         return
-    muxer = {".mkv": "matroska"}.get(suffix, suffix.removeprefix("."))
     try:
-        with av.open(io.BytesIO(), "w", format=muxer) as container:
+        with av.open(io.BytesIO(), "w", format=KINDS[suffix].muxer) as container:
             VideoEncoder(container, np.zeros((64, 64, 3), np.uint8), encoder=encoder, fps=25.0, live=False, crf=None)
     except (OSError, ValueError, av.FFmpegError) as error:
         known = ", ".join(sorted(ENCODERS))

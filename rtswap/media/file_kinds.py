@@ -14,8 +14,9 @@ _BITMAP_SUBTITLES = frozenset({"dvbsub", "pgssub", "dvdsub"})
 
 @dataclass(frozen=True, slots=True)
 class FileKind:
-    """A container format. Codecs are named as FFmpeg's decoders."""
+    """A container format. Codecs are named as FFmpeg's decoders. ``muxer``: FFmpeg's name of it."""
 
+    muxer: str
     codecs: tuple[str, ...] = ()
     """Values of ``--codec`` that it holds, the default first; empty: all, with h264 as the default."""
     options: Mapping[str, str] = field(default_factory=dict)
@@ -35,6 +36,7 @@ class FileKind:
 
 KINDS = {
     ".mp4": FileKind(
+        "mp4",
         (),
         _FRAGMENTED,
         _ISO_SOUND | {"eac3", "opus", "flac"},
@@ -45,6 +47,7 @@ KINDS = {
         index_last=True,
     ),
     ".mov": FileKind(
+        "mov",
         (),
         _FRAGMENTED,
         _ISO_SOUND | {"pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_f32le"},
@@ -55,6 +58,7 @@ KINDS = {
         index_last=True,
     ),
     ".mkv": FileKind(
+        "matroska",
         (),
         {"cluster_time_limit": "1000"},
         _ISO_SOUND | {"eac3", "opus", "vorbis", "flac", "dts", "truehd", "pcm_s16le"},
@@ -65,6 +69,7 @@ KINDS = {
         attachments=True,
     ),
     ".webm": FileKind(
+        "webm",
         ("vp9", "av1"),
         {"cluster_time_limit": "1000"},
         frozenset({"opus", "vorbis"}),
@@ -73,9 +78,9 @@ KINDS = {
         "webvtt",
         chapters=True,
     ),
-    ".avi": FileKind(("h264", "mpeg4", "mjpeg"), {}, frozenset({"mp3", "ac3", "pcm_s16le"}), "libmp3lame"),
-    ".gif": FileKind(("gif",), {"loop": "0"}),
-    ".apng": FileKind(("apng",), {"plays": "0"}),
+    ".avi": FileKind("avi", ("h264", "mpeg4", "mjpeg"), {}, frozenset({"mp3", "ac3", "pcm_s16le"}), "libmp3lame"),
+    ".gif": FileKind("gif", ("gif",), {"loop": "0"}),
+    ".apng": FileKind("apng", ("apng",), {"plays": "0"}),
 }
 """By suffix."""
 _DEFAULT = "h264"

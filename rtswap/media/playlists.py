@@ -8,12 +8,11 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 from rtswap.core.errors import reason
 from rtswap.core.files import open_regular
 from rtswap.core.urls import redact, scheme
-from rtswap.media.mp4_tables import refuse_many_samples
+from rtswap.media.checked_boxes import CheckedBoxes, Readable
 
 SUFFIXES = (".m3u8", ".m3u", ".hls")
 """FFmpeg takes no file with another suffix for a playlist."""
@@ -25,6 +24,7 @@ _LONGEST = 4 << 20
 """Bytes of a playlist: two days have a tenth of that. FFmpeg keeps ten times as much of it."""
 _END = b"\n#EXT-X-ENDLIST\n"
 _ENCRYPTED = ("crypto+", "crypto:")
+_KEY_BYTES = 16
 _CHUNK = 1 << 16
 
 
@@ -52,36 +52,22 @@ def is_playlist(path: Path) -> bool:
         return file.read(len(BEGINS)) == BEGINS
 
 
-class Readable(Protocol):
-    """A file that is read from front to back."""
-
-    def read(self, size: int) -> bytes: ...
-
-    def close(self) -> None: ...
-
-
-@runtime_checkable
-class Seekable(Readable, Protocol):
-    """A file that may be positioned."""
-
-    def seekable(self) -> bool: ...
-
-    def seek(self, offset: int, whence: int = 0) -> int: ...
-
-    def tell(self) -> int: ...
-
-
 class Opener:
     """Opens a playlist and what it names, as PyAV's ``io_open``. Raises OSError, which PyAV passes on."""
 
     address: str
     """Of the playlist, as FFmpeg is to be told."""
+    length: int | None = None
+    """Of the file, if there is but one."""
 
     def __init__(self) -> None:
         self._left: int | None = _MOST_BYTES
         self.failed = False
         """From then on there is nothing to read: FFmpeg tries other files, and PyAV, which passes the first error on
         later, would print the traceback of a second."""
+        self.cut_after: int | None = None
+        """How many bytes the last file of a playlist has, if it ends within a box: FFmpeg reads on in the next one,
+        where others then begin than in this one alone."""
 
     def playing(self) -> None:
         """The first picture has arrived: read without a limit of size."""
@@ -96,8 +82,13 @@ class Opener:
             url, key = url[len(_ENCRYPTED[0]) :], (options.get("key", ""), options.get("iv", ""))
         first, last = int(options.get("offset") or 0), int(options.get("end_offset") or 0)
         try:
+            if self.cut_after is not None and (key is None or self.cut_after != _KEY_BYTES):
+                raise OSError("its playlist names a part that ends within a box")
+            self.cut_after = None
             file: Readable = io.BytesIO() if self.failed else self.open(url, first, last)
-            return _Limited(self, file if key is None or self.failed else _Decrypted(file, *key))
+            if key is not None and not self.failed:
+                file, first, last = _Decrypted(file, *key), 0, max(0, last - first)
+            return _Limited(self, CheckedBoxes(file, length=self.length, first=first, last=last))
         except OSError:
             self.failed = True
             raise
@@ -123,8 +114,6 @@ class FolderPlaylist(Opener):
         self._path = path.absolute()
         self.address = str(self._path)
         self._folder = Path(os.path.realpath(self._path.parent))
-        self._checked: set[Path] = set()
-        """Files whose tables were checked; a playlist may name parts of one."""
 
     def open(self, url: str, first: int, last: int) -> Readable:
         if scheme(url) not in ("", "file"):
@@ -134,12 +123,9 @@ class FolderPlaylist(Opener):
         if not real.is_relative_to(self._folder) and Path(path) != self._path:
             raise OSError(f"its playlist names {path[:200]!r}, which is outside its folder")
         try:
-            if real not in self._checked:
-                refuse_many_samples(real)
-                self._checked.add(real)
-            file = open_regular(real)  # FFmpeg seeks in files by itself
+            file = open_regular(real)
             if not file.peek(len(BEGINS)).startswith(BEGINS):
-                return file
+                return file  # FFmpeg seeks in files by itself
             with file:
                 return io.BytesIO(file.read(_LONGEST + 1) + _END)
         except (OSError, ValueError) as error:
@@ -149,7 +135,7 @@ class FolderPlaylist(Opener):
 class _Limited:
     """A file whose bytes are counted, and which is no endless playlist."""
 
-    def __init__(self, opener: Opener, file: Readable) -> None:
+    def __init__(self, opener: Opener, file: CheckedBoxes) -> None:
         self._opener, self._file = opener, file
         self._head, self._size = b"", 0
 
@@ -159,6 +145,7 @@ class _Limited:
         try:
             data = self._file.read(_CHUNK if size < 0 else size)
             self._opener.count(len(data))
+            self._opener.cut_after = self._file.cut_after
             self._head, self._size = (self._head + data)[: len(BEGINS)], self._size + len(data)
             if self._size > _LONGEST + len(_END) and self._head == BEGINS:
                 raise OSError(f"a playlist of more than {_LONGEST >> 20} MB")
@@ -168,14 +155,12 @@ class _Limited:
         return data
 
     def seekable(self) -> bool:
-        return isinstance(self._file, Seekable) and self._file.seekable()
+        return self._file.seekable()
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        assert isinstance(self._file, Seekable)
         return self._file.seek(offset, whence)
 
     def tell(self) -> int:
-        assert isinstance(self._file, Seekable)
         return self._file.tell()
 
     def close(self) -> None:

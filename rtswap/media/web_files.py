@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 from rtswap.core.urls import redact, scheme
 from rtswap.core.web import Answer, Web
-from rtswap.media.playlists import BEGINS, Opener, Readable
+from rtswap.media.checked_boxes import Readable
+from rtswap.media.playlists import BEGINS, Opener
 
 _SKIP = 1 << 18
 """Bytes that are rather read and dropped than asked for anew."""
@@ -31,6 +32,7 @@ class WebFiles(Opener):
         self.is_playlist = self._first.begins_with(BEGINS)
         # After redirects: what a playlist names is relative to that. FFmpeg takes what ends in .jpg for a series.
         self.address = first.url if self.is_playlist else f"{first.url}#"
+        self.length = None if self.is_playlist else self._first.length
         self.ends = self._first.length is not None and not self.is_playlist
         """Whether it has a known length, as no live stream has."""
 

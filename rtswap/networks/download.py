@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rtswap.core.errors import ModelError, reason
-from rtswap.core.files import sha256_of
+from rtswap.core.files import is_linked, open_itself, sha256_of
 from rtswap.core.text import size
 from rtswap.core.web import Web
 from rtswap.networks.catalog import Entry
@@ -87,7 +87,10 @@ def download(entry: Entry, path: Path, on_event: Callable[[str], None]) -> None:
 
 
 def _get(url: str, part: Path, wanted: Wanted, on_progress: Progress) -> None:
-    """Complete ``part`` from one mirror. Raises OSError, ValueError."""
+    """Complete ``part`` from one mirror. A link that others planted in its place is not followed. Raises OSError,
+    ValueError."""
+    if is_linked(part):
+        part.unlink()
     have = part.stat().st_size if part.is_file() else 0
     if have > wanted.most:
         part.unlink()
@@ -112,7 +115,9 @@ def _get(url: str, part: Path, wanted: Wanted, on_progress: Progress) -> None:
             part.unlink(missing_ok=True)
             raise ValueError(f"not {wanted.name}: {total} bytes instead of {wanted.bytes}")
         web.allow(_TIMEOUT_S + min(total or wanted.most, wanted.most) / _SLOWEST)
-        with part.open("ab" if resumed else "wb") as file:
+        if not resumed:
+            part.unlink(missing_ok=True)
+        with open(part, "ab" if resumed else "xb", opener=open_itself) as file:
             while chunk := answer.read(_CHUNK):
                 have += len(chunk)
                 if have > wanted.most:

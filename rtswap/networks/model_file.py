@@ -8,7 +8,8 @@ absurd size, weights that are shorter than they say, operators that make large t
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections import ChainMap
+from collections.abc import Iterable, MutableMapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ TEMPLATE_KEY, SYSTEM_KEY, PART_KEY = "rtswap.template", "rtswap.system", "rtswap
 """Metadata of files that rtswap has trained: the template by which faces are placed; of a one-shot system's graphs
 also which system it is, and which part of it."""
 _MOST_SIDES = 8
-"""Initialisers of at most so many values may be shapes."""
+"""Of a tensor. Initialisers of at most so many values may be shapes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +106,8 @@ def _signature(content: bytes, path: Path) -> Signature:
     inputs = tuple(port for port in map(_port, parts[_INPUT]) if port.name not in named)
     outputs = tuple(map(_port, parts[_OUTPUT]))
     for port in (*inputs, *outputs):
-        if any(length > LONGEST for length in port.shape) or math.prod(map(abs, port.shape)) > MOST_VALUES:
-            raise _refused(path, f"{port}: larger than any face model")
+        if any(length > LONGEST for length in port.shape) or _values(port.shape) > MOST_VALUES:
+            raise _refused(path, f"larger than any face model: {port}")
     square = last is not None and tuple(last.dims) == (512, 512)
     last_weight = np.asarray(numpy_helper.to_array(last)) if square and last is not None else None
     said = _metadata(content)
@@ -126,9 +127,9 @@ def _metadata(content: bytes) -> dict[str, str]:
 
 
 def _check_weight(weight: onnx.TensorProto, path: Path) -> None:
-    count = math.prod(weight.dims)
+    count = _values(weight.dims)
     if any(length < 0 for length in weight.dims) or count > MOST_VALUES:
-        raise _refused(path, f"the weights {weight.name!r} of shape {list(weight.dims)}")
+        raise _refused(path, f"the weights {weight.name!r} of shape {list(weight.dims[:_MOST_SIDES])}")
     size = helper.tensor_dtype_to_np_dtype(weight.data_type).itemsize
     if weight.HasField("raw_data") and len(weight.raw_data) != count * size:
         raise _refused(
@@ -136,32 +137,37 @@ def _check_weight(weight: onnx.TensorProto, path: Path) -> None:
         )
 
 
+def _values(shape: Sequence[int]) -> int:
+    """How many values a tensor of this shape has; more than are allowed if it has more sides than any: to multiply a
+    million numbers takes minutes."""
+    return math.prod(map(abs, shape)) if len(shape) <= _MOST_SIDES else MOST_VALUES + 1
+
+
 def _short(weights: Iterable[onnx.TensorProto]) -> dict[str, NDArray[Any]]:
     """Those that may be shapes, by name."""
     return {
         weight.name: np.asarray(numpy_helper.to_array(weight))
         for weight in weights
-        if math.prod(weight.dims) <= _MOST_SIDES
+        if _values(weight.dims) <= _MOST_SIDES
     }
 
 
-def _check_nodes(nodes: Iterable[onnx.NodeProto], shapes: dict[str, NDArray[Any]], path: Path) -> None:
+def _check_nodes(nodes: Iterable[onnx.NodeProto], shapes: MutableMapping[str, NDArray[Any]], path: Path) -> None:
     """Refuse loops, and operators that would make tensors of absurd size, also in the branches of an ``If``.
-    ``shapes``: short initialisers."""
-    shapes = dict(shapes)
+    ``shapes``: short initialisers, to which those of nodes are added."""
     for node in nodes:
         for branch in (graph for one in node.attribute for graph in (one.g, *one.graphs)):
             for weight in branch.initializer:
                 _check_weight(weight, path)
-            _check_nodes(branch.node, shapes | _short(branch.initializer), path)
+            _check_nodes(branch.node, ChainMap(_short(branch.initializer), shapes), path)
         if node.op_type in LOOPS:
             raise _refused(path, f"the operator {node.op_type}, which may never end")
         if node.op_type == "Constant" and node.output and node.attribute and node.attribute[0].name == "value":
             shapes[node.output[0]] = np.asarray(numpy_helper.to_array(node.attribute[0].t))
         if node.op_type not in GROWING or not node.input or node.input[-1] not in shapes:
             continue
-        shape = [abs(int(length)) for length in np.ravel(shapes[node.input[-1]])]
-        if math.prod(shape) > MOST_VALUES:
+        shape = [int(length) for length in np.ravel(shapes[node.input[-1]])]
+        if _values(shape) > MOST_VALUES:
             raise _refused(path, f"the operator {node.op_type} makes a tensor of shape {shape[:8]}")
 
 

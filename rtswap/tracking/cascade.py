@@ -15,6 +15,8 @@ Boxes = NDArray[np.float32]
 """(N, 4) ``x1 y1 x2 y2``, pixel edges: the complete image is 0 0 W H."""
 Floats = NDArray[np.float32]
 
+_ROWS = 256
+"""Boxes that are compared with all others at once: those of 10,000 would take gigabytes."""
 _BORDER = (128, 128, 128)
 """Colour outside the image: the networks' zero."""
 
@@ -98,15 +100,17 @@ def suppress(boxes: Boxes, scores: Floats, threshold: float, *, of_smaller: bool
     order = np.argsort(-scores, kind="stable")
     x1, y1, x2, y2 = boxes[order].T
     area = np.maximum(x2 - x1, 0) * np.maximum(y2 - y1, 0)
-    width = np.minimum(x2[:, None], x2) - np.maximum(x1[:, None], x1)
-    height = np.minimum(y2[:, None], y2) - np.maximum(y1[:, None], y1)
-    shared = np.maximum(width, 0) * np.maximum(height, 0)
-    whole = np.minimum(area[:, None], area) if of_smaller else area[:, None] + area - shared
-    clash = shared > threshold * whole
     alive = np.ones(len(order), bool)
-    for index in range(len(order)):
-        if alive[index]:
-            alive[index + 1 :] &= ~clash[index, index + 1 :]
+    for begin in range(0, len(order), _ROWS):
+        rows = slice(begin, begin + _ROWS)
+        width = np.minimum(x2[rows, None], x2) - np.maximum(x1[rows, None], x1)
+        height = np.minimum(y2[rows, None], y2) - np.maximum(y1[rows, None], y1)
+        shared = np.maximum(width, 0) * np.maximum(height, 0)
+        whole = np.minimum(area[rows, None], area) if of_smaller else area[rows, None] + area - shared
+        clash = shared > threshold * whole
+        for index, clashes in enumerate(clash, begin):
+            if alive[index]:
+                alive[index + 1 :] &= ~clashes[index + 1 :]
     return order[alive]
 
 

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.core.errors import ModelError
+from rtswap.core.errors import EngineError, ModelError
 from rtswap.core.protocols import Engine
 from rtswap.core.types import Box, Detection, Image, Points, Tensor
 from rtswap.tracking.cascade import (
@@ -37,9 +37,12 @@ _WINDOW, _STRIDE = 12, 2
 """P-Net's windows are 12 px wide, 2 px apart."""
 _SAME_FACE = 0.7
 """Overlap above which two boxes are the same face."""
-_MAX_PROPOSALS = 300
-_MAX_CANDIDATES = 64
-"""Limits on the cost of a heavily textured image: proposals before, candidates after suppression."""
+_MOST_PLACES = 12_000
+"""Limit on the cost of a picture: places that P-Net takes for a face, five for each. Textures have up to 4,000."""
+_BATCH = 500
+"""Squares that R- and O-Net look at at once; OpenCV cuts no more than 32,766 rows at once."""
+_CERTAIN_LOGIT = float(np.log(0.6 / 0.4))
+"""The score of a place at P-Net's usual threshold."""
 
 
 class _Plan(NamedTuple):
@@ -159,24 +162,30 @@ class MtcnnDetector:
         )
 
     def _propose(self, plan: _Plan) -> Boxes:
-        """Run P-Net on all levels at once; return candidate squares."""
+        """Run P-Net on all levels at once; return candidate squares. Raises EngineError for more than can be looked
+        at: what was left out would stay bare."""
         out = _checked(self._pnet.run({"image": plan.canvas[None]}), "P-Net")
         if out["map"][0, 0].size > 1 and np.ptp(out["map"][0, 0]) == 0 and np.ptp(plan.canvas) > 0:
             raise _wrong("P-Net", "one score everywhere")
         score, offsets = np.where(plan.inside, out["map"][0, 0], -np.inf), out["map"][0, 1:]
         y, x = peaks(score, self._first_logit)
-        best = np.argsort(-score[y, x], kind="stable")[:_MAX_PROPOSALS]
+        best = np.argsort(-score[y, x], kind="stable")
+        if len(best) > _MOST_PLACES and score[y, x][best[_MOST_PLACES]] > _CERTAIN_LOGIT:
+            raise EngineError(
+                "too many faces in the picture", expected=f"at most {_MOST_PLACES:,} places", got=f"{len(best):,}"
+            )
+        best = best[:_MOST_PLACES]
         y, x, level = y[best], x[best], plan.level_of[y[best], x[best]]
         corner = np.stack([x, y], axis=1).astype(np.float32) * _STRIDE - plan.corner[level]
         windows = np.concatenate([corner, corner + _WINDOW], axis=1)
         boxes = shifted(windows, offsets[:, y, x].T) * np.tile(plan.scale[level], 2)
-        return squared(boxes[suppress(boxes, score[y, x], _SAME_FACE)[:_MAX_CANDIDATES]])
+        return squared(boxes[suppress(boxes, score[y, x], _SAME_FACE)])
 
     def _sift(self, pictures: list[Image], boxes: Boxes) -> Boxes:
         """Run R-Net on every square; return squares that contain a face."""
         if len(boxes) == 0:
             return boxes
-        out = _checked(self._rnet.run({"image": patches(pictures, boxes, 24)}), "R-Net")
+        out = _run(self._rnet, "R-Net", pictures, boxes, 24)
         scores = out["score"][:, 0]
         good = np.nonzero(scores > self._thresholds[1])[0]
         kept = shifted(boxes[good], out["box"][good])
@@ -186,8 +195,17 @@ class MtcnnDetector:
         """Run O-Net on every square; return the faces."""
         if len(boxes) == 0:
             return []
-        out = _checked(self._onet.run({"image": patches(pictures, boxes, 48)}), "O-Net")
+        out = _run(self._onet, "O-Net", pictures, boxes, 48)
         return [face for face in _detections(out, boxes) if face.score > self._thresholds[2]]
+
+
+def _run(engine: Engine, name: str, pictures: list[Image], boxes: Boxes, side: int) -> Mapping[str, Tensor]:
+    """What a network says of each square."""
+    parts = []
+    for at in range(0, len(boxes), _BATCH):
+        out = _checked(engine.run({"image": patches(pictures, boxes[at : at + _BATCH], side)}), name)
+        parts.append({key: np.array(value) for key, value in out.items()})  # valid until the next run
+    return parts[0] if len(parts) == 1 else {key: np.concatenate([one[key] for one in parts]) for key in parts[0]}
 
 
 def turned_back(face: Detection, turn: int, square: Box) -> Detection:

@@ -93,6 +93,7 @@ class FaceTracker:
         """See ``protocols.Tracker``."""
         self._strange: tuple[Head, ...] = ()
         """Heads of the last frame that are nobody's who is followed."""
+        self._passed_over: Sequence[Box] = ()  # ``others`` of the last look
         self._since_look = self._since_check = 0.0
         """Counted in frames at 30 per second; at lower rates each frame counts as several, so that newcomers do not
         wait longer."""
@@ -112,7 +113,7 @@ class FaceTracker:
         newcomers = self._strangers_came()
         self._since_look += passed
         self._since_check += passed
-        if newcomers or self._look_is_due(quality):
+        if newcomers or self._look_is_due(quality) or self._somebody_is_missed():
             self._look(image)
             self._since_look = self._since_check = 0.0
         elif self._check_is_due(quality):
@@ -214,6 +215,13 @@ class FaceTracker:
         every = quality.detect_every or math.inf
         return self._since_look >= (min(every, LOOK_FOR_LOST_EVERY) if self._lost else every)
 
+    def _somebody_is_missed(self) -> bool:
+        """Whether the last look found somebody whom the second detector does not see, as in crowds."""
+        if self._sighting is None or not self._passed_over or self._since_look < LOOK_FOR_LOST_EVERY:
+            return False
+        heads = [head.box for head in self._sighting.heads if head.score >= SEEN]
+        return bool((kinship(self._passed_over, heads).max(axis=1, initial=0) < KINSHIP).any())
+
     def _check_is_due(self, quality: Quality) -> bool:
         every = quality.detect_every or math.inf
         if any(face.doubtful for face in self._faces):
@@ -267,6 +275,7 @@ class FaceTracker:
         self.others = [
             d.box for d, most in zip(detections, kin.max(axis=1, initial=0), strict=True) if most < KINSHIP
         ]
+        self._passed_over = self.others
 
     def _found_in_heads(self, image: Image, detections: Sequence[Detection]) -> list[Detection]:
         """Faces in the second detector's heads that the first did not find: tilted, or small in a large frame."""

@@ -26,7 +26,7 @@ def holds(box: Box, other: Box) -> bool:
 
 def overlap(a: Box, b: Box) -> float:
     """Intersection over union of two boxes, 0..1; of many, ``tracking.association.iou``."""
-    low, high = np.maximum(a[:2], b[:2]), np.minimum(a[2:], b[2:])
-    common = float(np.prod(np.maximum(0, high - low)))
-    union = float(np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2])) - common
+    (x1, y1, x2, y2), (u1, v1, u2, v2) = a.tolist(), b.tolist()  # in a crowd there are millions of pairs
+    common = max(0.0, min(x2, u2) - max(x1, u1)) * max(0.0, min(y2, v2) - max(y1, v1))
+    union = (x2 - x1) * (y2 - y1) + (u2 - u1) * (v2 - v1) - common
     return common / union if union > 0 else 0.0

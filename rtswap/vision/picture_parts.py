@@ -19,6 +19,9 @@ MOST_PARTS = 100_000
 MOST_TEXTS = 100
 """Compressed texts of a PNG, each up to 8 MB, which OpenCV unpacks: a thousand in 8 MB took half a minute."""
 _TEXTS = (b"zTXt", b"iTXt")
+MOST_NOTES = 1000
+"""Chunks of a PNG that hold none of its pictures: OpenCV's libpng prints a line for each that is wrong."""
+_PICTURES = (b"IDAT", b"fdAT", b"fcTL")
 _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
 """Of JPEG (ITU T.81, B.1.1.3): not among the data of a scan."""
 _SCAN, _JPEG_END, _LENGTH_BYTES = 0xDA, 0xD9, 2
@@ -34,11 +37,13 @@ def refuse_many_parts(path: Path, data: bytes | mmap) -> None:
     """Raise InputError for a picture of too many parts. ``path``: for messages."""
     jpeg = data[: len(JPEG)] == JPEG
     parts, scans = _count_segments(data) if jpeg else (0, 0)
-    chunks, texts = (0, 0) if jpeg else _count_chunks(data)
+    chunks, texts, notes = (0, 0, 0) if jpeg else _count_chunks(data)
     if scans > MOST_SCANS:
         raise InputError(f"{path} is refused", expected=f"a JPEG of at most {MOST_SCANS} scans", got=f"{scans}")
     if texts > MOST_TEXTS:
         raise InputError(f"{path} is refused", expected=f"a PNG of at most {MOST_TEXTS} texts", got=f"{texts}")
+    if notes > MOST_NOTES:
+        raise InputError(f"{path} is refused", expected=f"a PNG of at most {MOST_NOTES:,} notes", got="more")
     if max(parts, chunks) > MOST_PARTS:
         raise InputError(f"{path} is refused", expected=f"a picture of at most {MOST_PARTS:,} parts", got="more")
 
@@ -57,14 +62,16 @@ def _count_segments(data: bytes | mmap) -> tuple[int, int]:
     return segments, scans
 
 
-def _count_chunks(data: bytes | mmap) -> tuple[int, int]:
-    """How many chunks, and texts among them, a PNG has; no more chunks than are refused. 0 for another file."""
-    chunks, texts, at = 0, 0, len(PNG)
+def _count_chunks(data: bytes | mmap) -> tuple[int, int, int]:
+    """How many chunks a PNG has, and packed texts and what is no picture among them; no more chunks than are refused.
+    0 for another file."""
+    chunks, texts, notes, at = 0, 0, 0, len(PNG)
     while data[: len(PNG)] == PNG and at < len(data) and chunks <= MOST_PARTS:
         chunks += 1
         texts += data[at + 4 : at + 8] in _TEXTS
+        notes += data[at + 4 : at + 8] not in _PICTURES
         at += _CHUNK_BYTES + int.from_bytes(data[at : at + 4], "big")
-    return chunks, texts
+    return chunks, texts, notes
 
 
 def tile_size(data: bytes) -> tuple[int, int]:

@@ -19,6 +19,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from rtswap.web.peers import users_at
 from rtswap.web.problems import Problem
+from rtswap.web.visitors import KNOWN
 
 COOKIE = "rtswap_token"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -99,6 +100,7 @@ def access_middleware(access: Access) -> Middleware:
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         access.check(request)
+        request.app[KNOWN].add(request.protocol)
         if access.token is not None and request.path == "/" and "token" in request.query:
             response = web.Response(status=303, headers={"Location": "/"})
             response.set_cookie(COOKIE, access.token, httponly=True, samesite="Strict", secure=access.secure)

@@ -46,6 +46,7 @@ class Inputs:
         self.browser = camera
         self._folder = tempfile.TemporaryDirectory(prefix="rtswap-studio-")
         self._clips: dict[str, str] = {}
+        self._arriving: set[str] = set()
 
     def close(self) -> None:
         """Delete the uploaded clips."""
@@ -65,21 +66,23 @@ class Inputs:
         return Path(self._folder.name) / id
 
     def new_clip(self) -> tuple[str, Path]:
-        """The id and place of a clip to be uploaded. Raises UsageError for too many."""
-        if len(self._clips) >= MOST_CLIPS:
+        """The id and place of a clip to be uploaded, and then kept or dropped. Raises UsageError for too many."""
+        if len(self._clips) + len(self._arriving) >= MOST_CLIPS:
             raise UsageError(f"there are {MOST_CLIPS} clips already", do="Remove one: DELETE /api/clips/ID")
         id = secrets.token_hex(8)
+        self._arriving.add(id)
         return id, self.clip_path(id)
 
     def keep_clip(self, id: str, name: str) -> None:
-        """Offer an uploaded clip after checking that it can be read. Raises InputError, with the clip removed."""
-        path = self.clip_path(id)
-        try:
-            open_input(str(path), self._request()).close()
-        except BaseException:
-            path.unlink(missing_ok=True)
-            raise
+        """Offer an uploaded clip after checking that it can be read. Raises InputError."""
+        open_input(str(self.clip_path(id)), self._request()).close()
         self._clips[id] = name
+        self._arriving.discard(id)
+
+    def drop_clip(self, id: str) -> None:
+        """Delete what arrived of a clip."""
+        self.clip_path(id).unlink(missing_ok=True)
+        self._arriving.discard(id)
 
     def remove_clip(self, id: str) -> None:
         """Delete a clip. Raises UsageError for an unknown one."""

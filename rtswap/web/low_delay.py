@@ -7,6 +7,7 @@ and leaves it to the browser how long a frame waits to be shown (50 ms here).
 
 from __future__ import annotations
 
+import logging
 from copy import copy
 from fractions import Fraction
 from typing import Any
@@ -15,8 +16,8 @@ import aioice
 import av
 from aioice import ice
 from aiortc import rtcicetransport, rtcrtpreceiver, rtcrtpsender, rtp
-from aiortc.codecs import HEADER_EXTENSIONS, get_encoder, h264, vpx
-from aiortc.codecs.base import Encoder
+from aiortc.codecs import HEADER_EXTENSIONS, get_decoder, get_encoder, h264, vpx
+from aiortc.codecs.base import Decoder, Encoder
 from aiortc.jitterbuffer import JitterBuffer, JitterFrame
 from aiortc.rtcrtpparameters import (
     RTCRtpCodecParameters,
@@ -36,6 +37,8 @@ GIVE_UP_TICKS = CLOCK // 2
 """A frame with a lost packet is given up when a frame so much younger arrives."""
 OLD = 100
 """Packets: what is that much older is no late packet, but a stream that begins again."""
+MOST_PIXELS = 16_000_000
+"""Of a frame from a browser: twice 4K. 400 kB could hold one of 256 megapixels, which took 2.7 GB."""
 LOOPBACK = "127.0.0.1"
 PLAYOUT_DELAY = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
 
@@ -181,6 +184,17 @@ def fast_encoder(codec: RTCRtpCodecParameters) -> Encoder:
     return get_encoder(codec) if found is None else found()
 
 
+def limited_decoder(codec: RTCRtpCodecParameters) -> Decoder:
+    """The decoder for a codec, which takes no frame of more than ``MOST_PIXELS``."""
+    made: Any = get_decoder(codec)
+    if isinstance(made, vpx.Vp8Decoder):
+        made.codec = av.CodecContext.create("vp8", "r")  # libvpx takes the memory before FFmpeg learns the size
+    if codec.mimeType.lower().startswith("video/"):
+        made.codec.options = {"max_pixels": str(MOST_PIXELS)}
+    decoder: Decoder = made
+    return decoder
+
+
 def video_or_sound(capacity: int, prefetch: int = 0, is_video: bool = False) -> WholeFrames | JitterBuffer:
     """The buffer that joins packets to frames. Sound waits for one packet more, 20 ms, instead of aiortc's 80 ms:
     the pictures do not wait for it either."""
@@ -225,6 +239,8 @@ def set_low_delay(*, loopback: bool) -> None:
     module.Connection = OnThisMachine if loopback else aioice.Connection
     module = rtcrtpreceiver
     module.JitterBuffer = video_or_sound
+    module.get_decoder = limited_decoder
+    logging.getLogger(module.__name__).setLevel(logging.ERROR)  # a line for each frame that cannot be decoded
     module = rtp
     module.HeaderExtensionsMap = ShownAtOnce
     vpx.DEFAULT_BITRATE, vpx.MAX_BITRATE = FIRST_BITRATE, MOST_BITRATE

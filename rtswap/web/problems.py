@@ -68,8 +68,8 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
 
 
 def fault_log() -> logging.Logger:
-    """The log of the HTTP server: faults of the program alone. What clients send wrongly is answered, and would let
-    anybody who can connect fill the terminal."""
+    """The log of the HTTP server: faults of the program alone. What clients send wrongly is answered, who hangs up
+    is gone, and both would let anybody who can connect fill the terminal."""
     log = logging.getLogger("rtswap.web.http")
     log.addFilter(_is_fault)
     return log
@@ -77,4 +77,4 @@ def fault_log() -> logging.Logger:
 
 def _is_fault(record: logging.LogRecord) -> bool:
     error = record.exc_info[1] if record.exc_info else None
-    return not isinstance(error, HttpProcessingError | web.RequestPayloadError)
+    return not isinstance(error, HttpProcessingError | web.RequestPayloadError | ConnectionError)

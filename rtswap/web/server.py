@@ -9,7 +9,7 @@ import signal
 import socket
 import ssl
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
@@ -26,8 +26,9 @@ from rtswap.web.problems import Problem, fault_log, problems
 from rtswap.web.routes import config, offer, pictures, sessions, sources, status
 from rtswap.web.routes import session as session_routes
 from rtswap.web.routes.offer import PEERS
-from rtswap.web.routes.route import STUDIOS, Route
+from rtswap.web.routes.route import ARRIVING, STUDIOS, Route
 from rtswap.web.studios import Studios
+from rtswap.web.visitors import KNOWN, listen
 
 PAGE = "index.html"
 CLOSE_S = 2.0
@@ -90,6 +91,7 @@ def make_app(studios: Studios, access: Access) -> web.Application:
     app = web.Application(middlewares=[problems, access_middleware(access)], client_max_size=0)
     app.on_response_prepare.append(add_headers)
     app[STUDIOS], app[PEERS] = studios, offer.Peers(loopback=access.loopback)
+    app[KNOWN], app[ARRIVING] = set(), set()
     listed: list[Route] = []
     for part in (config, sources, session_routes, sessions, pictures, status, offer):
         listed += part.ROUTES
@@ -120,8 +122,9 @@ def make_app(studios: Studios, access: Access) -> web.Application:
 
 
 def make_runner(app: web.Application, close_s: float = CLOSE_S) -> web.AppRunner:
-    """Create what serves the application. Nothing that a client sends is logged. ``close_s``: as ``CLOSE_S``."""
-    return web.AppRunner(app, access_log=None, logger=fault_log(), shutdown_timeout=close_s)
+    """Create what serves the application. Nothing that a client sends is logged, and nothing unpacked: no browser
+    sends compressed bodies, and aiohttp unpacks those of strangers, too. ``close_s``: as ``CLOSE_S``."""
+    return web.AppRunner(app, access_log=None, logger=fault_log(), shutdown_timeout=close_s, auto_decompress=False)
 
 
 async def page(request: web.Request) -> web.Response:
@@ -150,10 +153,12 @@ async def serve(
     studios = Studios(config, folder, echo=on_event)
     runner = make_runner(make_app(studios, address.access()))
     await runner.setup()
-    try:
+    async with AsyncExitStack() as ended:
+        ended.push_async_callback(runner.cleanup)
         try:
-            await web.TCPSite(runner, address.host, address.port, ssl_context=tls).start()
-            address = replace(address, port=runner.addresses[0][1])
+            listener = await listen(runner, address.host, address.port, tls)
+            ended.callback(listener.close)
+            address = replace(address, port=listener.sockets[0].getsockname()[1])
         except OSError as error:
             taken = error.errno == errno.EADDRINUSE
             do = (
@@ -164,8 +169,6 @@ async def serve(
             raise OutputError(f"cannot listen on {address.host}:{address.port}", got=reason(error), do=do) from None
         ready(address)
         await _wait_for_end()
-    finally:
-        await runner.cleanup()
 
 
 async def _wait_for_end() -> None:

@@ -234,6 +234,13 @@ def retinaface(side: int = 640, *, cell: tuple[int, int] = (10, 12)) -> bytes:
     return file(nodes, {"input": [1, 3, side, side]}, outputs, weights)
 
 
+def put(folder: Path, name: str, content: bytes) -> Path:
+    """Write a file; returns its path."""
+    path = folder / name
+    path.write_bytes(content)
+    return path
+
+
 def write(folder: Path, **files: bytes) -> dict[str, Path]:
     """Write files ``name.onnx`` and return them by name."""
     found = {}

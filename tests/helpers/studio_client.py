@@ -20,6 +20,7 @@ from rtswap.web.access import LOOPBACK, Access
 from rtswap.web.server import make_app, make_runner
 from rtswap.web.studio import Studio
 from rtswap.web.studios import Studios
+from rtswap.web.visitors import listen
 
 WAIT_S = 60.0
 JSON = "application/json"
@@ -100,10 +101,11 @@ def run_studio(config: Config, folder: Path, access: Access | None = None) -> It
         app = make_app(studios, access or Access(LOOPBACK))
         runner = make_runner(app, 1.0)
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        begun.append(Client(runner.addresses[0][1], studios.main, loop, app))
+        listener = await listen(runner, "127.0.0.1", 0)
+        begun.append(Client(listener.sockets[0].getsockname()[1], studios.main, loop, app))
         ready.set()
         await end.wait()
+        listener.close()
         await runner.cleanup()
 
     def run() -> None:

@@ -3,73 +3,17 @@
 from __future__ import annotations
 
 import struct
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from media_files import make_clip
+from mp4_attacks import ATTACKS, FRAGMENT, box, packed, table, with_tables
 
 from rtswap.core.errors import InputError
 from rtswap.media.inputs.video import VideoFile
 from rtswap.media.mp4_tables import LEAST, refuse_many_samples
-
-MANY = 40_000_000
-PARENTS = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts", b"moof", b"traf")
-
-
-def box(kind: bytes, *content: bytes) -> bytes:
-    inside = b"".join(content)
-    return struct.pack(">I", 8 + len(inside)) + kind + inside
-
-
-def table(kind: bytes, *numbers: int) -> bytes:
-    return box(kind, struct.pack(f">{1 + len(numbers)}I", 0, *numbers))
-
-
-def with_tables(data: bytes, changed: dict[bytes, bytes]) -> bytes:
-    """A file, some of whose boxes have another content."""
-    at, made = 0, b""
-    while at + 8 <= len(data):
-        size, kind = struct.unpack_from(">I4s", data, at)
-        inside = data[at + 8 : at + size]
-        made += changed.get(kind) or box(kind, with_tables(inside, changed) if kind in PARENTS else inside)
-        at += size
-    return made
-
-
-def packed(data: bytes, *, stated: int | None = None) -> bytes:
-    """A file whose index is compressed, as QuickTime did it."""
-
-    def squeeze(index: bytes) -> bytes:
-        size = len(index) if stated is None else stated
-        inside = box(b"dcom", b"zlib") + box(b"cmvd", struct.pack(">I", size), zlib.compress(index))
-        return box(b"moov", box(b"cmov", inside))
-
-    start = data.index(b"moov") - 4
-    (size,) = struct.unpack_from(">I", data, start)
-    return data[:start] + squeeze(data[start : start + size]) + data[start + size :]
-
-
-MANY_OF_ONE_SIZE = {b"stsz": table(b"stsz", 1, MANY)}
-ATTACKS: dict[str, Callable[[bytes], bytes]] = {
-    "many samples of one size": lambda data: with_tables(data, MANY_OF_ONE_SIZE),
-    "edits that repeat them": lambda data: with_tables(
-        data, {b"stsz": table(b"stsz", 1, 5000), b"elst": table(b"elst", 10_000, *(5000, 0, 1 << 16) * 10_000)}
-    ),
-    "chunks of as many": lambda data: with_tables(
-        data, {b"stsc": table(b"stsc", 1, 1, 2_000_000_000, 1), b"stco": table(b"stco", 40, *[48] * 40)}
-    ),
-    "a fragment": lambda data: data + box(b"moof", box(b"traf", box(b"trun", struct.pack(">III", 1, MANY, 0)))),
-    "a compressed index": lambda data: packed(with_tables(data, MANY_OF_ONE_SIZE)),
-    "a large compressed index": lambda data: packed(data, stated=1 << 30),
-    "a compressed index in another": lambda data: packed(packed(data)),
-    "many compressed ones": lambda data: data + box(b"udta", (b"cmvd\0\0\1\0" + zlib.compress(b"")) * 9000),
-    "an index in the wrong place": lambda data: data + box(b"udta", with_tables(data, MANY_OF_ONE_SIZE)),
-    "tracks that overlap": lambda data: data + box(b"udta", *[struct.pack(">I4s", 99_999, b"trak")] * 9000),
-    "tables that overlap": lambda data: data + box(b"udta", *[struct.pack(">4sII", b"stsc", 0, 9000)] * 9000),
-}
 
 
 def edited(data: bytes, *, handler: bytes, ticks: int = 1, more: bytes = b"") -> bytes:
@@ -100,6 +44,38 @@ def test_a_segment_of_a_playlist_is_refused_too(film: Path) -> None:
     playlist.write_text(f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{film.name}\n#EXT-X-ENDLIST\n")
     with pytest.raises(InputError, match="tables of 40,000,003 samples"):
         VideoFile(playlist)
+
+
+def index_of_fragments(*, ends_at: int, to: int, long: bool = False) -> bytes:
+    """One whose first fragment begins so many bytes behind its end, and has as many; then comes another."""
+    first = struct.pack(">QQ" if long else ">II", 0, to)
+    rows = [struct.pack(">III", size, 1, 0) for size in (ends_at, 99)]
+    return box(b"sidx", struct.pack(">III", long << 24, 1, 1), first, struct.pack(">HH", 0, 2), *rows)
+
+
+@pytest.mark.parametrize("long", [True, False])
+@pytest.mark.parametrize("second", [True, False])
+def test_fragments_to_which_only_an_index_leads_count(second: bool, long: bool, film: Path) -> None:
+    """FFmpeg finds them when it is positioned (``--start``)."""
+    data = film.read_bytes()
+    hidden = box(b"mdat", bytes(100), FRAGMENT)
+    place = len(data) + 108
+    leads_to = {"to": 50, "ends_at": place - 50} if second else {"to": place, "ends_at": 9}
+    film.write_bytes(index_of_fragments(**leads_to, long=long) + data + hidden)
+    with pytest.raises(ValueError, match="tables of 40,000,003 samples"):
+        refuse_many_samples(film)
+    film.write_bytes(index_of_fragments(to=0, ends_at=len(data), long=long) + data)
+    refuse_many_samples(film)
+
+
+def test_an_index_of_fragments_that_leads_to_thousands_of_other_boxes_is_refused(film: Path) -> None:
+    data, boxes = film.read_bytes(), box(b"mdat", box(b"free") * 20_000)
+    film.write_bytes(index_of_fragments(to=len(data) + 8, ends_at=1) + data + boxes)
+    with pytest.raises(ValueError, match="leads to no fragments"):
+        refuse_many_samples(film)
+    film.write_bytes(data + box(b"udta", index_of_fragments(to=0, ends_at=1)))
+    with pytest.raises(ValueError, match="within another box"):
+        refuse_many_samples(film)
 
 
 def test_real_files_are_read(film: Path, tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,24 @@ def test_existing_bytes_are_not_requested_again(mirrors: list[FileServer], tmp_p
     (tmp_path / "model.onnx.part").write_bytes(CONTENT)
     assert fetch(wanted(mirrors[0]), tmp_path / "model.onnx") == SHA256
     assert mirrors[0].requests == []
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+@pytest.mark.parametrize("link", [Path.symlink_to, Path.hardlink_to])
+def test_a_link_in_the_place_of_a_part_is_replaced(
+    mirrors: list[FileServer], ranges: bool, link: Callable[[Path, Path], None], tmp_path: Path
+) -> None:
+    """Whoever can write into the cache could have any file of the user's replaced by a network."""
+    own = tmp_path / "mine.txt"
+    own.write_text("mine")
+    mirrors[0].ranges = ranges
+    link(tmp_path / "model.onnx.part", own)
+    assert fetch(wanted(mirrors[0]), tmp_path / "model.onnx") == SHA256
+    assert own.read_text() == "mine"
+    assert mirrors[0].requests == [""]
+
+
+def test_a_pipe_in_the_place_of_a_part_is_refused(mirrors: list[FileServer], tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "model.onnx.part")
+    with pytest.raises(ModelError, match="not a regular file"):
+        fetch(wanted(mirrors[0]), tmp_path / "model.onnx")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -47,3 +48,12 @@ def test_one_answer_everywhere_is_a_failure(networks: list[OpenVinoEngine]) -> N
     detector = MtcnnDetector(Constant(), *networks[1:])
     with pytest.raises(ModelError, match="everywhere"):
         detector.detect(person("ada").portrait)
+
+
+def test_networks_are_the_ones_of_the_package(networks: list[OpenVinoEngine]) -> None:
+    assert [engine.inputs[0].shape for engine in networks] == [
+        (None, None, None, 3),
+        (None, 24, 24, 3),
+        (None, 48, 48, 3),
+    ]
+    assert Path(Registry().path("pnet")).is_file()

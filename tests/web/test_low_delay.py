@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from fractions import Fraction
 from itertools import pairwise
+from typing import Any
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -16,12 +19,20 @@ from aiortc.codecs import HEADER_EXTENSIONS, h264, vpx
 from aiortc.codecs.h264 import h264_depayload
 from aiortc.codecs.vpx import vp8_depayload
 from aiortc.jitterbuffer import JitterBuffer, JitterFrame
-from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters, RTCRtpParameters
+from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpHeaderExtensionParameters, RTCRtpParameters
 from aiortc.rtp import RtpPacket
 
 from rtswap.web import low_delay
 from rtswap.web.connections import to_yuv
-from rtswap.web.low_delay import CLOCK, PLAYOUT_DELAY, H264Encoder, ShownAtOnce, Vp8Encoder, WholeFrames
+from rtswap.web.low_delay import (
+    CLOCK,
+    PLAYOUT_DELAY,
+    H264Encoder,
+    ShownAtOnce,
+    Vp8Encoder,
+    WholeFrames,
+    limited_decoder,
+)
 
 FRAME, TICK = CLOCK // 30, Fraction(1, CLOCK)
 
@@ -127,11 +138,29 @@ def test_packets_say_that_the_frame_is_shown_at_once() -> None:
     assert unknown.set(rtp.HeaderExtensions()) == (0, b"")
 
 
+@pytest.mark.parametrize("name", ["libvpx", "libx264"])
+@pytest.mark.parametrize(("side", "allowed"), [(640, True), (4096, False)])
+def test_a_frame_of_any_size_is_not_decoded(name: str, side: int, allowed: bool) -> None:
+    encoder: Any = av.CodecContext.create(name, "w")
+    encoder.width = encoder.height = side
+    encoder.pix_fmt, encoder.time_base, encoder.framerate = "yuv420p", TICK, Fraction(30)
+    encoder.options = {"deadline": "realtime", "cpu-used": "8"} if name == "libvpx" else {"preset": "ultrafast"}
+    frame = av.VideoFrame(side, side, "yuv420p")
+    data = b"".join(bytes(one) for one in (*encoder.encode(frame), *encoder.encode(None)))
+    kind = "video/VP8" if name == "libvpx" else "video/H264"
+    decoder = limited_decoder(RTCRtpCodecParameters(mimeType=kind, clockRate=CLOCK, payloadType=97))
+    refused = nullcontext() if allowed else pytest.raises(av.FFmpegError)
+    with refused:
+        decoded = decoder.decode(JitterFrame(data, 0)) + decoder.decode(JitterFrame(data, FRAME))
+        assert next((one.width, one.height) for one in decoded if isinstance(one, av.VideoFrame)) == (side, side)
+
+
 def test_aiortc_uses_these_parts() -> None:
     low_delay.set_low_delay(loopback=True)
     low_delay.set_low_delay(loopback=True)
     assert [one.uri for one in HEADER_EXTENSIONS["video"]].count(PLAYOUT_DELAY) == 1
     assert rtp.HeaderExtensionsMap is ShownAtOnce
+    assert vars(rtcrtpreceiver)["get_decoder"] is limited_decoder
     assert isinstance(rtcrtpreceiver.JitterBuffer(capacity=512, is_video=True), WholeFrames)
     assert isinstance(rtcrtpreceiver.JitterBuffer(capacity=16, prefetch=4), JitterBuffer)
     codec = next(one for one in rtcrtpsender.get_capabilities("video").codecs if one.mimeType == "video/VP8")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 import threading
 from pathlib import Path
+from typing import BinaryIO
 
 import av
 import av.container
@@ -45,7 +46,9 @@ class VideoWriter:
         self._kind = KINDS[self._suffix]
         self._encoder_name = _encoder_for(self._suffix, request)
         refuse_taken(self._path, request.overwrite, request.audio_from)
-        self.partial_path = make_partial(self._path, lambda path: path.open("xb").close())
+        self._new: list[BinaryIO] = []
+        """The empty file, which FFmpeg opens at the first picture."""
+        self.partial_path = make_partial(self._path, lambda path: self._new.append(path.open("xb")))
         self._container: av.container.OutputContainer | None = None
         self._encoder: VideoEncoder | None = None
         self._tracks: Tracks | LiveTrack | None = None
@@ -86,6 +89,8 @@ class VideoWriter:
             if self._closed:
                 return
             self._closed = True
+            for made in self._new:
+                made.close()
             try:
                 self._finish()
             except (OSError, ValueError, av.FFmpegError) as error:
@@ -96,7 +101,10 @@ class VideoWriter:
         time_s = self._time_of(marked)
         if self._encoder is None or self._container is None:
             path = str(self.partial_path.absolute())  # else FFmpeg parses tcp:host.mp4 as a URL
-            self._container = av.open(path, "w", options=_COMMON | dict(self._kind.options))
+            # By its name FFmpeg would follow a link that others planted meanwhile.
+            held = f"/proc/self/fd/{self._new[0].fileno()}"
+            place, options = held if Path(held).exists() else path, _COMMON | dict(self._kind.options)
+            self._container = av.open(place, "w", format=self._kind.muxer, options=options)
             self._encoder = self._set_up(self._container, marked)
         if self._tracks is not None:
             self._container.mux(list(self._tracks.until(time_s)))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -18,6 +19,9 @@ from rtswap.web.studios import MAIN, Studios
 
 STUDIOS = web.AppKey("studios", Studios)
 JSON_BYTES = 64_000
+ARRIVING = web.AppKey("arriving", set[object])
+"""The connections on which files arrive that are kept in memory."""
+MOST_ARRIVING = 4
 READ_S = 20.0
 """Time for a body of JSON to arrive."""
 _JSON = {
@@ -73,17 +77,25 @@ async def json_of(request: web.Request) -> dict[str, Any]:
     return found
 
 
-async def file_of(request: web.Request, most: int) -> bytes:
-    """Return the uploaded file in the body. Raises Problem."""
+@asynccontextmanager
+async def file_of(request: web.Request, most: int) -> AsyncGenerator[bytes, None]:
+    """Give the uploaded file in the body, while there are few others. Raises Problem."""
     check_upload(request)
+    arriving = request.app[ARRIVING]
+    if len(arriving) >= MOST_ARRIVING:
+        raise Problem(503, f"{MOST_ARRIVING} files are arriving already; send this one later")
+    arriving.add(request.protocol)
     try:
-        async with asyncio.timeout(10 * READ_S):
-            data = await _read(request, most)
-    except TimeoutError:
-        raise Problem(408, "the file did not arrive in time") from None
-    if not data:
-        raise Problem(400, "the file is empty")
-    return data
+        try:
+            async with asyncio.timeout(10 * READ_S):
+                data = await _read(request, most)
+        except TimeoutError:
+            raise Problem(408, "the file did not arrive in time") from None
+        if not data:
+            raise Problem(400, "the file is empty")
+        yield data
+    finally:
+        arriving.discard(request.protocol)
 
 
 def check_upload(request: web.Request) -> None:

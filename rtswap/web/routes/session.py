@@ -57,7 +57,7 @@ async def add_clip(request: web.Request) -> web.Response:
         name = "".join(c if c.isprintable() else "?" for c in request.query.get("name", ""))[:80] or "clip"
         await asyncio.to_thread(inputs.keep_clip, id, name)
     except BaseException as error:
-        path.unlink(missing_ok=True)
+        inputs.drop_clip(id)
         if isinstance(error, TimeoutError):
             raise Problem(408, "the clip did not arrive in time") from None
         if isinstance(error, OSError) and not isinstance(error, ConnectionError):

@@ -24,15 +24,17 @@ async def list_sources(request: web.Request) -> web.Response:
 
 async def add_source(request: web.Request) -> web.Response:
     """A new person, by a photo."""
-    studio, data = studio_of(request), await file_of(request, PHOTO_BYTES)
-    source = await studio.shelve(partial(studio.shelf.add, request.query.get("name", ""), data))
+    studio = studio_of(request)
+    async with file_of(request, PHOTO_BYTES) as data:
+        source = await studio.shelve(partial(studio.shelf.add, request.query.get("name", ""), data))
     return web.json_response(source.plain(), status=201)
 
 
 async def add_photo(request: web.Request) -> web.Response:
     """Another photo of a person."""
-    studio, data = studio_of(request), await file_of(request, PHOTO_BYTES)
-    source = await studio.shelve(partial(studio.shelf.add_photo, request.match_info["id"], data))
+    studio = studio_of(request)
+    async with file_of(request, PHOTO_BYTES) as data:
+        source = await studio.shelve(partial(studio.shelf.add_photo, request.match_info["id"], data))
     return web.json_response(source.plain(), status=201)
 
 

@@ -224,3 +224,18 @@ def test_a_recording_whose_folder_is_gone_is_not_promised(tmp_path: Path) -> Non
     with pytest.raises(OutputError, match="cannot write") as found:
         writer.close()
     assert "so far" not in str(found.value)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="FFmpeg opens files by their names here")
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_link_planted_before_the_first_picture_is_not_followed(suffix: str, tmp_path: Path) -> None:
+    """In a folder that others can write into, until the networks are loaded."""
+    own = tmp_path / "mine.txt"
+    own.write_text("mine")
+    writer = VideoWriter(tmp_path / f"out{suffix}", OutputRequest(fps=25))
+    writer.partial_path.unlink()
+    writer.partial_path.symlink_to(own)
+    for index in range(3):
+        writer.send(mark_picture(index, time_s=index / 25))
+    writer.close()
+    assert own.read_text() == "mine"
