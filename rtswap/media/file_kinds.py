@@ -9,12 +9,12 @@ from rtswap.core.errors import UsageError
 
 _FRAGMENTED = {"movflags": "hybrid_fragmented+delay_moov", "use_editlist": "1"}
 _ISO_SOUND = frozenset({"aac", "mp3", "ac3", "alac"})
-_BITMAP_SUBTITLES = frozenset({"dvbsub", "pgssub", "dvdsub"})
+_BITMAP_SUBTITLES = frozenset({"dvb_subtitle", "hdmv_pgs_subtitle", "dvd_subtitle"})
 
 
 @dataclass(frozen=True, slots=True)
 class FileKind:
-    """A container format. Codecs are named as FFmpeg's decoders. ``muxer``: FFmpeg's name of it."""
+    """A container format. Codecs are named as FFmpeg names them, not its decoders. ``muxer``: FFmpeg's name of it."""
 
     muxer: str
     codecs: tuple[str, ...] = ()
@@ -63,7 +63,7 @@ KINDS = {
         {"cluster_time_limit": "1000"},
         _ISO_SOUND | {"eac3", "opus", "vorbis", "flac", "dts", "truehd", "pcm_s16le"},
         "aac",
-        _BITMAP_SUBTITLES | {"srt", "ass"},
+        _BITMAP_SUBTITLES | {"subrip", "ass"},
         "srt",
         chapters=True,
         attachments=True,

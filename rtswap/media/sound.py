@@ -17,6 +17,8 @@ from rtswap.media.file_kinds import FileKind
 Event = Callable[[str], None]
 
 _NEEDS_HEADER = frozenset({"aac", "alac", "flac", "opus", "vorbis"})
+_LEAST_MP3_RATE = 16_000
+"""Hertz. FFmpeg writes no slower MP3 into MP4."""
 _MAX_ERRORS_IN_A_ROW = 20
 LONGEST_S = 60.0
 """Of sound in one packet; usual are 0.02 to 2 seconds."""
@@ -51,9 +53,10 @@ class SoundTrack:
                 source.seek(round(self._zero_s * av.time_base))
         self._errors = self._errors_in_a_row = 0
         self._waiting: Any = None
-        name = stream.codec_context.name
+        name = codec_of(stream)
         header = bytes(stream.codec_context.extradata or b"")
         whole = name not in _NEEDS_HEADER or bool(header)
+        whole &= name != "mp3" or stream.rate >= _LEAST_MP3_RATE
         self.copies = name in kind.sound and whole and not holds_picture(header)
         self._out: Any
         self._packets: Generator[Any, None, None]
@@ -155,9 +158,15 @@ def check_length(frame: Any) -> None:
         raise ValueError(f"{frame.samples} samples at {frame.sample_rate} Hz")
 
 
+def codec_of(stream: Any) -> str:
+    """FFmpeg's name of the codec, not of a decoder of it: those of MP3, DTS and ASS are mp3float, dca and ssa."""
+    return str(stream.codec_context.codec.canonical_name)
+
+
 def holds_picture(header: bytes) -> bool:
-    """Whether a codec's header holds a picture, as the comments of Vorbis may: it may show the face as it was."""
-    return b"METADATA_BLOCK_PICTURE=" in header.upper()
+    """Whether a codec's header holds a picture, as the comments of Vorbis and the [Graphics] of ASS may: it may show
+    the face as it was."""
+    return any(mark in header.upper() for mark in (b"METADATA_BLOCK_PICTURE=", b"[GRAPHICS]"))
 
 
 def _start_s(packet: Any) -> float:

@@ -10,9 +10,9 @@ import av.container
 
 from rtswap.media.containers import BeginRead
 from rtswap.media.file_kinds import FileKind
-from rtswap.media.sound import describe
+from rtswap.media.sound import codec_of, describe, holds_picture
 
-_TEXTS = frozenset({"srt", "subrip", "ass", "ssa", "webvtt", "mov_text", "text", "microdvd", "sami", "subviewer"})
+_TEXTS = frozenset({"subrip", "ass", "webvtt", "mov_text", "text", "microdvd", "sami", "subviewer"})
 
 
 class SubtitleTracks:
@@ -31,22 +31,23 @@ class SubtitleTracks:
         self._zero_s = (source.start_time or 0) / av.time_base
         self._tracks: dict[int, tuple[Any, bool]] = {}
         self.lost: list[str] = []
-        """The codecs of the tracks that the output cannot hold."""
+        """FFmpeg's decoders of the tracks that the output cannot hold."""
         streams = [s for s in source.streams.subtitles if s.codec_context is not None]
         for stream in streams:
-            name = stream.codec_context.name
-            if name not in kind.subtitles and not (kind.subtitle_encoder and name in _TEXTS):
-                self.lost.append(name)
+            name = codec_of(stream)
+            copies = name in kind.subtitles and not holds_picture(bytes(stream.codec_context.extradata or b""))
+            if not copies and not (kind.subtitle_encoder and name in _TEXTS):
+                self.lost.append(stream.codec_context.name)
                 continue
             out: Any
-            if name in kind.subtitles:
+            if copies:
                 out = container.add_stream_from_template(stream)
             else:
                 out = container.add_stream(kind.subtitle_encoder)
                 stream.codec_context.open(strict=False)
                 out.codec_context.subtitle_header = stream.codec_context.subtitle_header
             describe(out, stream)
-            self._tracks[stream.index] = out, name in kind.subtitles
+            self._tracks[stream.index] = out, copies
         wanted = [s for s in streams if s.index in self._tracks]
         self._packets = source.demux(*([video] if video is not None else ()), *wanted) if wanted else iter(())
         self._read_s = float("-inf")

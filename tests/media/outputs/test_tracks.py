@@ -142,6 +142,58 @@ def test_tracks_that_a_container_cannot_hold_are_reported(tmp_path: Path, suffix
     assert events == [f"not kept of {tmp_path / 'film.mkv'} in {suffix}: {lost}"]
 
 
+ASS = """[Script Info]
+ScriptType: v4.00+
+
+[V4+ Styles]
+Format: Name, Fontname, Fontsize, PrimaryColour
+Style: Sign,Comic,30,&H00FF00FF
+{more}
+[Events]
+Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
+Dialogue: 0,0:00:00.20,0:00:00.50,Sign,,0,0,0,,{{\\pos(9,9)}}Hello
+Dialogue: 0,0:00:01.20,0:00:01.40,Sign,,0,0,0,,World
+Dialogue: 0,0:00:01.40,0:00:01.50,Sign,,0,0,0,,Again
+Dialogue: 0,0:00:02.80,0:00:02.90,Sign,,0,0,0,,Bye
+"""
+
+
+def make_titled_film(path: Path, ass: str) -> None:
+    """Three seconds with the subtitles ``ass``."""
+    make_clip(path.with_name("plain.mkv"), 75)
+    path.with_suffix(".ass").write_text(ass)
+    with (
+        av.open(str(path.with_name("plain.mkv"))) as pictures,
+        av.open(str(path.with_suffix(".ass"))) as texts,
+        av.open(str(path), "w") as film,
+    ):
+        outs = [film.add_stream_from_template(source.streams[0]) for source in (pictures, texts)]
+        for source, out in zip((pictures, texts), outs, strict=True):
+            for packet in source.demux():
+                if packet.size:
+                    packet.stream = out
+                    film.mux(packet)
+
+
+def test_subtitles_with_styles_keep_them(tmp_path: Path) -> None:
+    """FFmpeg's decoder of ASS is called ssa: they became plain text."""
+    make_titled_film(tmp_path / "film.mkv", ASS.format(more=""))
+    assert copied(tmp_path / "film.mkv", tmp_path / "out.mkv") == []
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        stream = container.streams.subtitles[0]
+        assert b"Style: Sign,Comic" in bytes(stream.codec_context.extradata or b"")
+        assert rb"{\pos(9,9)}Hello" in bytes(next(container.demux(stream)))
+
+
+def test_a_picture_in_subtitles_is_not_kept(tmp_path: Path) -> None:
+    picture = "[Graphics]\nfilename: poster.bmp\nTHE-FACE-AS-IT-WAS\n"
+    make_titled_film(tmp_path / "film.mkv", ASS.format(more=picture))
+    assert b"THE-FACE-AS-IT-WAS" in (tmp_path / "film.mkv").read_bytes()
+    copied(tmp_path / "film.mkv", tmp_path / "out.mkv")
+    assert b"THE-FACE-AS-IT-WAS" not in (tmp_path / "out.mkv").read_bytes()
+    assert any("Hello" in text for _, text in lines(tmp_path / "out.mkv"))
+
+
 def test_mp4_subtitles_become_those_of_matroska(tmp_path: Path) -> None:
     make_film(tmp_path / "film.mkv")
     copied(tmp_path / "film.mkv", tmp_path / "a.mp4")
