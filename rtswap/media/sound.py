@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from fractions import Fraction
@@ -48,6 +49,7 @@ class SoundTrack:
         self._begin_read = begin_read
         self._source, self._stream, self._on_event = source, stream, on_event
         self._zero_s = (source.start_time or 0) / av.time_base + start_s
+        self._from_start = not start_s
         if start_s:
             with suppress(OSError, av.FFmpegError):  # else read from the beginning
                 source.seek(round(self._zero_s * av.time_base))
@@ -87,11 +89,13 @@ class SoundTrack:
         self._source.close()
 
     def _copy(self) -> Generator[Any, None, None]:
-        """Yield copied packets, without those before time zero (encoder delay), so that audio stays in sync."""
-        last = -1
+        """Yield copied packets, without those before time zero (encoder delay), so that audio stays in sync. A first
+        one that only begins before it is sound: the container says from where on it is heard."""
+        last = -math.inf
         for packet in self._demux():
             packet.pts = packet.dts = round(packet.pts - self._zero_s / packet.time_base)
-            if packet.pts > last and not packet.is_discard:
+            heard = packet.pts + (packet.duration or 0) > 0 if self._from_start else packet.pts >= 0
+            if heard and packet.pts > last and not packet.is_discard:
                 last = packet.pts
                 packet.stream = self._out
                 yield packet

@@ -70,10 +70,15 @@ def test_sound_is_copied_where_it_can_be(tmp_path: Path, source: str, suffix: st
     ("name", "codec", "out"),
     [
         ("in.mp4", "aac", "out.mp4"),
+        ("in.mp4", "libmp3lame", "out.mp4"),
         ("in.avi", "libmp3lame", "out.mov"),
+        ("in.mkv", "libopus", "out.mkv"),
+        ("in.mkv", "libopus", "out.webm"),
+        ("in.mp4", "libopus", "out.mp4"),
     ],
 )
 def test_copied_sound_is_the_same_to_the_bit(tmp_path: Path, name: str, codec: str, out: str) -> None:
+    """Also the first packet, of which Opus and MP3 play only the end."""
     make_clip(tmp_path / name, 50, audio=True, audio_codec=codec)
     carry_over(tmp_path / name, tmp_path / out)
 
