@@ -12,6 +12,8 @@ from rtswap.media.containers import BeginRead
 from rtswap.media.file_kinds import FileKind
 from rtswap.media.sound import codec_of, describe, holds_picture
 
+_EMPTY = b"\0\0"
+"""A text of MP4 is shown until the next one: this one, of no letters, ends it."""
 _TEXTS = frozenset({"subrip", "ass", "webvtt", "mov_text", "text", "microdvd", "sami", "subviewer"})
 
 
@@ -30,6 +32,7 @@ class SubtitleTracks:
         self._source, self._begin_read = source, begin_read
         self._zero_s = (source.start_time or 0) / av.time_base
         self._tracks: dict[int, tuple[Any, bool]] = {}
+        self._ends: dict[int, Any] = {}
         self.lost: list[str] = []
         """FFmpeg's decoders of the tracks that the output cannot hold."""
         streams = [s for s in source.streams.subtitles if s.codec_context is not None]
@@ -97,4 +100,14 @@ class SubtitleTracks:
         converted.time_base = packet.time_base
         converted.pts = converted.dts = max(0, round(starts_s / packet.time_base))
         converted.stream = out
-        return [converted]
+        return [converted] if copies or out.codec_context.name != "mov_text" else self._ended(converted)
+
+    def _ended(self, text: Any) -> list[Any]:
+        """The text after the end of the one before, if there is time in between. FFmpeg writes no end into fragments
+        but the last."""
+        before = self._ends.pop(text.stream.index, None)
+        if text.duration:
+            end = self._ends[text.stream.index] = av.Packet(_EMPTY)
+            end.time_base, end.stream = text.time_base, text.stream
+            end.pts = end.dts = text.pts + text.duration
+        return [before, text] if before is not None and before.pts < text.pts else [text]

@@ -194,6 +194,18 @@ def test_a_picture_in_subtitles_is_not_kept(tmp_path: Path) -> None:
     assert any("Hello" in text for _, text in lines(tmp_path / "out.mkv"))
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mov"])
+def test_subtitles_of_mp4_end_when_they_did(tmp_path: Path, suffix: str) -> None:
+    """They were shown until the next, be it minutes later, where a fragment ended in between."""
+    make_titled_film(tmp_path / "film.mkv", ASS.format(more=""))
+    copied(tmp_path / "film.mkv", tmp_path / f"out{suffix}")
+    with av.open(str(tmp_path / f"out{suffix}")) as container:
+        shown = [p for p in container.demux(subtitles=0) if len(bytes(p)) > 2]
+    spans = [(float(p.pts * p.time_base), float((p.pts + p.duration) * p.time_base)) for p in shown]
+    expected = [(0.2, 0.5), (1.2, 1.4), (1.4, 1.5), (2.8, 2.9)]
+    assert spans == [pytest.approx(span, abs=0.002) for span in expected]
+
+
 def test_mp4_subtitles_become_those_of_matroska(tmp_path: Path) -> None:
     make_film(tmp_path / "film.mkv")
     copied(tmp_path / "film.mkv", tmp_path / "a.mp4")
