@@ -53,7 +53,7 @@ _PROTOCOLS = (
     "srt",
 )
 RELAY = "Let FFmpeg pass it on: ffmpeg -i ADDRESS -c copy -f mpegts udp://127.0.0.1:5000"
-NAMES_OTHERS = "an unsupported format, such as a list of files, which refers to other files"
+NAMES_OTHERS = "a kind of file that rtswap does not read, or a list of other files"
 MOST_TRACKS = 250
 """Subtitles and fonts included; a decoder of each takes 1 MB or more."""
 _LIMITS = {"max_pixels": str(MAX_PIXELS), "max_streams": str(MOST_TRACKS)}

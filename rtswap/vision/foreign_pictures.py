@@ -13,6 +13,8 @@ _RAW_SUFFIXES = frozenset(
     {".dng", ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".orf", ".raf", ".rw2", ".pef", ".srw", ".3fr"}
 )
 """Most begin like a TIFF, and what a reader of TIFF finds in them is a thumbnail."""
+_SUFFIXES = {".tga": "a Targa picture", ".pcx": "a PCX picture", ".sgi": "an SGI picture", ".dds": "a DDS texture"}
+"""What begins like many other files."""
 _BEGINNINGS = {
     b"8BPS": "a Photoshop document",
     b"\xff\x0a": "a JPEG XL picture",
@@ -49,8 +51,8 @@ def foreign_kind(path: Path, data: bytes) -> str:
     other file. ``data``: its content, or the beginning of it."""
     if path.suffix.lower() in _RAW_SUFFIXES:
         return _RAW
-    if path.suffix.lower() == ".tga":
-        return "a Targa picture"
+    if kind := _SUFFIXES.get(path.suffix.lower()):
+        return kind
     if b"<svg" in data[:512]:
         return "an SVG drawing"
     return next((kind for head, kind in _BEGINNINGS.items() if data.startswith(head)), "")

@@ -25,6 +25,9 @@ OTHERS = {
     "drawing.svg": (b'<?xml version="1.0"?><svg width="9"/>', "an SVG drawing"),
     "page.ico": (b"\0\0\1\0\1\0", "an icon"),
     "render.tga": (b"\0\0\2" + bytes(9), "a Targa picture"),
+    "scan.pcx": (b"\x0a\5\1\x08" + bytes(60), "a PCX picture"),
+    "render.sgi": (b"\1\xda\1\1\0\3", "an SGI picture"),
+    "skin.dds": (b"DDS |\0\0\0", "a DDS texture"),
     "IMG_1.CR2": (b"II*\0\x10\0\0\0CR\2\0", "a camera's raw picture"),
     "IMG_1.NEF": (b"MM\0*\0\0\0\x08", "a camera's raw picture"),
     "IMG_1.CR3": (b"\0\0\0\x18ftypcrx ", "a camera's raw picture"),
@@ -39,6 +42,14 @@ def test_a_picture_of_another_kind_is_named(name: str, read: type, tmp_path: Pat
     path.write_bytes(data + bytes(600))
     with pytest.raises(InputError, match=f"got {kind}. Convert it to PNG or JPEG."):
         read(path)
+
+
+def test_what_has_no_name_is_to_be_converted(tmp_path: Path) -> None:
+    """Raw video was called a list of files, which refers to other files, with nothing to do about it."""
+    path = tmp_path / "film.yuv"
+    path.write_bytes(np.full((60, 64, 96), 120, np.uint8).tobytes())
+    with pytest.raises(InputError, match=r"cannot read .*Convert it to MP4, or a picture to PNG\."):
+        VideoFile(path)
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm", ".avi", ".flv"])

@@ -228,7 +228,8 @@ def _open(path: Path) -> av.container.InputContainer:
             f"cannot read {path}", expected=_EXPECTED, got="another format or a truncated file", do=do
         ) from None
     except av.error.ArgumentError:
-        raise InputError(f"cannot read {path}", expected=_EXPECTED, got=NAMES_OTHERS) from None
+        do = "Convert it to MP4, or a picture to PNG."
+        raise InputError(f"cannot read {path}", expected=_EXPECTED, got=NAMES_OTHERS, do=do) from None
     except (OSError, ValueError, av.FFmpegError) as error:
         do = "Check the path and its permissions." if isinstance(error, OSError) else ""
         raise InputError(f"cannot read {path}", expected=_EXPECTED, got=reason(error), do=do) from None
