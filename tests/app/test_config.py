@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from rtswap.app import option_kinds
 from rtswap.app.config import OPTIONS, SECTIONS, Config
 from rtswap.app.config_file import Effective, effective, read, to_toml
-from rtswap.app.options import duration
+from rtswap.app.options import duration, moment
 from rtswap.app.sections import BadgeConfig
 from rtswap.commands.flags import Parser
 from rtswap.core.errors import ConfigError
@@ -192,6 +192,21 @@ def test_durations(ms: int, unit: str) -> None:
 def test_invalid_durations_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match=re.escape(repr(text))):
         duration(60).parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("83", 83), ("83.5", 83.5), ("90s", 90), ("1:23", 83), ("1:2", 62), ("90:00", 5400), ("1:02:03.5", 3723.5)],
+)
+def test_times(text: str, seconds: float) -> None:
+    assert moment().parse(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["1:99", "0:60", "1:60:00", "1:2:3:4", "1:", ":30", "-1", "1e2"])
+def test_invalid_times_are_refused(text: str) -> None:
+    """1:99 was taken as 2:39."""
+    with pytest.raises(ValueError, match=re.escape(repr(text))):
+        moment().parse(text)
 
 
 @pytest.mark.parametrize(
