@@ -14,6 +14,8 @@ from rtswap.core.files import sha256_of
 from rtswap.core.parts import FinishSpec, InputSpec, OutputSpec, SwapperSpec
 from rtswap.core.plugins import plugin, plugin_names
 
+_AGAIN = "pip install --force-reinstall . (in the folder with rtswap's source)"
+"""No package index has rtswap."""
 STYLES = {State.OK: "good", State.NOTE: "warn", State.MISSING: "bad"}
 
 
@@ -44,7 +46,7 @@ def mend_import(reason: str) -> str:
     shared object file``, or else a package."""
     if ".so" in reason and "cannot open shared object" in reason:
         return "sudo apt install libgl1 libglib2.0-0"
-    return "pip install --force-reinstall rtswap"
+    return _AGAIN
 
 
 def default_steps() -> list[Check]:
@@ -86,7 +88,7 @@ def check_models() -> list[Finding]:
                 good.append(entry.name)
         except RtswapError as error:
             findings.append(
-                Finding("Models", State.MISSING, error.what, error.do or "pip install --force-reinstall rtswap")
+                Finding("Models", State.MISSING, error.what, error.do or _AGAIN)
             )
     mended = f" ({'; '.join(events)})" if events else ""
     found = f"intact: {', '.join(good)}{mended}" if good else "none yet; the first run creates them"
