@@ -93,7 +93,9 @@ def test_a_film_becomes_a_film_and_more_at_once(film: Path, tmp_path: Path) -> N
         heard = clicks(path)
         assert len(heard) == len(clicks(film))
         assert np.abs(np.array(heard) - clicks(film)).max() < 0.03
-    assert json.loads(log.read_text().splitlines()[-1])
+    last = json.loads(log.read_text().splitlines()[-1])
+    page = (Path(__file__).parents[1] / "docs/usage.md").read_text()
+    assert [key for key in figures | last | figures["stages_ms"] if f"`{key}`" not in page] == [], "of what unit?"
 
 
 def test_a_picture_becomes_a_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
