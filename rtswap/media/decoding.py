@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -48,11 +48,13 @@ class Decoder:
         on_event: Callable[[str], None],
         *,
         on_sound: Callable[[Any], None] | None = None,
+        demux: Callable[..., Iterator[Any]] | None = None,
     ) -> None:
-        """``on_sound`` gets the packets of the first audio stream."""
-        self._container, self._stream, self._on_event, self._on_sound = container, stream, on_event, on_sound
+        """``on_sound`` gets the packets of the first audio stream. ``demux``: in place of the container's own."""
+        self._stream, self._on_event, self._on_sound = stream, on_event, on_sound
+        self._demux: Callable[..., Iterator[Any]] = demux or container.demux
         self._demuxed: list[Any] = [stream, *(container.streams.audio[:1] if on_sound is not None else ())]
-        self._packets: Any = container.demux(*self._demuxed)
+        self._packets = self._demux(*self._demuxed)
         self._deinterlacer = Deinterlacer(on_event)
         self._errors_in_a_row = 0
         self._ended = False
@@ -97,7 +99,7 @@ class Decoder:
         if self._errors_in_a_row >= _MAX_ERRORS_IN_A_ROW:
             self._ended = True
             return self._deinterlacer.flush() or None
-        self._packets = self._container.demux(*self._demuxed)
+        self._packets = self._demux(*self._demuxed)
         return []
 
 

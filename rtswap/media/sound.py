@@ -14,6 +14,7 @@ import av.container
 from rtswap.core.errors import reason
 from rtswap.media.containers import BeginRead
 from rtswap.media.file_kinds import FileKind
+from rtswap.media.joined_parts import JoinedParts
 
 Event = Callable[[str], None]
 
@@ -53,6 +54,7 @@ class SoundTrack:
         if start_s:
             with suppress(OSError, av.FFmpegError):  # else read from the beginning
                 source.seek(round(self._zero_s * av.time_base))
+        self._parts = JoinedParts(source)
         self._errors = self._errors_in_a_row = 0
         self._waiting: Any = None
         name = codec_of(stream)
@@ -132,7 +134,7 @@ class SoundTrack:
         return due if abs(start - due) < frame.sample_rate * _CLOCK_S else start
 
     def _demux(self) -> Iterator[Any]:
-        packets = self._source.demux(self._stream)
+        packets = self._parts.demux(self._stream)
         while True:
             self._begin_read()
             try:
@@ -140,7 +142,7 @@ class SoundTrack:
             except (OSError, av.FFmpegError) as error:
                 if self._gives_up(error):
                     return
-                packets = self._source.demux(self._stream)
+                packets = self._parts.demux(self._stream)
                 continue
             if packet is None:
                 return

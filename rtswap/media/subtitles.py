@@ -10,6 +10,7 @@ import av.container
 
 from rtswap.media.containers import BeginRead
 from rtswap.media.file_kinds import FileKind
+from rtswap.media.joined_parts import JoinedParts
 from rtswap.media.sound import codec_of, describe, holds_picture
 
 _EMPTY = b"\0\0"
@@ -52,7 +53,8 @@ class SubtitleTracks:
             describe(out, stream)
             self._tracks[stream.index] = out, copies
         wanted = [s for s in streams if s.index in self._tracks]
-        self._packets = source.demux(*([video] if video is not None else ()), *wanted) if wanted else iter(())
+        read = [*([video] if video is not None else ()), *wanted]
+        self._packets = JoinedParts(source).demux(*read) if wanted else iter(())
         self._read_s = float("-inf")
         self._waiting: list[Any] = []
 

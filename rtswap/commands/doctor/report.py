@@ -87,9 +87,7 @@ def check_models() -> list[Finding]:
                 registry.path(entry.name)
                 good.append(entry.name)
         except RtswapError as error:
-            findings.append(
-                Finding("Models", State.MISSING, error.what, error.do or _AGAIN)
-            )
+            findings.append(Finding("Models", State.MISSING, error.what, error.do or _AGAIN))
     mended = f" ({'; '.join(events)})" if events else ""
     found = f"intact: {', '.join(good)}{mended}" if good else "none yet; the first run creates them"
     return [*findings, Finding("Models", State.OK, found)]

@@ -29,6 +29,7 @@ from rtswap.media.decoding import (
 )
 from rtswap.media.hardware_decoding import open_on_gpu
 from rtswap.media.inputs import no_pipe
+from rtswap.media.joined_parts import JoinedParts
 from rtswap.media.lifetime import ClosingInput
 from rtswap.vision.foreign_pictures import foreign_kind
 from rtswap.vision.images import CONVERT, KINDS
@@ -91,7 +92,7 @@ class VideoFile(ClosingInput):
             self._container.seek(round((self._zero_s + time_s) * av.time_base))
         except (OSError, av.FFmpegError):
             return  # it cannot be positioned: read from the beginning
-        self._decoder = Decoder(self._container, self._stream, self._say)
+        self._decoder = self._new_decoder()
         self._first.clear()
 
     def frames(self) -> Iterator[Frame]:
@@ -143,7 +144,7 @@ class VideoFile(ClosingInput):
         self._container = container
         try:
             self._stream = self._checked_stream()
-            self._decoder = Decoder(container, self._stream, self._say)
+            self._decoder = self._new_decoder()
             self._pictures = PictureMaker(self._stream, self._say)
             self._zero_s: float = (container.start_time or 0) / av.time_base
             self._first: list[av.VideoFrame] = self._first_frames()
@@ -151,6 +152,10 @@ class VideoFile(ClosingInput):
         except BaseException:
             container.close()
             raise
+
+    def _new_decoder(self) -> Decoder:
+        parts = JoinedParts(self._container, self._say)
+        return Decoder(self._container, self._stream, self._say, demux=parts.demux)
 
     def _next(self) -> list[av.VideoFrame] | None:
         with self.lock:

@@ -1,0 +1,71 @@
+"""Put the parts of a joined recording one after the other: each brings a clock of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import av
+import av.container
+
+_FORMATS = frozenset({"mpegts", "mpeg"})
+"""Files of these may be joined byte by byte, as cameras, television recorders and DVDs do."""
+_BACK_S = 0.1
+_AHEAD_S = 60.0
+"""A longer gap is none: the next part was recorded later."""
+
+
+class JoinedParts:
+    """Reads packets as ``container.demux`` does. Where the clock of a joined recording jumps, the packets that follow
+    go on where the track ended. All readers of a file see the same jumps, so that its tracks stay in step."""
+
+    def __init__(
+        self, container: av.container.InputContainer, on_event: Callable[[str], None] = lambda text: None
+    ) -> None:
+        """``on_event`` is told of the first jump."""
+        self._container, self._on_event = container, on_event
+        self._offset_s = 0.0
+        self._last: dict[int, tuple[float, float]] = {}
+        """Track -> when its newest packet begins, and how long it lasts, in seconds."""
+        self._told = False
+
+    def demux(self, *streams: Any) -> Iterator[Any]:
+        """Yield the packets of ``streams``."""
+        if self._container.format.name not in _FORMATS:
+            return iter(self._container.demux(*streams))
+        return self._corrected({stream.index for stream in streams})
+
+    def _corrected(self, wanted: set[int]) -> Iterator[Any]:
+        streams = self._container.streams
+        others = [stream for stream in streams if stream.index in wanted or stream.type in ("video", "audio")]
+        for packet in self._container.demux(*others):
+            if packet.dts is not None and packet.size:
+                self._correct(packet)
+            if packet.stream.index in wanted:
+                yield packet
+
+    def _correct(self, packet: Any) -> None:
+        base = packet.time_base
+        if packet.stream.type in ("video", "audio"):
+            self._follow(packet, float(packet.dts * base))
+        shift = round(self._offset_s / base)
+        packet.dts += shift
+        if packet.pts is not None:
+            packet.pts += shift
+
+    def _follow(self, packet: Any, clock_s: float) -> None:
+        at_s = clock_s + self._offset_s
+        last_s, step_s = self._last.get(packet.stream.index, (at_s, 0.0))
+        due_s = last_s + step_s
+        newest_s = max((last_s for last_s, _ in self._last.values()), default=at_s)
+        if at_s < due_s - _BACK_S or at_s > newest_s + _AHEAD_S:
+            self._offset_s = due_s - clock_s
+            at_s = due_s
+            self._tell()
+        lasts_s = float((packet.duration or 0) * packet.time_base) or min(at_s - last_s, 1.0)
+        self._last[packet.stream.index] = at_s, max(0.0, lasts_s)
+
+    def _tell(self) -> None:
+        if not self._told:
+            self._told = True
+            self._on_event("joined of several recordings, whose clocks differ; they are put one after the other")
