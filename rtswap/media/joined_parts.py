@@ -8,8 +8,8 @@ from typing import Any
 import av
 import av.container
 
-_FORMATS = frozenset({"mpegts", "mpeg"})
-"""Files of these may be joined byte by byte, as cameras, television recorders and DVDs do."""
+_FORMATS = frozenset({"mpegts", "mpeg", "hls"})
+"""Files of these may be joined byte by byte, as cameras, television recorders and DVDs do; so are playlists."""
 _BACK_S = 0.1
 _AHEAD_S = 60.0
 """A longer gap is none: the next part was recorded later."""

@@ -16,6 +16,7 @@ from rtswap.core.protocols import Input
 from rtswap.core.types import Frame, StreamInfo
 from rtswap.core.urls import scheme
 from rtswap.media.containers import open_media
+from rtswap.media.joined_parts import JoinedParts
 from rtswap.media.live_sound import LiveSound
 
 LATE_S = 0.2
@@ -93,9 +94,10 @@ class Playback:
         try:
             with open_media(self._heard).container as container:
                 zero_s = (container.start_time or 0) / av.time_base
-                for frame in container.decode(audio=0):
-                    if frame.time is not None:
-                        yield frame.time - zero_s, frame
+                for packet in JoinedParts(container).demux(container.streams.audio[0]):
+                    for frame in packet.decode():
+                        if frame.time is not None:
+                            yield frame.time - zero_s, frame
         except (OSError, ValueError, av.FFmpegError) as error:
             self._on_event(f"the sound of the clip ends early ({reason(error)})")
 

@@ -46,6 +46,16 @@ def test_parts_follow_each_other(tmp_path: Path, seconds: int) -> None:
     assert np.array(clicks(out)) - times[0] == pytest.approx([*before, *(before + 3)], abs=0.05)
 
 
+def test_parts_of_a_playlist_follow_each_other(tmp_path: Path) -> None:
+    make_clip(tmp_path / "part.ts", 25)
+    part = "#EXTINF:1.0,\npart.ts\n"
+    head = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:2\n"
+    (tmp_path / "film.m3u8").write_text(f"{head}{part}#EXT-X-DISCONTINUITY\n{part}#EXT-X-ENDLIST\n")
+    times = [frame.time_s or 0.0 for frame in VideoFile(tmp_path / "film.m3u8").frames()]
+    assert np.diff(times) == pytest.approx(0.04, abs=0.01)
+    assert len(times) == 50
+
+
 def test_a_slide_of_half_a_minute_is_no_jump(tmp_path: Path) -> None:
     make_clip(tmp_path / "slides.ts", 6, times_s=[0, 30, 60, 90, 120, 121])
     events: list[str] = []

@@ -31,9 +31,11 @@ def test_a_clip_plays_at_its_own_speed_and_again(tmp_path: Path) -> None:
     played.close()
 
 
-def test_a_clip_is_heard_in_step_with_its_pictures(tmp_path: Path) -> None:
-    make_clip(tmp_path / "clip.mp4", 30, fps=25, audio=True)
-    played = Playback(lambda: VideoFile(tmp_path / "clip.mp4"))
+@pytest.mark.parametrize(("name", "times"), [("clip.mp4", 1), ("joined.ts", 2)])
+def test_a_clip_is_heard_in_step_with_its_pictures(tmp_path: Path, name: str, times: int) -> None:
+    make_clip(tmp_path / name, 30, fps=25, audio=True)
+    (tmp_path / name).write_bytes((tmp_path / name).read_bytes() * times)
+    played = Playback(lambda: VideoFile(tmp_path / name))
     heard = played.info.live_sound.listen()
     frames = list(islice(played.frames(), 50))
     played.close()
