@@ -53,8 +53,9 @@ class Excerpt:
             index += 1
         self._input.close()
         if not index and not self._info.live:
+            end = "the end" if math.isinf(self._end_s) else clock(self._end_s, 2)
             raise InputError(
-                f"no frame between {clock(self._start_s, 2)} and the end",
+                f"no frame between {clock(self._start_s, 2)} and {end}",
                 got=f"a last frame at {clock(last_s, 2)}",
                 do="Change --start or --end.",
             )

@@ -118,7 +118,8 @@ class SoundTrack:
                         yield from self._out.encode(resampled)
                 self._errors_in_a_row = 0
             except (av.FFmpegError, ValueError) as error:
-                if self._gives_up(error):
+                heard = packet.pts * packet.time_base >= self._zero_s  # else the rest of what was in the middle there
+                if heard and self._gives_up(error):
                     break
         try:
             yield from self._out.encode(None)

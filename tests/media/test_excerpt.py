@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from media_files import make_clip, number_of
 
 from rtswap.core.errors import InputError, UsageError
 from rtswap.core.parts import OutputRequest
@@ -51,6 +53,25 @@ def test_the_frames_of_a_part_of_a_file(clip: Path, start_s: float, end_s: float
     found = [frame.image for frame in part.frames()]
     assert len(found) == last - first
     assert all(np.array_equal(one, other) for one, other in zip(found, whole[first:last], strict=True))
+
+
+@pytest.mark.parametrize("group", ["12", "250"])
+@pytest.mark.parametrize("start_s", [0.04, 1.0, 2.52, 3.6])
+def test_a_part_of_mpeg_ts_begins_at_its_first_picture(tmp_path: Path, start_s: float, group: str) -> None:
+    """FFmpeg goes to the time itself: all up to the next key frame was missing, or there was no frame at all."""
+    make_clip(tmp_path / "clip.ts", 4 * FPS, audio=True, options={"g": group})
+    frames = list(Excerpt(VideoFile(tmp_path / "clip.ts"), start_s, start_s + 0.4).frames())
+    zero_s = next(iter(VideoFile(tmp_path / "clip.ts").frames())).time_s or 0.0
+    assert [number_of(frame.image) for frame in frames[:3]] == [
+        math.ceil((start_s - zero_s) * FPS - 0.01) + n for n in range(3)
+    ]
+    assert len(frames) == 10
+
+
+def test_nothing_in_between_is_said_of_what_was_asked_for(tmp_path: Path) -> None:
+    make_clip(tmp_path / "slides.mp4", 3, fps=1)
+    with pytest.raises(InputError, match=r"no frame between 0:01\.20 and 0:01\.40; got a last frame at 0:02\.00"):
+        list(Excerpt(VideoFile(tmp_path / "slides.mp4"), 1.2, 1.4).frames())
 
 
 def test_times_and_numbers_begin_anew(clip: Path) -> None:

@@ -40,6 +40,9 @@ _TEXT_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf"})
 _CUT_OFF_S = 0.25
 """How much shorter than stated a video must be to be reported as cut off."""
 _LEAST_STEP_S = 1e-4
+_EARLY_S = 1e-3
+"""Times in containers are rounded to milliseconds."""
+_FIRST_BACK_S = 2.0
 _HEAD_BYTES = 512
 
 
@@ -85,15 +88,29 @@ class VideoFile(ClosingInput):
         return self._decoder.skipped
 
     def seek(self, time_s: float) -> None:
-        """As ``SeekableInput``: to the key frame before. Files without timestamps are read from their beginning."""
+        """As ``SeekableInput``: to the key frame before. Files without timestamps are read from their beginning.
+
+        Of MPEG-TS and MPEG-PS, FFmpeg knows no key frames and goes to the time itself, after which pictures would be
+        missing until the next: then further back."""
         if self._first and start_s(self._first[0]) is None:
             return
+        back_s = 0.0
+        while not self._seek_to(time_s - back_s) and time_s > back_s:
+            back_s = max(_FIRST_BACK_S, 3 * back_s)
+
+    def _seek_to(self, time_s: float) -> bool:
+        """Read on at ``time_s`` or before, and decode the first frames there. Returns whether they are from no later
+        than that; also where the file cannot be positioned."""
         try:
-            self._container.seek(round((self._zero_s + time_s) * av.time_base))
+            begins_s = self._zero_s + (time_s if time_s > 0 else -_FIRST_BACK_S)
+            self._container.seek(round(begins_s * av.time_base))
+            self._decoder = self._new_decoder()
+            self._first = self._first_frames()
         except (OSError, av.FFmpegError):
-            return  # it cannot be positioned: read from the beginning
-        self._decoder = self._new_decoder()
-        self._first.clear()
+            return True  # it cannot be positioned: read from the beginning
+        except InputError:  # from there on it holds no picture
+            return False
+        return self._time_of(self._first[0], 0.0) <= max(time_s, 0.0) + _EARLY_S
 
     def frames(self) -> Iterator[Frame]:
         last_s, step_s = -1.0, 1 / self._info.fps
@@ -147,7 +164,7 @@ class VideoFile(ClosingInput):
             self._decoder = self._new_decoder()
             self._pictures = PictureMaker(self._stream, self._say)
             self._zero_s: float = (container.start_time or 0) / av.time_base
-            self._first: list[av.VideoFrame] = self._first_frames()
+            self._first = self._first_frames()
             self._info = self._describe()
         except BaseException:
             container.close()

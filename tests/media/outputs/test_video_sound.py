@@ -11,8 +11,10 @@ from media_files import SUFFIXES, clicks, make_clip, mark_picture, read_back
 
 from rtswap.core.parts import OutputRequest
 from rtswap.core.types import MarkedImage
+from rtswap.media.file_kinds import KINDS
 from rtswap.media.inputs.video import VideoFile
 from rtswap.media.outputs.video import VideoWriter
+from rtswap.media.tracks import Tracks
 
 
 def carry_over(source: Path, out: Path, *, frames: int | None = None, end_s: float = np.inf) -> list[str]:
@@ -108,6 +110,15 @@ def test_slow_mp3_which_mp4_cannot_hold_becomes_aac(tmp_path: Path) -> None:
     assert carry_over(tmp_path / "slow.avi", tmp_path / "out.mp4") == []
     with av.open(str(tmp_path / "out.mp4")) as container:
         assert container.streams.audio[0].codec_context.name == "aac"
+
+
+def test_a_part_that_begins_in_the_middle_of_a_packet_has_no_damaged_sound(tmp_path: Path) -> None:
+    make_clip(tmp_path / "in.mpg", 100, audio=True, audio_codec="mp2")
+    for start_s in (0.8, 1.6, 2.4):
+        with av.open(str(tmp_path / "out.mp4"), "w") as film:
+            tracks = Tracks(str(tmp_path / "in.mpg"), film, KINDS[".mp4"], ".mp4", pytest.fail, start_s=start_s)
+            assert list(tracks.until(1.0))
+            tracks.close()
 
 
 def test_sound_is_cut_at_the_last_picture(tmp_path: Path) -> None:
