@@ -155,10 +155,10 @@ def _take_words(flags: Flags, words: list[str], commands: Collection[str]) -> li
         if not missing and is_folder(words[-1]):
             inputs = words[:-1]
         elif there := next(filter(os.path.isfile, words[1:]), ""):
-            raise UsageError(
-                f"several files given, and the output {there} exists",
-                do="For several inputs name a folder at the end. For several outputs give each with -o.",
-            )
+            do = "For several inputs name a folder at the end. For several outputs give each with -o."
+            if not flags.keys() & {"source.photos", "source.swap"}:
+                do = f"The photo of the face goes with --source. {do}"
+            raise UsageError(f"several files given, and the output {there} exists", do=do)
     flags["input.address"] = kinds["input.address"].parse(first)
     if outputs := words[len(inputs) :]:
         flags["output.to"] = [*map(kinds["output.to"].parse, outputs), *flags.get("output.to", ())]

@@ -99,6 +99,8 @@ def test_a_pattern_that_the_shell_expands_is_several_inputs(
     assert "the output 2.jpg exists. For several inputs name a folder at the end." in capsys.readouterr().err
     assert main(["1.mp4", "new.mp4", "new.mkv", "-s", "me.jpg"]) == 0
     assert loop[-1].output.to == ("new.mp4", "new.mkv")
+    assert main(["2.jpg", "1.mp4", "new.mp4"]) == 2
+    assert "The photo of the face goes with --source. For several" in capsys.readouterr().err
 
 
 def test_flags_that_users_of_other_programs_type(loop: list[Config]) -> None:
