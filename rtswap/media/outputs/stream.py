@@ -32,6 +32,8 @@ FORMATS = {
     "rtp": "rtp_mpegts",
 }
 """URL scheme -> FFmpeg's container format for it."""
+_CARRIED = {"flv": ("h264", "hevc", "mpeg4"), "": ("h264", "hevc", "mpeg4", "mjpeg")}
+"""Container format, empty for all others -> the codecs that it holds and that the relay can pass on."""
 _NEEDS_PORT = ("mpegts", "rtp_mpegts")
 """Formats whose protocols have no usual port: FFmpeg sends to none, without an error."""
 _OPTIONS = {
@@ -66,6 +68,10 @@ class NetworkOutput:
             raise UsageError(f"no port in {redact(url)}", do=do)
         self._tls = with_verification(url, request.tls_ca)
         self._encoder_name = encoder_name(request.codec)
+        codec = av.Codec(self._encoder_name, "w").canonical_name
+        if codec not in (carried := _CARRIED["flv" if self._format == "flv" else ""]):
+            what = f"{scheme(url)}:// streams cannot carry {codec}"
+            raise UsageError(what, expected=", ".join(carried), do="Change --codec.")
         check_quality(self._encoder_name, request.crf, request.bitrate)
         self._relay: Relay | None = None
         self._container: av.container.OutputContainer | None = None

@@ -164,6 +164,22 @@ def test_an_address_to_which_nothing_can_be_sent(url: str) -> None:
         NetworkOutput(url, OutputRequest())
 
 
+@pytest.mark.parametrize(
+    ("url", "codec"),
+    [
+        ("udp://127.0.0.1:1", "vp9"),
+        ("rtsp://127.0.0.1/a", "av1"),
+        ("rtmp://127.0.0.1/a", "mjpeg"),
+        ("tcp://h:1", "gif"),
+    ],
+)
+def test_a_codec_that_no_stream_carries_is_refused_before_anything_runs(url: str, codec: str) -> None:
+    """The address and the server were blamed, after the first frame."""
+    scheme = url.partition(":")[0]
+    with pytest.raises(UsageError, match=f"{scheme}:// streams cannot carry {codec}; expected h264, hevc, mpeg4"):
+        NetworkOutput(url, OutputRequest(fps=25, codec=codec))
+
+
 def test_unknown_codec() -> None:
     with pytest.raises(UsageError, match="unknown video codec"):
         NetworkOutput("udp://127.0.0.1:1", OutputRequest(fps=25, codec="nonsense"))
