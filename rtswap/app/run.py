@@ -202,7 +202,8 @@ def _outputs(
 
     request = replace(
         _request(config, info, sign, event),
-        audio_from=None if info.live or config.output.no_audio else info.audio_path,
+        audio_from=None if info.live else info.audio_path,
+        with_sound=not config.output.no_audio,
         audio_start_s=info.audio_start_s,
         audio_end_s=info.audio_end_s,
         overwrite=config.output.overwrite,

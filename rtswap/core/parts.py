@@ -205,6 +205,8 @@ class OutputRequest:
     """FFmpeg's codec name, for files and streams."""
     audio_from: str | None = None
     """The file whose sound and other tracks are copied to the output."""
+    with_sound: bool = True
+    """Whether its sound is."""
     audio_start_s: float = 0.0
     """Position in that file at which the first frame is shown, in seconds."""
     audio_end_s: float = math.inf

@@ -48,17 +48,19 @@ class Tracks:
         start_s: float = 0.0,
         end_s: float = math.inf,
         tls_ca: str | None = None,
+        with_sound: bool = True,
     ) -> None:
         """``start_s`` and ``end_s``: where in the file the video begins and ends, in seconds. With a ``start_s``
-        subtitles are left out."""
+        subtitles are left out, without ``with_sound`` the sound."""
         self._path, self._kind, self._on_event, self._tls_ca = path, kind, on_event, tls_ca
         self._shown = redact(path) if scheme(path) else path
         self._tracks: list[SoundTrack | SubtitleTracks] = []
         try:
             source = self._open().container
             with source:
-                sounds = [s.index for s in source.streams.audio if s.codec_context is not None and s.rate]
-                undecodable = bool(source.streams.audio)
+                heard = source.streams.audio if with_sound else ()
+                sounds = [s.index for s in heard if s.codec_context is not None and s.rate]
+                undecodable = bool(heard)
                 lost = self._copy_head(source, container, start_s=start_s, end_s=end_s)
                 subtitles = bool(source.streams.subtitles)
                 if subtitles and start_s:

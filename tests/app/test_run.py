@@ -83,6 +83,15 @@ def test_what_was_opened_before_one_that_cannot_be_is_closed(opened: list[FakeOu
     assert [(output.name, output.closed) for output in opened] == [("one.mp4", 1), ("window", 1)]
 
 
+def test_without_sound_the_other_tracks_of_the_film_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted: list[Any] = []
+    monkeypatch.setattr(run, "open_output", lambda address, request: wanted.append(request) or FakeOutput(address))
+    film = replace(LIVE, live=False, audio_path="film.mkv")
+    config = replace(Config(), output=OutputConfig(to=("out.mkv",), no_audio=True))
+    run._outputs(config, film, CONTROLS, pytest.fail, pytest.fail)
+    assert (wanted[0].audio_from, wanted[0].with_sound) == ("film.mkv", False)
+
+
 def test_a_window_beside_other_outputs_is_set_apart(opened: list[FakeOutput]) -> None:
     outputs, preview = outputs_of("a.mp4", "window", "null")
     assert [output.name for output in outputs] == ["a.mp4", "null"]

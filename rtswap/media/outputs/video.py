@@ -133,6 +133,7 @@ class VideoWriter:
                 start_s=request.audio_start_s,
                 end_s=request.audio_end_s,
                 tls_ca=request.tls_ca,
+                with_sound=request.with_sound,
             )
         elif request.live_sound is not None and request.live and self._kind.sound_encoder:
             self._tracks = LiveTrack(request.live_sound, container, self._kind, marked.captured_at)

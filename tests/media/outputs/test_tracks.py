@@ -10,7 +10,7 @@ from typing import Any
 
 import av
 import pytest
-from media_files import make_clip, numbered_picture, tone
+from media_files import make_clip, mark_picture, numbered_picture, tone
 
 from rtswap.core.parts import OutputRequest
 from rtswap.core.text import plural
@@ -140,6 +140,24 @@ def test_tracks_that_a_container_cannot_hold_are_reported(tmp_path: Path, suffix
     make_film(tmp_path / "film.mkv")
     events = copied(tmp_path / "film.mkv", tmp_path / f"out{suffix}")
     assert events == [f"not kept of {tmp_path / 'film.mkv'} in {suffix}: {lost}"]
+
+
+def test_without_the_sound_all_else_is_copied(tmp_path: Path) -> None:
+    """--no-audio lost subtitles, chapters and titles as well, without a word."""
+    make_film(tmp_path / "film.mkv")
+    events: list[str] = []
+    writer = VideoWriter(
+        tmp_path / "out.mkv",
+        OutputRequest(fps=25, audio_from=str(tmp_path / "film.mkv"), with_sound=False, on_event=events.append),
+    )
+    for index in range(75):
+        writer.send(mark_picture(index))
+    writer.close()
+    assert events == [f"not kept of {tmp_path / 'film.mkv'} in .mkv: location, 1 attachment"]
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        assert not container.streams.audio
+        assert (len(container.chapters()), container.metadata["title"]) == (2, "Holiday")
+    assert [text for _, text in lines(tmp_path / "out.mkv")] == ["Hello", "World"]
 
 
 ASS = """[Script Info]
