@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -28,12 +29,15 @@ class SubtitleTracks:
         container: av.container.OutputContainer,
         kind: FileKind,
         begin_read: BeginRead = lambda: None,
+        *,
+        end_s: float = math.inf,
     ) -> None:
-        """``begin_read`` is called before each read."""
-        self._source, self._begin_read = source, begin_read
+        """``begin_read`` is called before each read. No text is shown after ``end_s``."""
+        self._source, self._begin_read, self._end_s = source, begin_read, end_s
         self._zero_s = (source.start_time or 0) / av.time_base
         self._tracks: dict[int, tuple[Any, bool]] = {}
         self._ends: dict[int, Any] = {}
+        self._needs_ends = kind.subtitle_encoder == "mov_text"
         self.lost: list[str] = []
         """FFmpeg's decoders of the tracks that the output cannot hold."""
         streams = [s for s in source.streams.subtitles if s.codec_context is not None]
@@ -82,6 +86,8 @@ class SubtitleTracks:
                 yield packet
             else:
                 self._waiting.append(packet)
+        over = [index for index, end in self._ends.items() if float(end.pts * end.time_base) <= time_s]
+        yield from (self._ends.pop(index) for index in over)
 
     def close(self) -> None:
         """Close the source."""
@@ -102,14 +108,17 @@ class SubtitleTracks:
         converted.time_base = packet.time_base
         converted.pts = converted.dts = max(0, round(starts_s / packet.time_base))
         converted.stream = out
-        return [converted] if copies or out.codec_context.name != "mov_text" else self._ended(converted)
+        if not math.isinf(self._end_s):
+            converted.duration = min(converted.duration or 0, round((self._end_s - starts_s) / packet.time_base))
+        return self._ended(converted) if self._needs_ends else [converted]
 
     def _ended(self, text: Any) -> list[Any]:
         """The text after the end of the one before, if there is time in between. FFmpeg writes no end into fragments
-        but the last."""
+        but the last, where it lasts as long as the text."""
         before = self._ends.pop(text.stream.index, None)
-        if text.duration:
+        if text.duration and text.size > len(_EMPTY):
             end = self._ends[text.stream.index] = av.Packet(_EMPTY)
             end.time_base, end.stream = text.time_base, text.stream
             end.pts = end.dts = text.pts + text.duration
+            end.duration = 1
         return [before, text] if before is not None and before.pts < text.pts else [text]

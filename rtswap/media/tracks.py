@@ -80,7 +80,8 @@ class Tracks:
         elif sounds:
             lost.append("sound")
         if subtitles:
-            self._add(lambda source, begin: SubtitleTracks(source, video_stream(source), container, kind, begin))
+            texts = partial(SubtitleTracks, container=container, kind=kind, end_s=end_s)
+            self._add(lambda source, begin: texts(source, video_stream(source), begin_read=begin))
             lost += [f"{plural(n, 'subtitle track')} ({name})" for name, n in Counter(self._lost_subtitles()).items()]
         if lost:
             on_event(f"not kept of {self._shown} in {suffix}: {', '.join(lost)}")

@@ -172,25 +172,26 @@ Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
 Dialogue: 0,0:00:00.20,0:00:00.50,Sign,,0,0,0,,{{\\pos(9,9)}}Hello
 Dialogue: 0,0:00:01.20,0:00:01.40,Sign,,0,0,0,,World
 Dialogue: 0,0:00:01.40,0:00:01.50,Sign,,0,0,0,,Again
-Dialogue: 0,0:00:02.80,0:00:02.90,Sign,,0,0,0,,Bye
+Dialogue: 0,0:00:02.50,0:00:02.90,Sign,,0,0,0,,Bye
 """
 
 
 def make_titled_film(path: Path, ass: str) -> None:
     """Three seconds with the subtitles ``ass``."""
-    make_clip(path.with_name("plain.mkv"), 75)
+    make_clip(path.with_name("plain.mp4"), 75)
     path.with_suffix(".ass").write_text(ass)
     with (
-        av.open(str(path.with_name("plain.mkv"))) as pictures,
+        av.open(str(path.with_name("plain.mp4"))) as pictures,
         av.open(str(path.with_suffix(".ass"))) as texts,
         av.open(str(path), "w") as film,
     ):
         outs = [film.add_stream_from_template(source.streams[0]) for source in (pictures, texts)]
+        packets: list[tuple[Any, Any]] = []
         for source, out in zip((pictures, texts), outs, strict=True):
-            for packet in source.demux():
-                if packet.size:
-                    packet.stream = out
-                    film.mux(packet)
+            packets += [(packet, out) for packet in source.demux() if packet.size]
+        for packet, out in sorted(packets, key=lambda pair: pair[0].dts * pair[0].time_base):
+            packet.stream = out
+            film.mux(packet)
 
 
 def test_subtitles_with_styles_keep_them(tmp_path: Path) -> None:
@@ -220,8 +221,23 @@ def test_subtitles_of_mp4_end_when_they_did(tmp_path: Path, suffix: str) -> None
     with av.open(str(tmp_path / f"out{suffix}")) as container:
         shown = [p for p in container.demux(subtitles=0) if len(bytes(p)) > 2]
     spans = [(float(p.pts * p.time_base), float((p.pts + p.duration) * p.time_base)) for p in shown]
-    expected = [(0.2, 0.5), (1.2, 1.4), (1.4, 1.5), (2.8, 2.9)]
+    expected = [(0.2, 0.5), (1.2, 1.4), (1.4, 1.5), (2.5, 2.9)]
     assert spans == [pytest.approx(span, abs=0.002) for span in expected]
+    copied(tmp_path / f"out{suffix}", tmp_path / f"again{suffix}")
+    with av.open(str(tmp_path / f"again{suffix}")) as container:
+        again = [p for p in container.demux(subtitles=0) if len(bytes(p)) > 2]
+        assert [(p.pts, p.duration) for p in again] == [(p.pts, p.duration) for p in shown]
+        assert (container.duration or 0) / av.time_base == pytest.approx(3, abs=0.005)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_text_does_not_outlast_the_end_of_the_part(tmp_path: Path, suffix: str) -> None:
+    """A film of 1.32 s ended at 1.4."""
+    make_titled_film(tmp_path / "film.mkv", ASS.format(more=""))
+    copied(tmp_path / "film.mkv", tmp_path / f"out{suffix}", end_s=1.32)
+    with av.open(str(tmp_path / f"out{suffix}")) as container:
+        assert (container.duration or 0) / av.time_base == pytest.approx(1.32, abs=0.03)
+        assert [bytes(p)[-5:] for p in container.demux(subtitles=0) if len(bytes(p)) > 2] == [b"Hello", b"World"]
 
 
 def test_mp4_subtitles_become_those_of_matroska(tmp_path: Path) -> None:
