@@ -24,8 +24,8 @@ PHOTO_AREA = 4 * AREA
 FAINT = 0.3
 """Score from which a head is told."""
 KEEPS = 0.4
-"""Score in either network from which the cover of a lost face stays, while nobody is swapped: a head that nods until
-only its crown is seen scores 0.45 in the other one and 0.16 in the first."""
+"""Score in either network from which a cover stays, while nobody is swapped: a head that nods until only its crown is
+seen scores 0.45 in the other one and 0.16 in the first, and one in stripes of light 0.4 and 0."""
 CERTAIN = 0.6
 """Score of a head that shows that a picture is clear."""
 UNSURE = 0.2, 0.85
@@ -41,7 +41,7 @@ OWN_SIZE = 0.6
 NOSE = 0.25
 """Distance of its middle from a swapped face's, in faces, within which a small head is its nose and mouth: those of
 dark skin score 1.0, looked at closely, and people with dark skin were blurred while they were swapped."""
-BEFORE, CONFIRMED_BEFORE = 0.3, 0.82
+BEFORE, CONFIRMED_BEFORE = 0.3, 0.78
 """Share of a head that lies in a swapped face's box from which it may be before that face, and what confirms it
 there: the swap ends where something is before the face, so that a picture that is held there would be bare."""
 SMALL = 18.0
@@ -204,6 +204,10 @@ class Sentinel:
             others = self._second.others(picture)
             found[:, 4] = np.maximum(found[:, 4], mean_scores(found, others))
             self._faint = np.concatenate([found, others])
+            alone = (iou(list(others[:, :4]), list(found[:, :4])) <= SAME_HEAD).all(axis=1)
+            seen_by_one = others[alone & (others[:, 4] >= KEEPS)]
+            seen_by_one[:, 4] = np.maximum(seen_by_one[:, 4] / 2, FAINT)
+            found = np.concatenate([found, seen_by_one])
         self._looks += 1
         if not settled or self._looks >= SHADE_EVERY:
             self._in_shade, self._looks = self._second.in_shade(picture), 0

@@ -1,5 +1,5 @@
 """Scenes of faces that the border cuts, that lie beside others, that pop up before others, that are far away in soft
-and coloured light, and that stand against the light, in glare, or cheek to cheek."""
+and coloured light, and that stand against the light, in glare, behind blinds' shadows, or cheek to cheek."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ def _all(who: list[str], rng: np.random.Generator) -> Iterator[Scene]:
         yield _against_light(who[number + 16], number, rng)
         yield _glare(who[number + 20], number)
         yield _cheek_to_cheek(who[number + 27], who[number + 32], number + 1)
+        yield _blinds(who[number + 2], who[number + 13], number)
         found = [*_near(who[number:], number, rng), *_far(who[number + 8 :], number, rng)]
         yield from found if number > 2 else found[-1:]
         yield from _uncovered(who[number + 4 :], number) if number == 1 else ()
@@ -93,6 +94,20 @@ def _glare(who: str, number: int) -> Scene:
     return make_scene(
         "glare", [Shot((Pose(who, (0.5, 0.5), 125),) if n > 5 else (), number, after) for n in range(9)]
     )
+
+
+def _blinds(who: str, beside: str, number: int) -> Scene:
+    """Somebody who joins a person who is swapped, both in sunlight that falls through a blind: shadows as wide as the
+    light between them keep a third or a half of it."""
+    shade, width, slant = (0.5, 0.33)[number % 2], (14, 9, 20)[number % 3], (0.0, 0.6)[number // 2 % 2]
+
+    def after(image: Image, index: int) -> Image:
+        rows, columns = np.mgrid[: image.shape[0], : image.shape[1]]
+        lit = (rows + slant * columns + 4 * index) // width % 2 < 1
+        return (image * np.where(lit, 1.0, shade)[..., None]).astype(np.uint8)
+
+    first, joins = Pose(beside, (0.3, 0.5), 110), Pose(who, (0.72, 0.48), (60, 85)[number % 2])
+    return make_scene("blinds", [Shot((first, joins) if n > 2 else (first,), number, after) for n in range(8)])
 
 
 def _cheek_to_cheek(behind: str, before: str, number: int) -> Scene:

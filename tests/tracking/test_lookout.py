@@ -120,6 +120,15 @@ def test_where_nobody_is_swapped_both_networks_are_asked_about_the_whole_picture
     assert head.score == pytest.approx(0.6)
 
 
+def test_a_head_that_the_other_network_alone_sees_keeps_a_cover_while_nobody_is_swapped() -> None:
+    """In stripes of light the first one sees nobody, and after three seconds the picture was sent as it was."""
+    image, blind, sees = scene(1, (1280, 720)), FromAfar(0.0, afar=0.05), FromAfar(0.0, afar=0.42)
+    (head,) = Sentinel(blind, sees).look(image).heads
+    assert head.score == pytest.approx(FAINT)
+    assert Sentinel(blind, FromAfar(0.0, afar=0.38)).look(image).heads == ()
+    assert Sentinel(blind, sees).look(image, [np.array([800, 400, 900, 500], np.float32)]).heads == ()
+
+
 def test_of_single_pictures_more_pixels_are_seen_and_less_is_doubted() -> None:
     """Buttons on shirts score 0.3 there."""
     image, model = scene(1, (1280, 720)), FromAfar(0.95, afar=0.4)
