@@ -48,6 +48,8 @@ brighter, of another hue."""
 GLOSS = (0.0, 0.1)
 """Where all three log colours are brighter than skin by the second value, hue counts no more; below the first it
 counts fully. A shine is skin with white light on it, which takes its hue away."""
+WHITE = 255.0
+"""To what a shine tends in each colour: a red that is nearly as bright before rises no further."""
 FRONT = (0.7, 0.9)
 """Inter-ocular distances from the middle line up to which there may be a shine, and from which there is none: bright
 edges of cheeks and ears are background or cloth."""
@@ -171,7 +173,12 @@ def _unlike(logs: Field, skin: Field, front: Field) -> Field:
     (H, W, 3). ``front`` (H, W): 1 where a shine may be."""
     apart = logs - skin
     light = apart.mean(2)
-    hue = np.linalg.norm(apart - light[..., None], axis=2) * (1 - front * ramp(apart.min(2), *GLOSS))
+    hue = np.linalg.norm(apart - light[..., None], axis=2)
+    to_white = np.log(np.float32(WHITE + OFFSET)) - skin
+    shine = np.clip((apart * to_white).sum(2) / np.maximum((to_white**2).sum(2), 1e-3), 0, 1)
+    rest = np.linalg.norm(apart - shine[..., None] * to_white, axis=2)
+    rest = np.minimum(rest, hue) * (1 - ramp(apart.min(2), *GLOSS))
+    hue += front * (rest - hue)
     return np.asarray(cv2.merge([-light / DARK, light / BRIGHT, hue / HUE]), np.float32)
 
 
