@@ -73,6 +73,10 @@ LEAN = 0.35
 """How far colour moves the network's confidence either way."""
 MOST = np.array([2, 5, 5], np.float32)
 """Bounds of the three kinds of unlikeness: beyond the first, the darkness of a brow or beard means nothing."""
+CLEAR, DARK_ONLY = (0.02, 0.1), 1.8
+"""Probability that something covers the face up to which the network is sure of skin, and from which it no longer
+is; how much more unlike skin, but for being darker, a place must be then: sheen and shade change hue, hair that
+the network misses is dark strands."""
 STRICTER = 0.8
 """Factor by which colour is stricter next to covered places: edges of hair are blurred into the skin."""
 ROUNDS = 3
@@ -140,11 +144,13 @@ def _skin(image: Image, hidden: Field, facing: Field, *, glasses: bool) -> Field
     fine = np.asarray(blurred(resized(image, (FINE, FINE), cv2.INTER_AREA), 0.7), np.float32)
     fine = np.log(fine + OFFSET)
     seen = _fine(hidden)
+    milder = 1 + np.float32(DARK_ONLY - 1) * (1 - ramp(seen, *CLEAR))
+    milder = np.asarray(cv2.merge([np.ones_like(milder), milder, milder]), np.float32)
     face = np.asarray(1 - ramp(hidden, OPEN, SHUT), np.float32)
     face *= inwards() > EDGE
     for _ in range(ROUNDS):
         plain = _plain(face)
-        kinds = _unlike(fine, _fine(smooth_skin(logs, plain)), front)
+        kinds = _unlike(fine, _fine(smooth_skin(logs, plain)), front) / milder
         unlike = kinds.max(2)
         rough = np.percentile(unlike[_fine(plain) > 0.5], 90) if plain.any() else 0
         wider = np.float32(np.clip(rough / ROUGH[0], 1, ROUGH[1]))
