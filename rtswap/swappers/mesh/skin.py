@@ -73,10 +73,10 @@ LEAN = 0.35
 """How far colour moves the network's confidence either way."""
 MOST = np.array([2, 5, 5], np.float32)
 """Bounds of the three kinds of unlikeness: beyond the first, the darkness of a brow or beard means nothing."""
-CLEAR, DARK_ONLY = (0.02, 0.1), 1.8
+CLEAR, MILDER = (0.02, 0.1), np.array([1, 1.8, 1.8], np.float32)
 """Probability that something covers the face up to which the network is sure of skin, and from which it no longer
-is; how much more unlike skin, but for being darker, a place must be then: sheen and shade change hue, hair that
-the network misses is dark strands."""
+is; how much darker, brighter or of another hue a place must then be, in tolerances: sheen and coloured light change
+hue, hair that the network misses is dark strands."""
 STRICTER = 0.8
 """Factor by which colour is stricter next to covered places: edges of hair are blurred into the skin."""
 ROUNDS = 3
@@ -119,9 +119,10 @@ def face_mask(
     image, facing = to_chart(portrait, landmarks)
     small = resized(image, (COARSE, COARSE), cv2.INTER_AREA)
     tints = _tints(small)
-    hidden = np.zeros((COARSE, COARSE), np.float32)
+    hidden = sure = np.zeros((COARSE, COARSE), np.float32)
     if occlusion_model is not None:
         hidden = _hidden(portrait, landmarks, occlusion_model)
+        sure = 1 - ramp(hidden, *CLEAR)
     glasses = _on_the_nose(hidden)
     if _dark_lenses(tints):
         hidden = np.maximum(hidden, _glasses(tints))
@@ -129,11 +130,12 @@ def face_mask(
         frames = _frames(portrait, landmarks, glasses_model)
         hidden = np.maximum(hidden, frames)
         glasses |= float(frames.max()) > SHUT
-    return np.asarray(np.round(255 * _skin(image, hidden, facing, glasses=glasses)), np.uint8)
+    return np.asarray(np.round(255 * _skin(image, hidden, sure, facing, glasses=glasses)), np.uint8)
 
 
-def _skin(image: Image, hidden: Field, facing: Field, *, glasses: bool) -> Field:
-    """1 where the chart's ``image`` shows the face, (256, 256). ``hidden`` (128, 128): probability that it does not.
+def _skin(image: Image, hidden: Field, sure: Field, facing: Field, *, glasses: bool) -> Field:
+    """1 where the chart's ``image`` shows the face, (256, 256). ``hidden`` (128, 128): probability that it does not;
+    ``sure`` (128, 128): 1 where the network says that it does.
     ``facing`` (128, 128): 1 where a place faces the camera, 0 where it is seen from the side. ``glasses``: whether
     any are worn."""
     kept = _fine(_kept() * (1 - ramp(facing[:, ::-1] - facing, *OBLIQUE)))
@@ -144,17 +146,15 @@ def _skin(image: Image, hidden: Field, facing: Field, *, glasses: bool) -> Field
     fine = np.asarray(blurred(resized(image, (FINE, FINE), cv2.INTER_AREA), 0.7), np.float32)
     fine = np.log(fine + OFFSET)
     seen = _fine(hidden)
-    milder = 1 + np.float32(DARK_ONLY - 1) * (1 - ramp(seen, *CLEAR))
-    milder = np.asarray(cv2.merge([np.ones_like(milder), milder, milder]), np.float32)
+    milder = 1 + (MILDER - 1) * _fine(sure)[..., None]
     face = np.asarray(1 - ramp(hidden, OPEN, SHUT), np.float32)
     face *= inwards() > EDGE
     for _ in range(ROUNDS):
         plain = _plain(face)
-        kinds = _unlike(fine, _fine(smooth_skin(logs, plain)), front) / milder
-        unlike = kinds.max(2)
-        rough = np.percentile(unlike[_fine(plain) > 0.5], 90) if plain.any() else 0
-        wider = np.float32(np.clip(rough / ROUGH[0], 1, ROUGH[1]))
-        kinds, unlike = np.minimum(kinds / wider, MOST), np.minimum(unlike / wider, 2)
+        kinds = _unlike(fine, _fine(smooth_skin(logs, plain)), front)
+        rough = np.percentile(kinds.max(2)[_fine(plain) > 0.5], 90) if plain.any() else 0
+        kinds = np.minimum(kinds / (milder * np.float32(np.clip(rough / ROUGH[0], 1, ROUGH[1]))), MOST)
+        unlike = np.minimum(kinds.max(2), 2)
         lean = np.clip(unlike - 1, -1, np.where(eyes, 0, 1)) * (seen < SURE)
         covered = ramp(seen + np.float32(LEAN) * lean, OPEN, SHUT)
         other = _nearby(kinds + 9 * covered[..., None])[:, ::-1]
