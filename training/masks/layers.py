@@ -162,6 +162,17 @@ def glare(crop: Bytes, points: Floats, rng: np.random.Generator) -> None:
     cv2.add(crop, cv2.merge([cv2.GaussianBlur(layer, (0, 0), 1.0)] * 3), dst=crop)
 
 
+def sheen(crop: Bytes, points: Floats, rng: np.random.Generator) -> None:
+    """White or coloured light that forehead, nose and cheeks mirror, most of all dark ones. In place."""
+    mask, tall = np.zeros(crop.shape[:2], np.uint8), float(np.ptp(points[:, 1]))
+    for row in rng.choice(_SHINY, int(rng.integers(1, 4))):
+        reach = fixed(tall * rng.uniform(0.04, 0.2, 2)).tolist()
+        cv2.ellipse(mask, fixed(points[row, :2]).tolist(), reach, rng.uniform(0, 180), 0, 360, 255, -1, cv2.LINE_AA, 4)
+    colour = rng.uniform(140, 255) * np.exp(rng.normal(0, 0.08, 3))
+    _tint(crop, mask, colour, float(rng.uniform(0.15, 0.75)), tall * float(rng.uniform(0.02, 0.1)))
+
+
+_SHINY = (10, 151, 9, 67, 297, 5, 50, 280)
 _BEARD = [234, 93, 132, 58, 172, 136, 150, 149, 152, 378, 379, 365, 397, 288, 361, 323, 454, 425, 2, 205]
 
 
@@ -169,7 +180,7 @@ def decorate(crop: Bytes, points: Floats, bank: Floats, rng: np.random.Generator
     """Now and then one or several of them, in place."""
     for share, paint in (
         (0.12, make_up), (0.08, partial(beard, bank=bank)), (0.15, pale_rings), (0.15, patches),
-        (0.1, freckles), (0.15, creases), (0.2, cast_shadow), (0.5, tongue),
+        (0.1, freckles), (0.15, creases), (0.2, sheen), (0.2, cast_shadow), (0.5, tongue),
     ):  # fmt: skip
         if rng.random() < share:
             paint(crop, points, rng=rng)

@@ -25,7 +25,7 @@ from training.masks import headwear, layers, things
 from training.masks.layers import Layer, fixed, lay
 from training.masks.spectacles import spectacles
 from training.masks.things import Cutouts
-from training.masks.worn import DARK, HEADWEAR, dark_lenses, eye_band, own_hair, surely_bare, worn_by
+from training.masks.worn import BARE, DARK, HEADWEAR, dark_lenses, eye_band, own_hair, surely_bare, worn_by
 
 OUT = 64
 """Side of the network's answer."""
@@ -147,8 +147,10 @@ class Sampler:
         rng, views = self._rng, self._views
         number = int(rng.integers(views.people if rng.random() < 0.35 else len(views)))
         crop, points, found = self._cut(number)
-        own, doubtful = own_hair(crop, points)
         worn = int(self._worn[number % views.people])
+        own, doubtful = own_hair(crop, points)
+        if worn & BARE:
+            own[:], doubtful[:] = 0, 0
         hidden = np.zeros((SIZE, SIZE), np.uint8)
         layers.decorate(crop, points, self._bank, rng)
         if rng.random() > self._nothing:

@@ -26,8 +26,9 @@ SURE, DOUBT = 0.55, 1.6
 """Distance to hair over distance to skin in Lab: below which it is hair, up to which nobody can say."""
 LIKE_SKIN = 16.0
 """What is above the forehead and nearer than this to the skin's colour is a bald head."""
-NONE, CLEAR, DARK, HEADWEAR = 0, 1, 2, 4
-"""What somebody wears, as bits: glasses with clear or dark lenses, something on the head."""
+NONE, CLEAR, DARK, HEADWEAR, BARE = 0, 1, 2, 4, 8
+"""What somebody wears, as bits: glasses with clear or dark lenses, something on the head; and a forehead that nothing
+hides, though colours say so."""
 BELOW = 0.14
 """Of the face's height: how far lower rims may lie below what a frame surrounds at least."""
 LENS = 1.25
@@ -85,8 +86,9 @@ def _nearest(lab: Floats, colours: Floats) -> Floats:
 
 
 def worn_by(names: Iterable[str]) -> Bytes:
-    """What the person in each picture wears, by its file name: ``CLEAR`` or ``DARK``, and ``HEADWEAR``."""
-    codes, worn = {"clear": CLEAR, "dark": DARK, "headwear": HEADWEAR}, defaultdict[str, int](int)
+    """What the person in each picture wears, by its file name: ``CLEAR`` or ``DARK``, and ``HEADWEAR`` or
+    ``BARE``."""
+    codes, worn = {"clear": CLEAR, "dark": DARK, "headwear": HEADWEAR, "bare": BARE}, defaultdict[str, int](int)
     for line in Path(__file__).with_name("worn.txt").read_text("utf-8").splitlines():
         if not line.startswith("#"):
             name, kind = line.split()
