@@ -164,6 +164,17 @@ def make_private(folder: Path) -> None:
         folder.mkdir(mode=0o700)
 
 
+def others_can_write(folder: Path) -> bool:
+    """Whether somebody else than this user and root can write into a folder, or that is unknown."""
+    if not hasattr(os, "geteuid"):
+        return False
+    try:
+        found = folder.stat()
+    except OSError:
+        return True
+    return found.st_uid not in (0, os.geteuid()) or bool(found.st_mode & (stat.S_IWGRP | stat.S_IWOTH))
+
+
 def write_cached(path: Path, content: bytes, *, cache: str, error: type[RtswapError]) -> None:
     """``write_atomic`` into a cache; creates its folder. Raises ``error``, with ``cache`` in the message."""
     try:
