@@ -38,7 +38,9 @@ class PlanCache:
             return None
         try:
             if others_can_write(self.folder):
-                raise EngineError(f"other users can write into {self.folder}, so no plan in it is used")
+                raise EngineError(
+                    f"other users can write into {self.folder}, so nothing in it is used until you remove it"
+                )
             return read_plan(path, key)
         except EngineError as error:
             self._on_event(f"{error}. Rebuilding it")
