@@ -150,8 +150,8 @@ def make_writable(folder: Path) -> None:
 
 
 def make_private(folder: Path) -> None:
-    """Create a folder into which nobody else can write. Raises OSError for a link, a folder of another user's, and one
-    that was there and into which others can write: what is in it may be the user's own, so it is left alone."""
+    """Create a folder into which nobody else can write. Raises OSError for a link, a folder of another user's, and
+    one that was there and into which others can write: what is in it may be the user's own, so it is left alone."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not hasattr(os, "geteuid"):  # Windows: a user's folders are their own
         return
