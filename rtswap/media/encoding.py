@@ -45,6 +45,12 @@ _EXACT = frozenset({"gif", "apng", "ffv1", "huffyuv", "ffvhuff", "utvideo", "qtr
 """Encoders without a quality or a bit rate."""
 _USUAL_CRF = {"libx264": (19, 21), "libx265": (23, 23), "libsvtav1": (30, 30), "libvpx-vp9": (30, 30)}
 """Encoders with constant quality -> their usual one for files and live."""
+_MARKED_CRF = {"libx264": 25, "libx265": 25, "libsvtav1": 38, "libvpx-vp9": 34}
+"""Encoders -> highest CRF after which the invisible mark was found in clips of 416x256 and larger, of people before
+plain walls; by ``_LARGER`` higher in those of at least ``_LARGE`` pixels. For any other, the first."""
+_LARGE, _LARGER = 300_000, 3
+_LEAST_BITS = 20_000
+"""Of a frame, after which it was found in the same clips of 416x256 to 1920x1080."""
 _BT601, _LIMITED, _FULL = 6, 1, 2
 """AVCOL_SPC_SMPTE170M, AVCOL_RANGE_MPEG and AVCOL_RANGE_JPEG. The first two are the colour space of cv2's
 COLOR_BGR2YUV_I420, signalled to the player."""
@@ -142,6 +148,7 @@ class VideoEncoder:
         self._last_pts = -self._least_step
         self._untimed = encoder == "libx265"
         self._step = 1 / fps
+        self._finer = _finer(encoder, crf, bitrate, fps, stream.width * stream.height)
 
     @property
     def end_s(self) -> float:
@@ -150,7 +157,14 @@ class VideoEncoder:
 
     def encode(self, image: Image, time_s: float, least_scale: float) -> list[av.Packet[av.video.stream.VideoStream]]:
         """Encode a frame at ``time_s`` seconds from the start (adjusted to be strictly increasing) and return the
-        packets. One colour conversion, no other copy. ``least_scale``: as for ``Fitter.fit``."""
+        packets. One colour conversion, no other copy. ``least_scale``: as for ``Fitter.fit``. Raises OutputError
+        rather than compress a picture so far that its only mark is lost."""
+        if least_scale and self._finer:
+            raise OutputError(
+                "the video would be compressed so far that no mark is left in it",
+                expected=f"{self._finer}, or the badge",
+                do="Leave out --no-badge, or choose that quality.",
+            )
         pts = max(round(time_s / self._clock), self._last_pts + self._least_step)
         self._last_pts = pts
         frame = self._frame(self._fitter.fit(image, least_scale))
@@ -204,6 +218,15 @@ def check_quality(encoder: str, crf: int | None, bitrate: int | None) -> None:
         raise UsageError(f"{flag} has no effect with {encoder}", do="Leave it out, or write a video such as .mp4.")
     if crf is not None and encoder not in _USUAL_CRF and not encoder.endswith("_nvenc"):
         raise UsageError(f"--crf has no effect with {encoder}", do="Use --bitrate, such as --bitrate 4M.")
+
+
+def _finer(encoder: str, crf: int | None, bitrate: int | None, fps: float, pixels: int) -> str:
+    """The quality that leaves the invisible mark in a picture; empty if it has it."""
+    most = _MARKED_CRF.get(encoder, _MARKED_CRF["libx264"]) + _LARGER * (pixels >= _LARGE)
+    least = round(_LEAST_BITS * fps)
+    if bitrate is not None:
+        return f"--bitrate {-(-least // 1000)}k or more" if bitrate < least else ""
+    return f"--crf {most} or less" if crf is not None and crf > most else ""
 
 
 def _options(encoder: str, live: bool, crf: int | None, bitrate: int | None) -> dict[str, str]:

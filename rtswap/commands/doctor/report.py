@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from rtswap.app.console import Console, Shown
@@ -132,14 +131,13 @@ def check_plugins() -> list[Finding]:
 
 def check_choice() -> list[Finding]:
     """Report the engine that ``--engine auto`` last chose, with its measurements."""
+    from rtswap.engines.measurement import read_record
     from rtswap.networks.registry import cache_folder
 
-    try:
-        found = json.loads((cache_folder() / "landmarks.engine.json").read_text("utf-8"))
-        why = str(found["why"])
-    except (OSError, ValueError, KeyError, TypeError):
+    found = read_record(cache_folder() / "landmarks.engine.json")
+    if found is None:
         return [Finding("--engine auto", State.OK, "no choice yet; the first run measures the engines")]
-    return [Finding("--engine auto", State.OK, why)]
+    return [Finding("--engine auto", State.OK, found.why)]
 
 
 def check_plans() -> list[Finding]:
