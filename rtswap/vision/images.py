@@ -35,7 +35,22 @@ if TYPE_CHECKING:
 
 _HEIF_SUFFIXES = (".heic", ".heif", ".hif")
 PICTURE_SUFFIXES = frozenset(
-    {".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".webp", ".tif", ".tiff", ".avif", ".jp2", ".gif"}
+    {
+        ".png",
+        ".apng",
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".mpo",
+        ".bmp",
+        ".webp",
+        ".tif",
+        ".tiff",
+        ".avif",
+        ".jp2",
+        ".gif",
+    }
     | {*_HEIF_SUFFIXES}
 )
 MAX_BYTES = 200 * 1024 * 1024
