@@ -10,10 +10,11 @@ from rtswap.commands.doctor.checks import Check, Finding, State
 from rtswap.commands.reports.table import table
 from rtswap.core.errors import RtswapError, UsageError
 from rtswap.core.files import sha256_of
+from rtswap.core.machine import pip_install
 from rtswap.core.parts import FinishSpec, InputSpec, OutputSpec, SwapperSpec
 from rtswap.core.plugins import plugin, plugin_names
 
-_AGAIN = "pip install --force-reinstall . (in the folder with rtswap's source)"
+_AGAIN = f"{pip_install('--force-reinstall .')} (in the folder with rtswap's source)"
 """No package index has rtswap."""
 STYLES = {State.OK: "good", State.NOTE: "warn", State.MISSING: "bad"}
 
