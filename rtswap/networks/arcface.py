@@ -11,12 +11,10 @@ from rtswap.core.types import Image, Points
 from rtswap.networks.catalog import Entry
 from rtswap.networks.model_catalog import model_catalog
 from rtswap.networks.pixel_layout import PixelLayout
-from rtswap.vision.crops import Shrink, cut
+from rtswap.vision.crops import AVERAGED, cut
 from rtswap.vision.templates import placement
 
 SIDE = 112
-SHRINK = Shrink(below=0.5, least=2)
-"""How photos are averaged down to the crop."""
 
 
 class ArcFaceEmbedder:
@@ -34,7 +32,7 @@ class ArcFaceEmbedder:
         """Embedding (512,). Raises SourceError if the keypoints coincide, EngineError, ModelError."""
         if not np.isfinite(keypoints).all() or np.ptp(keypoints, axis=0).max() < 1:
             raise SourceError("the face's keypoints coincide", got=str(np.round(keypoints).tolist()))
-        crop = cut(image, placement(keypoints, self._template, SIDE), SIDE, SHRINK)
+        crop = cut(image, placement(keypoints, self._template, SIDE), SIDE, AVERAGED)
         found = self._engine.run({self._input: self._layout.tensor([crop], self._dtype)})[self._output]
         vector = np.array(found, np.float32).ravel()
         length = float(np.linalg.norm(vector))

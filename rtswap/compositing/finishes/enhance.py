@@ -20,7 +20,7 @@ from rtswap.core.types import Image, Matrix, Quality, SwappedFace, Target
 from rtswap.networks.catalog import Entry, imported_models
 from rtswap.networks.model_catalog import model_catalog
 from rtswap.networks.pixel_layout import PixelLayout
-from rtswap.vision.crops import Shrink, cut
+from rtswap.vision.crops import AVERAGED, cut
 from rtswap.vision.geometry import inverse, keypoints_of, scale_of
 from rtswap.vision.resample import warped
 from rtswap.vision.templates import placement
@@ -29,8 +29,6 @@ SMOOTH_S = 0.05
 """Time constant with which a new difference replaces the last."""
 GAP_S = 0.5
 """Pause after which the last difference is dropped."""
-SHRINK = Shrink(below=0.5, least=2)
-"""How a large face is averaged down to the enhancer's picture."""
 NONE = "none"
 
 
@@ -85,7 +83,7 @@ class Enhance:
 
     def _look(self, swapped: SwappedFace, target: Target, matrix: Matrix, past: _Past | None) -> _Past:
         """Run the enhancer, and blend what it changes with the last difference."""
-        view = cut(_over(swapped, target.crop), matrix, self._side, SHRINK)
+        view = cut(_over(swapped, target.crop), matrix, self._side, AVERAGED)
         outputs = self._engine.run({self._input: self._layout.tensor([view], self._dtype), **self._given})
         made = self._layout.image(np.asarray(outputs[self._output])[0])
         difference = made.astype(np.float32) - view

@@ -15,7 +15,7 @@ from rtswap.compositing.finishes.network_mask_gpu import GpuNetworkMask, Placed,
 from rtswap.compositing.finishes.regions_gpu import Islands, feather
 from rtswap.core.types import BatchedTarget, Matrix, TargetBatch
 from rtswap.gpu.batched_run import run_batched
-from rtswap.gpu.resample import Tensor, bilinear, rounded, uploaded
+from rtswap.gpu.resample import Tensor, mapped, rounded, uploaded
 from rtswap.gpu.torch_import import load_torch
 from rtswap.networks.glasses import HEIGHT, MOST, SHRINK, WIDTH, place
 
@@ -73,8 +73,5 @@ def soften(kept: Tensor, count: int) -> Tensor:
 
 def limit_masks(masks: Tensor, kept: Tensor, numbers: Tensor) -> Tensor:
     """Limit ``masks`` (N, S, S) by ``kept`` (N, 96, 192). ``numbers`` (N, 6): crop -> strip."""
-    a, b, c, d, e, f = numbers.T[:, :, None, None]
-    place = torch.arange(masks.shape[1], device=masks.device, dtype=torch.float32)
-    x, y = place[None, None], place[None, :, None]
-    there = bilinear(kept[:, None], a * x + b * y + c, d * x + e * y + f, zero=True)[:, 0]
+    there = mapped(kept[:, None], numbers, masks.shape[1], zero=True)[:, 0]
     return torch.minimum(masks, 255 - rounded(there))

@@ -14,9 +14,9 @@ from rtswap.compositing.finishes.occlusion import GAP_S, Turns, shares
 from rtswap.core.protocols import Engine, OnDownload
 from rtswap.core.types import BatchedTarget, Matrix, Quality, SwappedBatch, TargetBatch
 from rtswap.gpu.batched_run import run_of
-from rtswap.gpu.crops import CUT, halve, pixels_seen
+from rtswap.gpu.crops import CUT, cut_face
 from rtswap.gpu.graphs import Captured
-from rtswap.gpu.resample import Device, Tensor, rounded, uploaded
+from rtswap.gpu.resample import Device, Tensor, uploaded
 from rtswap.gpu.torch_import import load_torch
 from rtswap.vision.crops import Shrink, sampling
 
@@ -118,7 +118,7 @@ class GpuNetworkMask(ABC):
         width, height = self.input_size
 
         def cut(square: Tensor, numbers: Tensor, halvings: int) -> Tensor:
-            return cut_input(square, numbers, halvings, width)[:height]
+            return cut_face(square, numbers, halvings, width)[:height]
 
         return Works(
             Captured(cut, 2, on_gpu=on_gpu),
@@ -149,14 +149,6 @@ class GpuNetworkMask(ABC):
         passed = self._turns.looked(one.face.track_id, one.face.time_s)
         follows = 0 < passed <= GAP_S and one.face.track_id in self._averaged
         return shares(passed) if follows else (np.float32(1), np.float32(1))
-
-
-def cut_input(square: Tensor, numbers: Tensor, halvings: int, side: int) -> Tensor:
-    """(side, side, 3) of a crop (S, S, 3), as ``vision.crops.cut``."""
-    planes = square.permute(2, 0, 1)[None].float()
-    for _ in range(halvings):
-        planes = halve(planes)
-    return rounded(pixels_seen(planes, numbers[None], side))[0].permute(1, 2, 0)
 
 
 def follow(now: Tensor, last: Tensor, packed: Tensor) -> Tensor:

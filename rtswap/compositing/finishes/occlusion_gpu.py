@@ -31,7 +31,7 @@ from rtswap.compositing.finishes.parts_gpu import limited
 from rtswap.compositing.finishes.regions_gpu import Islands, feather
 from rtswap.core.types import BatchedTarget, Matrix, Points, TargetBatch
 from rtswap.gpu.batched_run import Run, run_batched
-from rtswap.gpu.resample import Tensor, bilinear, uploaded
+from rtswap.gpu.resample import Tensor, mapped, uploaded
 from rtswap.gpu.torch_import import load_torch
 from rtswap.networks.occlusion import ANSWER, SHRINK, SIZE, guide, place
 from rtswap.vision.geometry import transform
@@ -98,10 +98,7 @@ def read_answers(visible: Tensor, last: Tensor, drawn: Tensor) -> tuple[Tensor, 
 def limit_masks(masks: Tensor, opened: Tensor, numbers: Tensor) -> Tensor:
     """Limit ``masks`` (N, S, S) by the answers (N, 64, 64), mapped to the crops by way of coarse grids. ``numbers``
     (N, 10): grid -> answer (6), the grid's width and height, the crop's."""
-    a, b, c, d, e, f = numbers[:, :6].T[:, :, None, None]
-    place = torch.arange(-(-masks.shape[1] // STEP), device=masks.device, dtype=torch.float32)
-    x, y = place[None, None], place[None, :, None]
-    coarse = bilinear(opened[:, None], a * x + b * y + c, d * x + e * y + f).round()[:, 0]
+    coarse = mapped(opened[:, None], numbers[:, :6], -(-masks.shape[1] // STEP)).round()[:, 0]
     return limited(masks, coarse, numbers[:, 6:8], numbers[:, 8:10])
 
 

@@ -9,14 +9,10 @@ from rtswap.core.protocols import Engine
 from rtswap.core.types import SourceIdentity, Tensor
 from rtswap.networks.model_catalog import Family
 from rtswap.networks.pixel_layout import PixelLayout
-from rtswap.vision.crops import Shrink, cut
-from rtswap.vision.geometry import keypoints_of
-from rtswap.vision.templates import placement
+from rtswap.swappers.onnx.crops import aligned_photo
 
 UNIT, RAW = "arcface", "arcface-raw"
 """Identity spaces: ArcFace's embedding at unit length, and at its original length."""
-SHRINK = Shrink(below=0.5, least=2)
-"""Interpolation by which photos are scaled down to the crop."""
 
 
 class Latent:
@@ -33,8 +29,7 @@ class Latent:
         if family.identity == "crop":
             # The photo is given as colours 0..1, whatever the target is given as.
             plain = PixelLayout(Family(family.name, family.kind, family.title, layout=family.layout))
-            keypoints, side = keypoints_of(source.landmarks), shape[-1]
-            crop = cut(source.portrait, placement(keypoints, family.source_template, side), side, SHRINK)
+            crop, _ = aligned_photo(source.portrait, source.landmarks, family.source_template, shape[-1])
             return plain.tensor([crop], dtype)
         vector = source.identity(RAW if family.converter else UNIT)[None]
         if self._engine is not None:

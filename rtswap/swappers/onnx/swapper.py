@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,7 +21,7 @@ from rtswap.core.types import Image, Mask, Matrix, Points, Quality, SourceIdenti
 from rtswap.networks.catalog import Entry
 from rtswap.networks.model_catalog import Family
 from rtswap.networks.pixel_layout import PixelLayout, mask_of
-from rtswap.swappers.onnx.crops import COVERAGE, aligned_view, border, join, outline, split, to_side
+from rtswap.swappers.onnx.crops import COVERAGE, aligned_view, join, split, swap_mask, to_side
 from rtswap.swappers.onnx.identity import Latent
 
 TARGET, SOURCE, MORPH = "target", "source", "morph_value:0"
@@ -52,7 +51,7 @@ class OnnxSwapModel:
         coverage: float = COVERAGE,
     ) -> None:
         self.engine, self.entry, self.family, self.latent = engine, entry, family, latent
-        self.hull, self.boost, self.morph, self.coverage = hull, boost, morph, coverage
+        self.coverage, self.boost, self.morph = coverage if hull else None, boost, morph
         self.layout = PixelLayout(family)
         self.dtypes = {name: words.split()[0] for name, words in entry.sample.items()}
         self.shapes = {
@@ -109,12 +108,8 @@ class OnnxSwapper:
 
     def _finished(self, face: Target, picture: Image, own: Mask | None) -> SwappedFace:
         """Return the result in the face's own resolution. ``own``: the network's mask."""
-        size = face.crop.shape[0]
-        mask = outline(face.landmarks, size, self._model.coverage) if self._model.hull else border(size)
-        if own is not None:
-            mask = np.asarray(cv2.min(mask, to_side(own, size)), np.uint8)
-        mask[[0, -1]] = mask[:, [0, -1]] = 0
-        return SwappedFace(to_side(picture, size), mask)
+        size, limits = face.crop.shape[0], () if own is None else (own,)
+        return SwappedFace(to_side(picture, size), swap_mask(face.landmarks, size, self._model.coverage, *limits))
 
     def forget(self, track_id: int) -> None:
         """There is no state."""
