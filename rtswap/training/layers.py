@@ -41,6 +41,11 @@ class LeakyResidual(nn.Module):
         return nn.functional.leaky_relu(x + self.second(inner), 0.2)
 
 
+def double(x: Tensor) -> Tensor:
+    """(N, C, H, W) -> (N, C, 2 H, 2 W), each value four times."""
+    return nn.functional.interpolate(x, scale_factor=2.0, mode="nearest")
+
+
 def to_input(crops: Tensor) -> Tensor:
     """(N, S, S, 3) uint8 -> (N, 3, S, S) float32 -1..1."""
     return crops.permute(0, 3, 1, 2).to(torch.float32) * (2 / 255) - 1
