@@ -144,6 +144,11 @@ def test_the_schedule_is_the_originals() -> None:
     assert rows(PARTS) == [*begin, (True, 0.4, 0.3), (True, 0.5, 0.3), *end]
 
 
+@pytest.mark.parametrize("paces", [WHOLE, PARTS])
+def test_faces_are_not_warped_in_the_last_fifth(paces: tuple) -> None:
+    assert [Schedule(paces).at(share).warped for share in (0, 0.5, 0.79, 0.8, 1.0)] == [True, True, True, False, False]
+
+
 @pytest.mark.parametrize(("paces", "begins"), [(WHOLE, 0.8), (PARTS, 0.67)])
 def test_decoders_are_exchanged_once_even_if_the_training_is_made_longer(paces: tuple, begins: float) -> None:
     schedule = Schedule(paces)

@@ -78,7 +78,7 @@ class FaceswapGanRecipe(PairRecipe):
         if self._schedule.exchanges(moment.share):
             self.exchange_decoders()
         self.set_rate(moment.rate * pace.rate)
-        batch = self.faces(next(batches))
+        batch = self.faces(next(batches), warped=pace.warped)
         shares = [losses.draw_shares(len(faces.given), self.device) for faces in batch]
         self.critics.requires_grad_(False)
         terms, made = self.terms(batch, pace, shares)

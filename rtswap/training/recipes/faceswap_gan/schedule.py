@@ -2,7 +2,8 @@
 
 Facts from the notebooks of shaoanlu/faceswap-GAN (40,000 steps) and alvinahmadov/faceswap-parts (21,300): the
 recogniser looks on from a fifth on; alpha is free at first, then held above a limit; the decoders are exchanged once,
-if asked, so that neither keeps what only its own person's pictures have.
+if asked, so that neither keeps what only its own person's pictures have. In the last fifth faces are not warped any
+more, as in DeepFaceLab, so that lids and smiles are learnt as they are: theirs are as large as the warp's.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ class Pace:
     """What alpha is held above; None: alpha is held down instead."""
     rate: float = 1.0
     """Of the learning rate."""
+    warped: bool = True
+    """Whether the network sees warped faces."""
     exchanges: bool = False
     """Whether it begins with an exchange of the decoders."""
 
@@ -34,8 +37,8 @@ WHOLE = (
     Pace(0.5, least=0.2),
     Pace(0.67, least=0.4),
     Pace(0.8, rate=0.3),
-    Pace(0.9, least=0.1, rate=0.3, exchanges=True),
-    Pace(1.0, rate=0.1),
+    Pace(0.9, least=0.1, rate=0.3, warped=False, exchanges=True),
+    Pace(1.0, rate=0.1, warped=False),
 )
 """For whole faces."""
 PARTS = (
@@ -45,8 +48,8 @@ PARTS = (
     Pace(0.5, least=0.2),
     Pace(0.67, least=0.4, rate=0.3),
     Pace(0.8, least=0.5, rate=0.3, exchanges=True),
-    Pace(0.9, least=0.1, rate=0.3),
-    Pace(1.0, rate=0.1),
+    Pace(0.9, least=0.1, rate=0.3, warped=False),
+    Pace(1.0, rate=0.1, warped=False),
 )
 """For parts of the face."""
 
