@@ -79,7 +79,7 @@ class EngineProxy:
 
 
 class TimedEngine(EngineProxy):
-    """An engine whose time counts as the stage ``networks``."""
+    """An engine whose time counts as the stage ``networks``; only the time of ``run`` can be measured here."""
 
     def __init__(self, engine: Engine, spans: Spans) -> None:
         super().__init__(engine)
