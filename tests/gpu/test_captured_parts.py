@@ -96,10 +96,10 @@ def restored(rng: np.random.Generator, device: str) -> list[Any]:
 CASES: dict[str, Case] = {
     "counted": (count_pixels, 4, looks),
     "given": (detail_gpu.apply_correction, 2, details),
-    "answered": (occlusion_gpu.read_answers, 3, answers),
-    "laid over": (occlusion_gpu.limit_masks, 3, overlaid),
+    "answered": (occlusion_gpu.GpuOcclusionMask.read_answers, 3, answers),
+    "laid over": (occlusion_gpu.GpuOcclusionMask.limit_masks, 3, overlaid),
     "cut": (cut_face, 2, cuts),
-    "glasses answered": (glasses_gpu.read_answers, 3, frames_of_glasses),
+    "glasses answered": (glasses_gpu.GpuGlassesMask.read_answers, 3, frames_of_glasses),
     "restored": (restore_gpu.lay_detail, 3, restored),
 }
 

@@ -4,7 +4,7 @@ and what becomes of its answers. Nothing waits for the host."""
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -40,7 +40,7 @@ class Works(NamedTuple):
     laid_over: Captured
     zeros: Tensor
     unlimited: Tensor
-    """What ``_answered`` makes where nothing is in front."""
+    """What ``read_answers`` makes where nothing is in front."""
 
 
 class GpuNetworkMask(ABC):
@@ -53,7 +53,7 @@ class GpuNetworkMask(ABC):
     """(height, width) of its answer."""
     shrink: ClassVar[Shrink]
     unlimited: ClassVar[float] = 0.0
-    """Value of the mask of ``_answered`` where nothing is in front of the face."""
+    """Value of the mask of ``read_answers`` where nothing is in front of the face."""
 
     def __init__(self, engine: Engine, every_s: float = 0.0) -> None:
         self._run = run_of(engine)
@@ -94,20 +94,22 @@ class GpuNetworkMask(ABC):
 
     @abstractmethod
     def _pack(self, one: Placed) -> NDArray[np.float32]:
-        """What the host knows of a face and ``_answered`` needs, beside the ``rates``."""
+        """What the host knows of a face and ``read_answers`` needs, beside the ``rates``."""
 
     @abstractmethod
     def _ask(self, crops: Tensor, due: Sequence[Placed]) -> Tensor:
         """The network's output (N, *answer_size), valid until its next run."""
 
+    @staticmethod
     @abstractmethod
-    def _answered(self) -> Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]:
-        """A function of the network's output, the last average (N, *answer_size) and the packed numbers, of which
-        the last two are the rates; it returns the new average and the mask made of it."""
+    def read_answers(found: Tensor, last: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the new average (N, *answer_size) and the mask made of it. ``found``: the network's output;
+        ``last``: the average before; ``drawn``: the packed numbers, of which the last two are the rates."""
 
+    @staticmethod
     @abstractmethod
-    def _laid_over(self) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
-        """A function of the swap's masks (N, S, S), those of ``_answered`` and numbers of their places."""
+    def limit_masks(masks: Tensor, shown: Tensor, numbers: Tensor) -> Tensor:
+        """Limit the swap's masks (N, S, S) by those of ``read_answers``; ``numbers``: their places."""
 
     @abstractmethod
     def _limited(self, works: Works, masks: Tensor, placed: Sequence[Placed], targets: TargetBatch) -> Tensor:
@@ -122,8 +124,8 @@ class GpuNetworkMask(ABC):
 
         return Works(
             Captured(cut, 2, on_gpu=on_gpu),
-            Captured(self._answered(), 3, on_gpu=on_gpu),
-            Captured(self._laid_over(), 3, on_gpu=on_gpu),
+            Captured(self.read_answers, 3, on_gpu=on_gpu),
+            Captured(self.limit_masks, 3, on_gpu=on_gpu),
             torch.zeros(self.answer_size, device=device),
             torch.full(self.answer_size, self.unlimited, device=device),
         )
