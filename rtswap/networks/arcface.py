@@ -25,8 +25,8 @@ class ArcFaceEmbedder:
         family = model_catalog().family_of(entry.family, entry.known)
         self._engine, self._raw, self._template = engine, raw, family.template
         self._layout = PixelLayout(family)
-        (self._input, words), *_ = entry.sample.items()
-        self._dtype, self._output = words.split()[0], entry.outputs[0]
+        (self._input, zeros), *_ = entry.zeros().items()
+        self._dtype, self._output = zeros.dtype, entry.outputs[0]
 
     def embed(self, image: Image, keypoints: Points) -> NDArray[np.float32]:
         """Embedding (512,). Raises SourceError if the keypoints coincide, EngineError, ModelError."""

@@ -51,11 +51,9 @@ class Enhance:
         family = model_catalog().family_of(entry.family, entry.known)
         self._engine, self._template, self._blend, self._every = engine, family.template, blend, every
         self._layout, self._output = PixelLayout(family), entry.outputs[family.picture]
-        (self._input, words), *further = entry.sample.items()
-        self._dtype, _, shape = words.partition(" ")
-        self._side = int(shape.split("x")[2])
-        zeros = entry.zeros()
-        self._given = {name: np.full_like(zeros[name], weight) for name, _ in further}
+        (self._input, zeros), *further = entry.zeros().items()
+        self._dtype, self._side = zeros.dtype, zeros.shape[2]
+        self._given = {name: np.full_like(one, weight) for name, one in further}
         self._past: dict[int, _Past] = {}
 
     def apply(self, swapped: SwappedFace, target: Target, quality: Quality) -> SwappedFace:

@@ -43,9 +43,8 @@ class SegmentMask:
     def __init__(self, engine: Engine, entry: Entry, every_s: float = 0.0) -> None:
         self._family = family = model_catalog().family_of(entry.family, entry.known)
         self._engine, self._layout = engine, PixelLayout(family)
-        (self._input, words), *_ = entry.sample.items()
-        self._dtype, _, shape = words.partition(" ")
-        self._side, self._output = int(shape.split("x")[2]), entry.outputs[0]
+        (self._input, zeros), *_ = entry.zeros().items()
+        self._dtype, self._side, self._output = zeros.dtype, zeros.shape[2], entry.outputs[0]
         self._turns, self._answers = Turns(every_s), TemporalAverage(SMOOTH_S)
 
     def apply(self, swapped: SwappedFace, target: Target, quality: Quality) -> SwappedFace:

@@ -22,15 +22,15 @@ class Latent:
     def __init__(self, family: Family, engine: Engine | None = None) -> None:
         self._family, self._engine = family, engine
 
-    def of(self, source: SourceIdentity, shape: tuple[int, ...], dtype: str) -> Tensor:
-        """Return the input (1, 512), or (1, 3, S, S) for a family that takes a crop of the photo. Raises SourceError,
-        NotInstalled, ModelError, EngineError."""
+    def of(self, source: SourceIdentity, like: Tensor) -> Tensor:
+        """Return the input, of the type of ``like``: (1, 512), or (1, 3, S, S) for a family that takes a crop of the
+        photo. Raises SourceError, NotInstalled, ModelError, EngineError."""
         family = self._family
         if family.identity == "crop":
             # The photo is given as colours 0..1, whatever the target is given as.
             plain = PixelLayout(Family(family.name, family.kind, family.title, layout=family.layout))
-            crop, _ = aligned_photo(source.portrait, source.landmarks, family.source_template, shape[-1])
-            return plain.tensor([crop], dtype)
+            crop, _ = aligned_photo(source.portrait, source.landmarks, family.source_template, like.shape[-1])
+            return plain.tensor([crop], like.dtype)
         vector = source.identity(RAW if family.converter else UNIT)[None]
         if self._engine is not None:
             outputs = self._engine.run({"input": np.ascontiguousarray(vector, np.float32)})
@@ -39,4 +39,4 @@ class Latent:
         if vector.shape != (1, 512) or not np.isfinite(length) or length < 1e-6:
             got = f"{vector.shape} of length {length:.3g}"
             raise ModelError(f"the source has no latent for {family.title}", expected="(1, 512)", got=got)
-        return np.array(vector / length if family.unit else vector, dtype)
+        return np.array(vector / length if family.unit else vector, like.dtype)

@@ -53,22 +53,18 @@ class OnnxSwapModel:
         self.engine, self.entry, self.family, self.latent = engine, entry, family, latent
         self.coverage, self.boost, self.morph = coverage if hull else None, boost, morph
         self.layout = PixelLayout(family)
-        self.dtypes = {name: words.split()[0] for name, words in entry.sample.items()}
-        self.shapes = {
-            name: tuple(int(side) for side in words.partition(" ")[2].split("x") if side)
-            for name, words in entry.sample.items()
-        }
+        self.inputs = entry.zeros()
         self.batches = entry.batches
         self.target = TARGET if TARGET in entry.sample else next(iter(entry.sample))
-        self.side = self.shapes[self.target][2]
+        self.side = self.inputs[self.target].shape[2]
 
     def bind(self, source: SourceIdentity) -> Swapper:
         """Compute the latent, once. Raises SourceError, NotInstalled, ModelError, EngineError."""
         given: dict[str, Tensor] = {}
         if SOURCE in self.entry.sample and self.family.identity != "none":
-            given[SOURCE] = self.latent.of(source, self.shapes[SOURCE], self.dtypes[SOURCE])
+            given[SOURCE] = self.latent.of(source, self.inputs[SOURCE])
         if MORPH in self.entry.sample:
-            given[MORPH] = np.full(self.shapes[MORPH], self.morph, self.dtypes[MORPH])
+            given[MORPH] = np.full_like(self.inputs[MORPH], self.morph)
         return OnnxSwapper(self, given)
 
 
@@ -143,7 +139,9 @@ class OnnxSwapper:
     def _outputs(self, tiles: Sequence[Tile]) -> Mapping[str, Tensor]:
         """Run the network once."""
         model = self._model
-        taken = {model.target: model.layout.tensor([picture for picture, _ in tiles], model.dtypes[model.target])}
+        taken = {
+            model.target: model.layout.tensor([picture for picture, _ in tiles], model.inputs[model.target].dtype)
+        }
         for name, value in tiles[0][1].items():
             alone = len(tiles) == 1 or name == MORPH
             taken[name] = value if alone else np.concatenate([given[name] for _, given in tiles])
