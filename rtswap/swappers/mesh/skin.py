@@ -48,6 +48,8 @@ brighter, of another hue."""
 GLOSS = (0.0, 0.1)
 """Where all three log colours are brighter than skin by the second value, hue counts no more; below the first it
 counts fully. A shine is skin with white light on it, which takes its hue away."""
+WHITE = 255.0
+"""To what a shine tends in each colour: a red that is nearly as bright before rises no further."""
 FRONT = (0.7, 0.9)
 """Inter-ocular distances from the middle line up to which there may be a shine, and from which there is none: bright
 edges of cheeks and ears are background or cloth."""
@@ -71,6 +73,10 @@ LEAN = 0.35
 """How far colour moves the network's confidence either way."""
 MOST = np.array([2, 5, 5], np.float32)
 """Bounds of the three kinds of unlikeness: beyond the first, the darkness of a brow or beard means nothing."""
+CLEAR, MILDER = (0.02, 0.1), np.array([1, 1.8, 1.8], np.float32)
+"""Probability that something covers the face up to which the network is sure of skin, and from which it no longer
+is; how much darker, brighter or of another hue a place must then be, in tolerances: sheen and coloured light change
+hue, hair that the network misses is dark strands."""
 STRICTER = 0.8
 """Factor by which colour is stricter next to covered places: edges of hair are blurred into the skin."""
 ROUNDS = 3
@@ -113,9 +119,10 @@ def face_mask(
     image, facing = to_chart(portrait, landmarks)
     small = resized(image, (COARSE, COARSE), cv2.INTER_AREA)
     tints = _tints(small)
-    hidden = np.zeros((COARSE, COARSE), np.float32)
+    hidden = sure = np.zeros((COARSE, COARSE), np.float32)
     if occlusion_model is not None:
         hidden = _hidden(portrait, landmarks, occlusion_model)
+        sure = 1 - ramp(hidden, *CLEAR)
     glasses = _on_the_nose(hidden)
     if _dark_lenses(tints):
         hidden = np.maximum(hidden, _glasses(tints))
@@ -123,11 +130,12 @@ def face_mask(
         frames = _frames(portrait, landmarks, glasses_model)
         hidden = np.maximum(hidden, frames)
         glasses |= float(frames.max()) > SHUT
-    return np.asarray(np.round(255 * _skin(image, hidden, facing, glasses=glasses)), np.uint8)
+    return np.asarray(np.round(255 * _skin(image, hidden, sure, facing, glasses=glasses)), np.uint8)
 
 
-def _skin(image: Image, hidden: Field, facing: Field, *, glasses: bool) -> Field:
-    """1 where the chart's ``image`` shows the face, (256, 256). ``hidden`` (128, 128): probability that it does not.
+def _skin(image: Image, hidden: Field, sure: Field, facing: Field, *, glasses: bool) -> Field:
+    """1 where the chart's ``image`` shows the face, (256, 256). ``hidden`` (128, 128): probability that it does not;
+    ``sure`` (128, 128): 1 where the network says that it does.
     ``facing`` (128, 128): 1 where a place faces the camera, 0 where it is seen from the side. ``glasses``: whether
     any are worn."""
     kept = _fine(_kept() * (1 - ramp(facing[:, ::-1] - facing, *OBLIQUE)))
@@ -138,15 +146,15 @@ def _skin(image: Image, hidden: Field, facing: Field, *, glasses: bool) -> Field
     fine = np.asarray(blurred(resized(image, (FINE, FINE), cv2.INTER_AREA), 0.7), np.float32)
     fine = np.log(fine + OFFSET)
     seen = _fine(hidden)
+    milder = 1 + (MILDER - 1) * _fine(sure)[..., None]
     face = np.asarray(1 - ramp(hidden, OPEN, SHUT), np.float32)
     face *= inwards() > EDGE
     for _ in range(ROUNDS):
         plain = _plain(face)
         kinds = _unlike(fine, _fine(smooth_skin(logs, plain)), front)
-        unlike = kinds.max(2)
-        rough = np.percentile(unlike[_fine(plain) > 0.5], 90) if plain.any() else 0
-        wider = np.float32(np.clip(rough / ROUGH[0], 1, ROUGH[1]))
-        kinds, unlike = np.minimum(kinds / wider, MOST), np.minimum(unlike / wider, 2)
+        rough = np.percentile(kinds.max(2)[_fine(plain) > 0.5], 90) if plain.any() else 0
+        kinds = np.minimum(kinds / (milder * np.float32(np.clip(rough / ROUGH[0], 1, ROUGH[1]))), MOST)
+        unlike = np.minimum(kinds.max(2), 2)
         lean = np.clip(unlike - 1, -1, np.where(eyes, 0, 1)) * (seen < SURE)
         covered = ramp(seen + np.float32(LEAN) * lean, OPEN, SHUT)
         other = _nearby(kinds + 9 * covered[..., None])[:, ::-1]
@@ -171,7 +179,12 @@ def _unlike(logs: Field, skin: Field, front: Field) -> Field:
     (H, W, 3). ``front`` (H, W): 1 where a shine may be."""
     apart = logs - skin
     light = apart.mean(2)
-    hue = np.linalg.norm(apart - light[..., None], axis=2) * (1 - front * ramp(apart.min(2), *GLOSS))
+    hue = np.linalg.norm(apart - light[..., None], axis=2)
+    to_white = np.log(np.float32(WHITE + OFFSET)) - skin
+    shine = np.clip((apart * to_white).sum(2) / np.maximum((to_white**2).sum(2), 1e-3), 0, 1)
+    rest = np.linalg.norm(apart - shine[..., None] * to_white, axis=2)
+    rest = np.minimum(rest, hue) * (1 - ramp(apart.min(2), *GLOSS))
+    hue += front * (rest - hue)
     return np.asarray(cv2.merge([-light / DARK, light / BRIGHT, hue / HUE]), np.float32)
 
 
