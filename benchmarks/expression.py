@@ -26,6 +26,7 @@ from pathlib import Path
 
 import numpy as np
 from arguments import arguments_of
+from clips import config_for, swap_clip
 from results_file import tell
 
 from rtswap.app.config import Config
@@ -35,18 +36,16 @@ from rtswap.commands.evaluate.clips import (
     FPS,
     Clip,
     Swap,
-    config_for,
     find_swapped_face,
     make_clip,
     mesh_in,
     read_clip,
-    swap_clip,
 )
-from rtswap.commands.evaluate.expression import NAMES, Series, correlation, gain, series, shift
+from rtswap.commands.evaluate.expression import NAMES, Series, correlation, gain, series
 from rtswap.commands.evaluate.landmark_judge import LandmarkJudge, open_judge
 from rtswap.commands.evaluate.pose import Meshes, rotations, turns_between
 from rtswap.core.protocols import Embedder
-from rtswap.core.types import Points
+from rtswap.core.types import Image, Points
 from rtswap.vision.geometry import canonical, keypoints_of
 from rtswap.vision.images import read_image
 from rtswap.vision.talking_head import AnimatedHead, Motion
@@ -78,6 +77,20 @@ def read_states(rest: Path) -> Clip:
     pictures = [read_image(rest.with_name(rest.name.replace(RESTING, state))) for state in (RESTING, "_smile")]
     images = [image for image in pictures for _ in range(STATE_FRAMES)]
     return Clip(rest.stem.removesuffix(RESTING), images, [number / FPS for number in range(len(images))])
+
+
+def shift(one: Series, other: Series, most: int = 3) -> int:
+    """Return the lag of ``other`` behind ``one`` in frames with the highest correlation, within ``most``."""
+    inner = one[most : len(one) - most]
+    found = [correlation(inner, other[most + n : len(other) - most + n]) for n in range(-most, most + 1)]
+    return int(np.argmax(found)) - most
+
+
+def through_several(judge: LandmarkJudge, images: Sequence[Image], guides: Meshes, widths: Sequence[float]) -> Meshes:
+    """The mean of looks through crops of several ``widths``, relative to the usual: its own noise counts less."""
+    middle = guides.mean(1, keepdims=True)
+    looks = [judge.through(images, middle + width * (guides - middle)) for width in widths]
+    return np.asarray(np.mean(looks, axis=0), np.float32)
 
 
 def measure(ins: Meshes, again: Meshes, outs: Meshes, size: tuple[int, int]) -> dict[str, object]:
@@ -154,12 +167,12 @@ def main() -> None:
             swap = swap_clip(clip, config_for(source), models, live=False)
             if guides is None:
                 guides = judge.guides(clip.images, find_swapped_face(clip, swap, models))
-                ins, again = (judge.through_several(clip.images, guides, widths) for widths in (WIDTHS, OTHERS))
+                ins, again = (through_several(judge, clip.images, guides, widths) for widths in (WIDTHS, OTHERS))
             keep = swap.sound
             if keep.sum() < FEWEST_FRAMES:
                 print(f"{clip.name}, {source.stem}: a place is covered in nearly all frames; skipped", flush=True)
                 continue
-            outs = judge.through_several(swap.images, guides, WIDTHS)
+            outs = through_several(judge, swap.images, guides, WIDTHS)
             row = {"clip": clip.name, "source": source.stem}
             row |= measure(ins[keep], again[keep], outs[keep], clip.images[0].shape[1::-1])
             pairs.append((series(ins[keep]), series(outs[keep])))

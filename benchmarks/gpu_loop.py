@@ -99,7 +99,8 @@ def people() -> People:
 def scene(size: tuple[int, int], faces: int) -> tuple[Image, list[Points]]:
     """Return a frame with this many faces side by side, and their meshes. The faces are realistic: on a synthetic
     texture the occlusion network would mask everything."""
-    portrait, mesh = people().portrait("ben")
+    ben = people().source("ben")
+    portrait, mesh = ben.portrait, ben.landmarks
     image = make_frame(*size)
     scale, middle = FACE_PX * size[1] / float(np.ptp(mesh[:, 0])), (mesh.min(0) + mesh.max(0)) / 2
     found = []

@@ -11,11 +11,12 @@ from typing import cast
 
 import cv2
 import numpy as np
+from clips import config_for, swap_clip
 from marks_content import CLIP_SUFFIXES, PEOPLE, frames_of, natural
 
 from rtswap.app.config import Config
 from rtswap.app.networks import open_models
-from rtswap.commands.evaluate.clips import config_for, make_clip, swap_clip
+from rtswap.commands.evaluate.clips import make_clip
 from rtswap.core.types import Image
 from rtswap.vision.talking_head import persona
 

@@ -24,6 +24,7 @@ from functools import partial
 import cv2
 import numpy as np
 from arguments import arguments_of
+from clips import config_for, swap_clip
 from results_file import tell
 
 from rtswap.app.config import Config
@@ -34,17 +35,18 @@ from rtswap.commands.evaluate.clips import (
     FPS,
     Clip,
     Swap,
-    config_for,
     find_swapped_face,
     make_clip,
     mesh_in,
     read_clip,
-    swap_clip,
 )
 from rtswap.commands.evaluate.landmark_judge import open_judge
+from rtswap.commands.evaluate.pixels import change_mask
 from rtswap.commands.evaluate.pose import Meshes
-from rtswap.commands.evaluate.steadiness import REGIONS, flicker, jitter, replaced_share, warp_errors
+from rtswap.commands.evaluate.steadiness import EVERYWHERE, flicker, jitter, warp_errors
+from rtswap.commands.evaluate.study import share_replaced
 from rtswap.core.types import Frame, Image, Quality
+from rtswap.vision import topology
 from rtswap.vision.geometry import interocular
 from rtswap.vision.talking_head import persona
 
@@ -52,12 +54,24 @@ BARE = 0.25
 """Share of the landmarks. If fewer change, the result is the target's face with make-up."""
 WARM_UP = 15
 """Frames at the start of the still and the moving portrait that are ignored."""
+NOSE = [1, 2, 4, 5, 6, 168, 195, 197, 48, 278, 64, 294, 98, 327, 129, 358]
+REGIONS = {
+    "all": list(EVERYWHERE),
+    "brows": [*topology.LEFT_BROW, *topology.RIGHT_BROW],
+    "eyes": [*topology.LEFT_EYE, *topology.RIGHT_EYE],
+    "nose": NOSE,
+    "mouth": [*topology.LIPS_OUTER, *topology.LIPS_INNER],
+    "oval": topology.OVAL,
+}
+"""Landmarks by part of the face."""
 
 
 def measure(clip: Clip, swap: Swap, ins: Meshes, outs: Meshes) -> dict[str, object]:
     """Return all figures of one swapped clip. ``ins``, ``outs``: the judge's landmarks in its input and output."""
     keep = swap.sound
-    shares = [replaced_share(a, b, mesh) for a, b, mesh in zip(clip.images, swap.images, ins, strict=True)]
+    shares = [
+        share_replaced(change_mask(a, b), mesh) for a, b, mesh in zip(clip.images, swap.images, ins, strict=True)
+    ]
     bare = ~swap.covered & (np.array(shares) < BARE)
     warps, flickers = (how(clip.images, swap.images, keep) for how in (warp_errors, flicker))
     return {

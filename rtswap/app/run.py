@@ -172,18 +172,21 @@ def _check(config: Config) -> None:
         check_output(address, request)
 
 
+def input_request(config: Config, event: Event) -> InputRequest:
+    """How an input is to be opened."""
+    wanted = config.input
+    return InputRequest(
+        size=wanted.size or DEFAULT_SIZE,
+        fps=wanted.fps or DEFAULT_FPS,
+        hwaccel=wanted.hwaccel,
+        tls_ca=config.network.tls_ca,
+        on_event=event,
+    )
+
+
 def _open_input(config: Config, event: Event) -> Input:
     wanted = config.input
-    input = open_input(
-        wanted.address,
-        InputRequest(
-            size=wanted.size or DEFAULT_SIZE,
-            fps=wanted.fps or DEFAULT_FPS,
-            hwaccel=wanted.hwaccel,
-            tls_ca=config.network.tls_ca,
-            on_event=event,
-        ),
-    )
+    input = open_input(wanted.address, input_request(config, event))
     if not input.info.live and (wanted.size or wanted.fps):
         event("--size and --fps are for cameras and are ignored: a file keeps its size and frame rate")
     if not wanted.start_s and math.isinf(wanted.last_s):
@@ -201,14 +204,13 @@ def _outputs(
     wanted = list(config.output.to) or [_default_output()]
 
     request = replace(
-        _request(config, info, sign, event),
+        output_request(config, info, sign, event),
         audio_from=None if info.live else info.audio_path,
         with_sound=not config.output.no_audio,
         audio_start_s=info.audio_start_s,
         audio_end_s=info.audio_end_s,
         overwrite=config.output.overwrite,
         live=info.live,
-        tls_ca=config.network.tls_ca,
         on_key=controls.press,
         paced=not info.live and set(wanted) == {"window"},
         overlay=controls.overlay,
@@ -266,7 +268,7 @@ def _default_output() -> str:
     )
 
 
-def _request(config: Config, info: StreamInfo, sign: Sign, event: Event) -> OutputRequest:
+def output_request(config: Config, info: StreamInfo, sign: Sign, event: Event) -> OutputRequest:
     """What outputs and recordings have in common."""
     output = config.output
     return OutputRequest(
@@ -275,6 +277,7 @@ def _request(config: Config, info: StreamInfo, sign: Sign, event: Event) -> Outp
         crf=output.crf,
         bitrate=output.bitrate,
         live_sound=None if output.no_audio else info.live_sound,
+        tls_ca=config.network.tls_ca,
         sign=sign,
         on_event=event,
     )
@@ -285,7 +288,7 @@ def _recorder(config: Config, info: StreamInfo, sign: Sign, event: Event) -> Cal
 
     def record() -> Output:
         name = time.strftime("rtswap-%Y%m%d-%H%M%S.mp4")
-        return open_output(name, replace(_request(config, info, sign, event), live=True))
+        return open_output(name, replace(output_request(config, info, sign, event), live=True))
 
     return record
 

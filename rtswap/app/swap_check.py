@@ -16,8 +16,6 @@ from rtswap.app.networks import FaceModels
 from rtswap.core.errors import ModelError
 from rtswap.core.protocols import Embedder, Renderer
 from rtswap.core.types import Image, Quality, SourceIdentity, Track
-from rtswap.networks.recognition import FaceRecogniser
-from rtswap.source import load_source
 from rtswap.source.personas import PREFIX
 from rtswap.vision.geometry import box_of
 
@@ -61,16 +59,11 @@ class SwapCheck:
 
     @cached_property
     def _faces(self) -> list[SourceIdentity]:
-        models = self._models
-        return [
-            load_source([Path(PREFIX + name)], detector=models.photo_detector, landmarks=models.landmarks)
-            for name in FACES
-        ]
+        return [self._models.load_source([Path(PREFIX + name)]) for name in FACES]
 
     @cached_property
     def _recogniser(self) -> Embedder:
-        models = self._models
-        return models.recogniser or FaceRecogniser(models.open(("recognition",))["recognition"])
+        return self._models.recogniser or self._models.spaces["rtswap"]()
 
 
 def _in_colours_of(face: SourceIdentity, picture: Image) -> Image:

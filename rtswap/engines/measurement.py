@@ -6,8 +6,9 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -72,7 +73,8 @@ def compare(
             continue
         reference = reference or outputs
         sound[name] = engine
-    taken = time_in_turns(sound, sample, _MEASURE_S, fewest=_FEWEST_RUNS, most=_MOST_RUNS)
+    runs = {name: partial(engine.run, sample) for name, engine in sound.items()}
+    taken = time_in_turns(runs, _MEASURE_S, fewest=_FEWEST_RUNS, most=_MOST_RUNS)
     return {name: round(1e3 * float(np.percentile(times, _QUARTILE)), 3) for name, times in taken.items()}
 
 
@@ -99,18 +101,18 @@ def _not_finite(outputs: Mapping[str, Tensor]) -> str:
 
 
 def time_in_turns(
-    engines: Mapping[str, Engine], inputs: Mapping[str, Tensor], seconds: float, *, fewest: int, most: int = 1_000_000
+    works: Mapping[str, Callable[[], object]], seconds: float, *, fewest: int, most: int = 1_000_000
 ) -> dict[str, list[float]]:
-    """Return engine -> the seconds of its runs. Runs the engines in turns, so that other load on the machine affects
-    them equally, for about ``seconds`` each: at least ``fewest`` and at most ``most`` runs."""
-    taken: dict[str, list[float]] = {name: [] for name in engines}
+    """Return work -> the seconds of its runs. They run in turns, so that other load on the machine affects them
+    equally, for about ``seconds`` each: at least ``fewest`` and at most ``most`` runs."""
+    taken: dict[str, list[float]] = {name: [] for name in works}
     begin = time.perf_counter()
     for turn in range(most):
-        if turn >= fewest and time.perf_counter() - begin > seconds * len(engines):
+        if turn >= fewest and time.perf_counter() - begin > seconds * len(works):
             break
-        for name, engine in engines.items():
+        for name, work in works.items():
             start = time.perf_counter()
-            engine.run(inputs)
+            work()
             taken[name].append(time.perf_counter() - start)
     return taken
 
@@ -124,14 +126,15 @@ def key_of(content: bytes, packages: tuple[str, ...], threads: int, gpu: str = "
     )
 
 
-def read_record(path: Path, key: str) -> Record | None:
-    """Return the record for ``key``, or None if it is missing, unreadable or for another key."""
+def read_record(path: Path, key: str = "") -> Record | None:
+    """Return the record for ``key``, or whatever it is for, or None if it is missing, unreadable or for another."""
     try:
         found = json.loads(read_regular(path))
         took = {str(name): float(value) for name, value in found["took_ms"].items()}
         failed = {str(name): str(value) for name, value in found["failed"].items()}
-        return Record(key, took, failed, str(found["choice"]), str(found["why"])) if found["key"] == key else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        record = Record(str(found["key"]), took, failed, str(found["choice"]), str(found["why"]))
+        return record if key in ("", record.key) else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rtswap.gpu.resample import Tensor, bilinear
+from rtswap.gpu.resample import Tensor, mapped, rounded
 from rtswap.gpu.torch_import import load_torch
 
 torch = load_torch()
@@ -22,7 +22,12 @@ def pixels_seen(planes: Tensor, numbers: Tensor, side: int, *, zero: bool = Fals
     Outside a crop its border pixels are repeated; with ``zero``, pixels come from the whole plane and are 0 outside
     it.
     """
-    a, b, c, d, e, f = numbers[:, :6].T[:, :, None, None]
-    place = torch.arange(side, device=planes.device, dtype=torch.float32)
-    x, y = place[None, None], place[None, :, None]
-    return bilinear(planes, a * x + b * y + c, d * x + e * y + f, None if zero else numbers[:, 6:CUT], zero=zero)
+    return mapped(planes, numbers[:, :6], side, None if zero else numbers[:, 6:CUT], zero=zero)
+
+
+def cut_face(square: Tensor, numbers: Tensor, halvings: int, side: int) -> Tensor:
+    """(side, side, 3) of a crop (S, S, 3), as ``vision.crops.cut``. ``numbers`` (CUT,)."""
+    planes = square.permute(2, 0, 1)[None].float()
+    for _ in range(halvings):
+        planes = halve(planes)
+    return rounded(pixels_seen(planes, numbers[None], side))[0].permute(1, 2, 0)

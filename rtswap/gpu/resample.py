@@ -56,6 +56,14 @@ def bilinear(planes: Tensor, x: Tensor, y: Tensor, limits: Tensor | None = None,
     return torch.nn.functional.grid_sample(planes, where, padding_mode="border", align_corners=False)
 
 
+def mapped(planes: Tensor, maps: Tensor, side: int, limits: Tensor | None = None, *, zero: bool = False) -> Tensor:
+    """``bilinear`` at the pixels of squares of ``side``, which ``maps`` (N, 6), affine, take to the planes."""
+    a, b, c, d, e, f = maps.T[:, :, None, None]
+    place = torch.arange(side, device=planes.device, dtype=torch.float32)
+    x, y = place[None, None], place[None, :, None]
+    return bilinear(planes, a * x + b * y + c, d * x + e * y + f, limits, zero=zero)
+
+
 def gaussian(count: int, sigma: Tensor, radius: Tensor) -> Tensor:
     """Return matrices (N, count, count) that blur a column of ``count`` values by ``sigma`` (N,), truncated at
     ``radius`` (N,), with 0 outside the column. ``m @ plane @ m.mT`` blurs a plane. No operation depends on the values

@@ -11,12 +11,10 @@ from rtswap.core.types import Image, Points
 from rtswap.networks.catalog import Entry
 from rtswap.networks.model_catalog import model_catalog
 from rtswap.networks.pixel_layout import PixelLayout
-from rtswap.vision.crops import Shrink, cut
+from rtswap.vision.crops import AVERAGED, cut
 from rtswap.vision.templates import placement
 
 SIDE = 112
-SHRINK = Shrink(below=0.5, least=2)
-"""How photos are averaged down to the crop."""
 
 
 class ArcFaceEmbedder:
@@ -27,14 +25,14 @@ class ArcFaceEmbedder:
         family = model_catalog().family_of(entry.family, entry.known)
         self._engine, self._raw, self._template = engine, raw, family.template
         self._layout = PixelLayout(family)
-        (self._input, words), *_ = entry.sample.items()
-        self._dtype, self._output = words.split()[0], entry.outputs[0]
+        (self._input, zeros), *_ = entry.zeros().items()
+        self._dtype, self._output = zeros.dtype, entry.outputs[0]
 
     def embed(self, image: Image, keypoints: Points) -> NDArray[np.float32]:
         """Embedding (512,). Raises SourceError if the keypoints coincide, EngineError, ModelError."""
         if not np.isfinite(keypoints).all() or np.ptp(keypoints, axis=0).max() < 1:
             raise SourceError("the face's keypoints coincide", got=str(np.round(keypoints).tolist()))
-        crop = cut(image, placement(keypoints, self._template, SIDE), SIDE, SHRINK)
+        crop = cut(image, placement(keypoints, self._template, SIDE), SIDE, AVERAGED)
         found = self._engine.run({self._input: self._layout.tensor([crop], self._dtype)})[self._output]
         vector = np.array(found, np.float32).ravel()
         length = float(np.linalg.norm(vector))

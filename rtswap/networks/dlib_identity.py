@@ -10,12 +10,10 @@ from numpy.typing import NDArray
 from rtswap.core.errors import SourceError
 from rtswap.core.protocols import Engine
 from rtswap.core.types import Image, Points
-from rtswap.vision.crops import Shrink, cut
+from rtswap.vision.crops import AVERAGED, cut
 from rtswap.vision.geometry import similarity
 
 SIDE = 150
-SHRINK = Shrink(below=0.5, least=2)
-"""How photos are averaged down to the crop."""
 TEMPLATE: Points = (
     (
         np.array(
@@ -56,5 +54,5 @@ class DlibEmbedder:
         if not np.isfinite(keypoints).all() or np.ptp(keypoints, axis=0).max() < 1:
             raise SourceError("the face's keypoints coincide", got=str(np.round(keypoints).tolist()))
         matrix = similarity(keypoints.astype(np.float64), TEMPLATE.astype(np.float64))
-        crop = cut(image, matrix, SIDE, SHRINK, zero=True)
+        crop = cut(image, matrix, SIDE, AVERAGED, zero=True)
         return np.array(self._engine.run({"image": crop[None]})["embedding"][0], np.float32)

@@ -10,7 +10,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from rtswap.core.errors import ModelError
 from rtswap.core.types import Image, Mask, Tensor
@@ -29,7 +29,7 @@ class PixelLayout:
         self._shift = (-np.array(family.mean) / std).astype(np.float32).reshape(shape)
         self._out_gain, self._out_shift = (127.5, 127.5) if family.range == "-1..1" else (255.0, 0.0)
 
-    def tensor(self, crops: Sequence[Image], dtype: str = "float32") -> Tensor:
+    def tensor(self, crops: Sequence[Image], dtype: DTypeLike = np.float32) -> Tensor:
         """Return crops (S, S', 3) of one size as the network's input, (N, 3, S, S') or (N, S, S', 3)."""
         made = []
         for crop in crops:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from rtswap.core.protocols import Engine
 from rtswap.core.types import Image, Matrix, Points
 from rtswap.networks.outputs import check_output
-from rtswap.vision.crops import FARTHEST, Shrink, cut
+from rtswap.vision.crops import AVERAGED, FARTHEST, cut
 
 SIZE = 256
 """Side of the network's crop."""
@@ -19,8 +19,6 @@ SMALLEST = 24
 """Side in pixels of a face that is too small to lack anything."""
 MOST = 48.0
 """Levels by which a pixel may change."""
-SHRINK = Shrink(below=0.5, least=2)
-"""How a large face is averaged down to the crop."""
 
 
 class SharpnessModel:
@@ -33,7 +31,7 @@ class SharpnessModel:
     def lacking(self, image: Image, matrix: Matrix) -> NDArray[np.float32]:
         """Levels (256, 256), at most ``MOST``, to add to the crop that ``matrix``, from ``place``, cuts from
         ``image``. Raises EngineError, and ModelError if the network's output violates its contract."""
-        outputs = self.engine.run({"crops": cut(image, matrix, SIZE, SHRINK)[None]})
+        outputs = self.engine.run({"crops": cut(image, matrix, SIZE, AVERAGED)[None]})
         found = check_output(outputs, "detail", (1, SIZE, SIZE), of="the sharpness network", recipe="sharpness")
         return np.asarray(np.clip(found[0], -MOST, MOST), np.float32)
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from rtswap.core.errors import ModelError
 from rtswap.core.version import __version__
 from rtswap.networks.model_file import TEMPLATE_KEY
-from rtswap.training.onnx_files import run, trace, write
+from rtswap.training.onnx_files import answer, farthest, run, trace, write
 
 INPUT = "in_face:0"
 OUTPUTS = ("out_face_mask:0", "out_celeb_face:0", "out_celeb_face_mask:0")
@@ -62,8 +62,5 @@ def write_dfm(network: nn.Module, side: int, path: Path, *, template: str, recip
 
 def difference(model: onnx.ModelProto, deployed: nn.Module, side: int) -> float:
     """Between what ONNX Runtime and torch answer to noise."""
-    faces = np.random.default_rng(0).random((2, side, side, 3), np.float32)
-    with torch.no_grad():
-        answers = deployed(torch.from_numpy(faces))
-    found = run(model, **{INPUT: faces})
-    return float(np.max([np.abs(a - b.numpy()).max() for a, b in zip(found, answers, strict=True)]))
+    given = {INPUT: np.random.default_rng(0).random((2, side, side, 3), np.float32)}
+    return farthest(run(model, **given), answer(deployed, given))

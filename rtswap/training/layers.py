@@ -32,15 +32,18 @@ class Residual(nn.Module):
 class LeakyResidual(nn.Module):
     """(N, C, H, W) -> the same: two convolutions beside the input, without normalisation."""
 
-    def __init__(self, channels: int, slope: float = 0.2) -> None:
+    def __init__(self, channels: int, *, bias: bool = True) -> None:
         super().__init__()
-        self.first = nn.Conv2d(channels, channels, 3, 1, 1)
-        self.second = nn.Conv2d(channels, channels, 3, 1, 1)
-        self._slope = slope
+        self.first, self.second = (nn.Conv2d(channels, channels, 3, 1, 1, bias=bias) for _ in range(2))
 
     def forward(self, x: Tensor) -> Tensor:
-        inner = nn.functional.leaky_relu(self.first(x), self._slope)
-        return nn.functional.leaky_relu(x + self.second(inner), self._slope)
+        inner = nn.functional.leaky_relu(self.first(x), 0.2)
+        return nn.functional.leaky_relu(x + self.second(inner), 0.2)
+
+
+def double(x: Tensor) -> Tensor:
+    """(N, C, H, W) -> (N, C, 2 H, 2 W), each value four times."""
+    return nn.functional.interpolate(x, scale_factor=2.0, mode="nearest")
 
 
 def to_input(crops: Tensor) -> Tensor:

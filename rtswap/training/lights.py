@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from rtswap.core.types import Image, Points
 from rtswap.training.pictures import as_jpeg
-from rtswap.vision.geometry import canonical
+from rtswap.vision.geometry import canonical, vertex_normals
 from rtswap.vision.raster import rasterize
 
 
@@ -33,12 +33,7 @@ def badly_lit(image: Image, mesh: Points, rng: np.random.Generator, *, shadows: 
 
 def normals(mesh: Points) -> Points:
     """(468, 3) unit normals, towards the camera z < 0."""
-    corners = canonical().triangles
-    edges = mesh[corners]
-    across = np.cross(edges[:, 1] - edges[:, 0], edges[:, 2] - edges[:, 0])
-    total = np.zeros((len(mesh), 3))
-    for k in range(3):
-        np.add.at(total, corners[:, k], across)
+    total = vertex_normals(np.asarray(mesh, np.float64))
     total *= -np.sign(total[:, 2].sum()) or 1.0
     return np.asarray(total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-6), np.float32)
 
@@ -49,7 +44,7 @@ def from_a_side(mesh: Points, side: int, rng: np.random.Generator) -> NDArray[np
     towards /= np.linalg.norm(towards)
     values = np.clip(normals(mesh) @ towards, 0, 1)[:, None].astype(np.float32)
     drawn = rasterize(
-        mesh, np.hstack([values, np.ones_like(values), np.zeros_like(values)]), _corners(), (side, side)
+        mesh, np.hstack([values, np.ones_like(values), np.zeros_like(values)]), canonical().triangles, (side, side)
     )
     soft = cv2.GaussianBlur(drawn, (0, 0), float(rng.uniform(2, 5)))
     face = np.minimum(soft[..., 1:2], 1)
@@ -78,7 +73,3 @@ def shadow(mesh: Points, side: int, rng: np.random.Generator) -> NDArray[np.floa
     soft = cv2.GaussianBlur(mask, (0, 0), float(np.exp(rng.uniform(np.log(0.7), np.log(9))))).astype(np.float32) / 255
     depth = rng.uniform(0.2, 0.65) * np.exp(rng.normal(0, 0.06, 3))
     return np.asarray(1 - soft[..., None] * np.clip(depth, 0, 0.8), np.float32)
-
-
-def _corners() -> NDArray[np.int32]:
-    return canonical().triangles

@@ -48,7 +48,7 @@ def train(job: TrainJob, listener: Listener) -> dict[str, Any]:
 
     Raises UsageError, InputError, OutputError and ModelError. What was learnt until then lies in the checkpoint.
     """
-    recipe_class: Any = job.spec.load()
+    recipe_class = job.spec.load()
     refuse_losses(job)
     device = _device(job.device)
     args = argparse.Namespace(device=device, begin_from=None, **job.options)

@@ -16,7 +16,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
-import cv2
 import numpy as np
 
 from rtswap.compositing.canvas.host import HostCanvas
@@ -27,7 +26,7 @@ from rtswap.swappers.mesh.shape import PERSONAL, SourceShape, mean_measures
 from rtswap.swappers.mesh.swapper import MeshSwapModel
 from rtswap.training.lights import badly_lit
 from rtswap.vision.geometry import canonical, inverse, transform
-from rtswap.vision.resample import warped
+from rtswap.vision.resample import blended, warped
 
 SAME, TURNED, CROSS = range(3)
 GROUP = 5
@@ -68,8 +67,7 @@ class Swap:
 
     def shown(self, target: Face) -> Image:
         """A copy of the target's picture with the swapped face behind what is before it."""
-        share = target.visible.astype(np.float32) * np.float32(1 / 255)
-        return np.asarray(cv2.blendLinear(self.pasted(target.image), target.image, share, 1 - share), np.uint8)
+        return blended(self.pasted(target.image), target.image, target.visible)
 
     def mask(self, size: tuple[int, ...]) -> Mask:
         """(height, width) = ``size`` of the picture: 255 where the swap is pasted."""

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Literal
+from pkgutil import resolve_name
+from typing import Any, Literal
 
 from rtswap.app.options import Kind, choice, integer, switch
-
-if TYPE_CHECKING:
-    from rtswap.training.recipe import Recipe
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,8 +51,8 @@ class RecipeSpec:
     name: str
     """``rtswap train NAME``."""
     summary: str
-    load: Callable[[], Callable[..., Recipe]]
-    """Imports torch; returns the recipe's class, which takes the arguments and what it learns from (``kind``)."""
+    recipe: str
+    """``folder.module:class`` in ``recipes``. The class takes the arguments and what it learns from (``kind``)."""
     options: tuple[TrainOption, ...]
     sizes: dict[str, dict[str, Any]]
     """Size -> the options that it sets, the usual size first."""
@@ -64,6 +62,10 @@ class RecipeSpec:
 
     faces_px: Callable[[Any], int] = attrgetter("resolution")
     """Options -> side of the faces that a one-shot recipe is given."""
+
+    def load(self) -> Any:
+        """Return the recipe's class. Imports torch."""
+        return resolve_name(f"rtswap.training.recipes.{self.recipe}")
 
     @property
     def suffix(self) -> str:

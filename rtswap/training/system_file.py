@@ -20,7 +20,7 @@ from rtswap.core.errors import ModelError
 from rtswap.core.files import replacing
 from rtswap.core.version import __version__
 from rtswap.networks.model_file import PART_KEY, SYSTEM_KEY, TEMPLATE_KEY
-from rtswap.training.onnx_files import run, trace
+from rtswap.training.onnx_files import answer, run, trace
 
 CLOSE = 1e-3
 """Largest difference between a graph and torch, as a share of an output's largest value."""
@@ -72,12 +72,6 @@ def to_onnx(graph: Graph) -> onnx.ModelProto:
 def difference(model: onnx.ModelProto, graph: Graph) -> float:
     """Largest difference between the outputs of ONNX Runtime and torch for the examples, as a share of each output's
     largest value."""
-    with torch.no_grad():
-        answered = graph.module(*graph.examples.values())
-    answers = answered if isinstance(answered, tuple) else (answered,)
-    found = run(model, **{name: value.numpy() for name, value in graph.examples.items()})
-    offs = [
-        float(np.abs(a - b.numpy()).max()) / max(1.0, float(b.abs().max()))
-        for a, b in zip(found, answers, strict=True)
-    ]
-    return float(np.max(offs))
+    given = {name: value.numpy() for name, value in graph.examples.items()}
+    pairs = zip(run(model, **given), answer(graph.module, given), strict=True)
+    return float(np.max([np.abs(a - b).max() / max(1.0, np.abs(b).max()) for a, b in pairs]))

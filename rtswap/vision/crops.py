@@ -45,6 +45,10 @@ class Shrink(NamedTuple):
     """For an odd number of pixels: True scales all of them to complete ones, False drops the last."""
 
 
+AVERAGED = Shrink(below=0.5, least=2)
+"""How photos and large faces are averaged down to the crops of most networks."""
+
+
 def place_upright(face: Points, size: int, *, margin: float, middle: float) -> Matrix | None:
     """Matrix (2, 3) image -> crop for the ``size`` px square crop of a face, upright and centred.
 

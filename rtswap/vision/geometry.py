@@ -142,6 +142,15 @@ def downwards(mesh: Points) -> NDArray[np.float32]:
     return down / np.float32(length) if 0 < length < math.inf else np.array([0, 1], np.float32)
 
 
+def vertex_normals(mesh: Points) -> Points:
+    """Normals (468, 3) of a mesh (468, 3), as long as a point's triangles are large, all to the same side."""
+    triangles = canonical().triangles
+    found = np.zeros_like(mesh)
+    a, b, c = (mesh[triangles[:, corner]] for corner in range(3))
+    np.add.at(found, triangles.ravel(), np.repeat(np.cross(b - a, c - a), 3, axis=0))
+    return found
+
+
 def box_of(points: Points, margin: float = 0.0) -> Box:
     """Bounding box of the points, extended by ``margin`` times its size on each side."""
     rows = np.ascontiguousarray(points[:, :2].T)  # reductions along long rows are seven times as fast

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from rtswap.app.config import Config
+from rtswap.app.run import input_request
 from rtswap.core.errors import UsageError
-from rtswap.core.parts import InputRequest
 from rtswap.core.protocols import Input
 from rtswap.core.urls import redact, scheme
 from rtswap.media.cameras import list_cameras
@@ -24,7 +24,6 @@ STREAMS = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "srt", "udp")
 """Schemes of addresses that a client may name."""
 CLIP_BYTES = 2_000_000_000
 MOST_CLIPS = 8
-DEFAULT_SIZE, DEFAULT_FPS = (1280, 720), 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,7 @@ class Inputs:
 
     def keep_clip(self, id: str, name: str) -> None:
         """Offer an uploaded clip after checking that it can be read. Raises InputError."""
-        open_input(str(self.clip_path(id)), self._request()).close()
+        self._opened(str(self.clip_path(id))).close()
         self._clips[id] = name
         self._arriving.discard(id)
 
@@ -101,7 +100,7 @@ class Inputs:
             index = spec.get("index")
             if type(index) is not int or not 0 <= index <= 255:
                 raise UsageError("wrong camera", expected="index: a whole number from 0 to 255", got=str(index)[:40])
-            return Wanted(f"camera {index}", "camera", lambda: open_input(str(index), self._request()))
+            return Wanted(f"camera {index}", "camera", lambda: self._opened(str(index)))
         if kind == "url":
             address = spec.get("url")
             if not isinstance(address, str) or scheme(address.strip()) not in STREAMS or "\0" in address:
@@ -125,18 +124,11 @@ class Inputs:
 
     def _paced(self, address: str) -> Input:
         """A recording is played at its own speed, again and again."""
-        first = open_input(address, self._request())
+        first = self._opened(address)
         if first.info.live:
             return first
         waiting = [first]
-        return Playback(lambda: waiting.pop() if waiting else open_input(address, self._request()), self._on_event)
+        return Playback(lambda: waiting.pop() if waiting else self._opened(address), self._on_event)
 
-    def _request(self) -> InputRequest:
-        wanted = self._config.input
-        return InputRequest(
-            size=wanted.size or DEFAULT_SIZE,
-            fps=wanted.fps or DEFAULT_FPS,
-            hwaccel=wanted.hwaccel,
-            tls_ca=self._config.network.tls_ca,
-            on_event=self._on_event,
-        )
+    def _opened(self, address: str) -> Input:
+        return open_input(address, input_request(self._config, self._on_event))

@@ -5,15 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from rtswap.app.config import Config
 from rtswap.app.marking import make_signer
+from rtswap.app.run import output_request
 from rtswap.core.errors import OutputError, UsageError, reason
-from rtswap.core.parts import OutputRequest
 from rtswap.core.protocols import Output
 from rtswap.core.types import MarkedImage, StreamInfo
 from rtswap.core.urls import redact, scheme
@@ -137,7 +137,9 @@ class Outputs:
             raise UsageError("wrong output", expected="kind: record, vcam or stream", got=repr(kind)[:40])
         if kind == "vcam" and any(one.kind == kind and one.ended is None for one in self._added.values()):
             raise UsageError("the virtual camera is on already")
-        output = open_output(place, self._request(info))
+        sign = make_signer(self._config, None, self._on_event)
+        request = output_request(self._config, info, sign, self._on_event)
+        output = open_output(place, replace(request, live=True))
         self._forget_failed()
         added = Added(f"output-{next(self._ids)}", kind, words, output, self._told, path)
         self._added[added.id] = added
@@ -173,18 +175,4 @@ class Outputs:
         names = (self._folder / f"{name}{f'-{number}' if number > 1 else ''}.mp4" for number in count(1))
         return next(
             path for path in names if not path.exists() and path not in [one.path for one in self._added.values()]
-        )
-
-    def _request(self, info: StreamInfo) -> OutputRequest:
-        wanted = self._config.output
-        return OutputRequest(
-            fps=info.fps,
-            codec=wanted.codec,
-            crf=wanted.crf,
-            bitrate=wanted.bitrate,
-            live=True,
-            live_sound=None if wanted.no_audio else info.live_sound,
-            tls_ca=self._config.network.tls_ca,
-            sign=make_signer(self._config, None, self._on_event),
-            on_event=self._on_event,
         )

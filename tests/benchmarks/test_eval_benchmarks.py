@@ -50,6 +50,12 @@ def test_they_measure() -> None:
     assert told["pose_degrees"]["mean"] == pytest.approx(0, abs=1e-3)
 
 
+def test_the_lag_of_a_series_is_found() -> None:
+    one, shift = np.sin(np.arange(60) / 4), importlib.import_module("expression").shift
+    assert shift(one, np.roll(one, 2)) == 2
+    assert shift(one, np.roll(one, -1)) == -1
+
+
 def test_people_are_kept_out_by_name() -> None:
     held_out = importlib.import_module("quality").is_held_out
     names = [Path(f"face_{n}.jpg") for n in range(2000)]

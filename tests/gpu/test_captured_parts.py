@@ -15,7 +15,6 @@ from rtswap.compositing.checks_gpu import count_pixels  # noqa: E402
 from rtswap.compositing.finishes import (  # noqa: E402
     detail_gpu,
     glasses_gpu,
-    network_mask_gpu,
     occlusion_gpu,
     restore_gpu,
 )
@@ -26,6 +25,7 @@ from rtswap.core.types import BatchedTarget  # noqa: E402
 from rtswap.disclosure.badge import Badge  # noqa: E402
 from rtswap.disclosure.gpu import GpuBadge, GpuWatermark  # noqa: E402
 from rtswap.disclosure.watermark import Payload  # noqa: E402
+from rtswap.gpu.crops import cut_face  # noqa: E402
 from rtswap.gpu.graphs import Captured  # noqa: E402
 from rtswap.networks import occlusion  # noqa: E402
 from rtswap.vision.crops import sampling  # noqa: E402
@@ -96,10 +96,10 @@ def restored(rng: np.random.Generator, device: str) -> list[Any]:
 CASES: dict[str, Case] = {
     "counted": (count_pixels, 4, looks),
     "given": (detail_gpu.apply_correction, 2, details),
-    "answered": (occlusion_gpu.read_answers, 3, answers),
-    "laid over": (occlusion_gpu.limit_masks, 3, overlaid),
-    "cut": (network_mask_gpu.cut_input, 2, cuts),
-    "glasses answered": (glasses_gpu.read_answers, 3, frames_of_glasses),
+    "answered": (occlusion_gpu.GpuOcclusionMask.read_answers, 3, answers),
+    "laid over": (occlusion_gpu.GpuOcclusionMask.limit_masks, 3, overlaid),
+    "cut": (cut_face, 2, cuts),
+    "glasses answered": (glasses_gpu.GpuGlassesMask.read_answers, 3, frames_of_glasses),
     "restored": (restore_gpu.lay_detail, 3, restored),
 }
 

@@ -23,8 +23,8 @@ import training.refiner.network as refiner
 import training.sharpness.network as sharpness
 from rtswap.training import recogniser as recognition
 from rtswap.training.layers import to_input
-from rtswap.training.onnx_files import load_weights, run, settle
-from training.refiner.export import graph
+from rtswap.training.onnx_files import load_weights, run, settle, to_onnx
+from training.refiner.export import EXPORT
 
 ASSETS = Path(__file__).parents[2] / "rtswap" / "assets"
 
@@ -77,7 +77,7 @@ def test_exported_generator_weights_load_back_unchanged(tmp_path: Path) -> None:
                 nn.init.normal_(layer.bias)
     made.eval()
     picture = torch.from_numpy(bytes_like(1, 128, 128, 3))
-    onnx.save(graph(made), str(tmp_path / "refiner.onnx"))
+    onnx.save(to_onnx(EXPORT, refiner.Deployed(made).eval()), str(tmp_path / "refiner.onnx"))
     back = load_weights(tmp_path / "refiner.onnx", refiner.Deployed(refiner.Refiner()))
     given = picture, picture.flip(1), picture[..., 0].contiguous()
     with torch.no_grad():

@@ -21,13 +21,13 @@ import rtswap
 from rtswap.swappers.refiner.crop_view import CELLS, MOST, SIZE, draw_gains
 from rtswap.training.identity import sample
 from rtswap.training.lights import badly_lit
-from rtswap.training.onnx_files import run
+from rtswap.training.onnx_files import difference, run, to_onnx
 from rtswap.training.recipe import Moment
 from rtswap.training.shards import making
 from rtswap.training.trainer import Trainer
 from training.landmarks.views import Views
 from training.refiner.augmentation import augment
-from training.refiner.export import INPUTS, graph, most_apart
+from training.refiner.export import EXPORT
 from training.refiner.losses import WEIGHTS, Seen, psnr, refine, see, step, terms, unevenness
 from training.refiner.network import Deployed, Refiner
 from training.refiner.pairs import FIELDS, SHARD, Pairs, load, prepare
@@ -248,10 +248,11 @@ def test_the_exported_file_says_what_torch_says() -> None:
     torch.manual_seed(0)
     one = Refiner().eval()
     torch.nn.init.normal_(one.leave.weight, std=0.1)
-    model = graph(one)
-    assert most_apart(model, one) < 0.01
+    deployed = Deployed(one).eval()
+    model = to_onnx(EXPORT, deployed)
+    assert difference(EXPORT, model, deployed) < EXPORT.most
     grey, mask = np.full((2, SIZE, SIZE, 3), 90, np.uint8), np.full((2, SIZE, SIZE), 255, np.uint8)
-    (found,) = run(model, **dict(zip(INPUTS, (grey, grey, mask), strict=True)))
+    (found,) = run(model, **dict(zip(EXPORT.inputs, (grey, grey, mask), strict=True)))
     assert found.shape == (2, CELLS, CELLS, 3)
     assert np.ptp(found) > 0.01
     assert np.abs(np.log(found)).max() <= MOST + 1e-6
@@ -270,5 +271,5 @@ def test_a_training_begins_from_what_ships(views: Views, tmp_path: Path) -> None
     with torch.no_grad():
         wanted = Deployed(made.network.eval())(*given)
     shipped = onnx.load(str(ASSETS / "refiner.onnx"))
-    (found,) = run(shipped, **{name: value.numpy() for name, value in zip(INPUTS, given, strict=True)})
+    (found,) = run(shipped, **{name: value.numpy() for name, value in zip(EXPORT.inputs, given, strict=True)})
     assert np.abs(found - wanted.numpy()).max() < 0.01

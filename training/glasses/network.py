@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from rtswap.training.layers import Residual, conv, to_input
+from rtswap.training.layers import Residual, conv, double, to_input
+from training.masks.network import missed
 
 BEGIN = 0.5
 """How much every residual block says before it has learned."""
@@ -38,9 +39,9 @@ class GlassesNetwork(nn.Module):
         middle = self.middle(fine)
         coarse = self.coarse(middle)
         deep = self.deep(coarse)
-        coarse = self.merge_coarse(coarse + _double(self.to_coarse(deep)))
-        middle = self.merge_middle(middle + _double(self.to_middle(coarse)))
-        fine = self.merge_fine(fine + _double(self.to_fine(middle)))
+        coarse = self.merge_coarse(coarse + double(self.to_coarse(deep)))
+        middle = self.merge_middle(middle + double(self.to_middle(coarse)))
+        fine = self.merge_fine(fine + double(self.to_fine(middle)))
         return nn.functional.pixel_shuffle(self.head(fine), 2)[:, 0], self.worn(deep.mean((2, 3)))[:, 0]
 
 
@@ -60,14 +61,5 @@ class Deployed(nn.Module):
 def losses(frames: Tensor, worn: Tensor, truth: Tensor, weights: Tensor, wears: Tensor) -> dict[str, Tensor]:
     """How well each pixel, the frames as a whole, and whether there are any, are met. ``frames``, ``truth``,
     ``weights``: (N, 96, 192), the last two 0..1; ``worn``, ``wears`` (N,)."""
-    each = nn.functional.binary_cross_entropy_with_logits(frames, truth, reduction="none") * weights
-    guess, there = torch.sigmoid(frames) * weights, truth * weights
-    both, either = (guess * there).sum((1, 2)), (guess + there - guess * there).sum((1, 2))
-    # Where there are no frames the ratio says nothing but "a little"; 50 pixels soften it.
-    parts = 1 - (both + 50) / (either + 50)
-    seen = nn.functional.binary_cross_entropy_with_logits(worn, wears)
-    return {"pixels": 4 * each.sum() / weights.sum().clamp(min=1), "parts": parts.mean(), "worn": seen}
-
-
-def _double(x: Tensor) -> Tensor:
-    return nn.functional.interpolate(x, scale_factor=2.0, mode="nearest")
+    pixels, parts = missed(frames, truth, weights, 50)
+    return {"pixels": 4 * pixels, "parts": parts, "worn": nn.functional.binary_cross_entropy_with_logits(worn, wears)}

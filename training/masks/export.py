@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from rtswap.networks.occlusion import SIZE
 from rtswap.training.onnx_files import Export, export_checkpoint
 from training.masks.network import Deployed, OcclusionNetwork
@@ -14,7 +12,6 @@ EXPORT = Export(
     deployed=Deployed,
     inputs={"crops": (SIZE, SIZE, 3), "guides": (SIZE, SIZE)},
     outputs=("visible",),
-    difference=lambda found, answers: float(np.abs(found[0] - answers[0]).max()),
     most=0.03,
     unit="of 1",
     note="what is in front of a face, see occlusion.md",

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from rtswap.networks.occlusion import SIZE
-from rtswap.training.layers import Residual, conv
+from rtswap.training.layers import Residual, conv, double
 
 OUT = 64
 BEGIN = 0.5
@@ -33,8 +33,8 @@ class OcclusionNetwork(nn.Module):
         fine = self.fine(self.stem(x))
         middle = self.middle(fine)
         coarse = self.coarse(middle)
-        middle = self.merge_middle(middle + _double(self.to_middle(coarse)))
-        fine = self.merge_fine(fine + _double(self.to_fine(middle)))
+        middle = self.merge_middle(middle + double(self.to_middle(coarse)))
+        fine = self.merge_fine(fine + double(self.to_fine(middle)))
         return nn.functional.pixel_shuffle(self.head(fine), OUT * 4 // SIZE)[:, 0]
 
 
@@ -51,20 +51,20 @@ class Deployed(nn.Module):
 
 def losses(logits: Tensor, visible: Tensor, weights: Tensor) -> dict[str, Tensor]:
     """How well each pixel, and the hidden part as a whole, are met. ``visible``, ``weights``: (N, S, S) 0..1."""
-    each = nn.functional.binary_cross_entropy_with_logits(logits, visible, reduction="none") * weights
-    pixels = each.sum() / weights.sum().clamp(min=1)
-    guess, truth = torch.sigmoid(-logits) * weights, (1 - visible) * weights
-    both, either = (guess * truth).sum((1, 2)), (guess + truth - guess * truth).sum((1, 2))
-    # Where nothing is hidden the ratio says nothing but "a little"; 20 pixels soften it.
-    parts = 1 - (both + 20) / (either + 20)
-    return {"pixels": pixels, "parts": parts.mean()}
+    pixels, parts = missed(-logits, 1 - visible, weights, 20)
+    return {"pixels": pixels, "parts": parts}
+
+
+def missed(logits: Tensor, truth: Tensor, weights: Tensor, softened: float) -> tuple[Tensor, Tensor]:
+    """Mean cross-entropy of each pixel, and 1 - the overlap of the whole. Where there is nothing the latter says
+    nothing but "a little": as many pixels as ``softened`` soften it. All (N, H, W); the last two 0..1."""
+    each = nn.functional.binary_cross_entropy_with_logits(logits, truth, reduction="none") * weights
+    guess, there = torch.sigmoid(logits) * weights, truth * weights
+    both, either = (guess * there).sum((1, 2)), (guess + there - guess * there).sum((1, 2))
+    return each.sum() / weights.sum().clamp(min=1), (1 - (both + softened) / (either + softened)).mean()
 
 
 def to_input(crops: Tensor, guides: Tensor) -> Tensor:
     """(N, S, S, 3) and (N, S, S) uint8 -> (N, 4, S, S) float32 -1..1."""
     whole = torch.cat([crops.permute(0, 3, 1, 2), guides[:, None]], 1)
     return whole.to(torch.float32) * (2 / 255) - 1
-
-
-def _double(x: Tensor) -> Tensor:
-    return nn.functional.interpolate(x, scale_factor=2.0, mode="nearest")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from rtswap.networks.sharpness import SIZE
 from rtswap.training.onnx_files import Export, export_checkpoint
 from training.sharpness.network import Deployed, SharpnessNetwork
@@ -14,7 +12,6 @@ EXPORT = Export(
     deployed=Deployed,
     inputs={"crops": (SIZE, SIZE, 3)},
     outputs=("detail",),
-    difference=lambda found, answers: float(np.abs(found[0] - answers[0]).max()),
     most=0.5,
     unit="levels",
     note="what an enlarged face lacks, see sharpness.md",

@@ -53,7 +53,12 @@ def check_writable(path: Path) -> None:
 
 def write_result(path: Path, result: Mapping[str, Any]) -> None:
     """Write the result as JSON. Raises OutputError."""
+    write_file(path, (json.dumps(result, indent=1) + "\n").encode())
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file. Raises OutputError."""
     try:
-        write_atomic(path, (json.dumps(result, indent=1) + "\n").encode())
+        write_atomic(path, content)
     except OSError as error:
         raise OutputError(f"cannot write {path}", got=reason(error), do="Choose another path with --out.") from error

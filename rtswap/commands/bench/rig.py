@@ -16,7 +16,7 @@ from rtswap.app.networks import FaceModels, Networks, bind_models
 from rtswap.app.program import Program
 from rtswap.core.errors import SourceError
 from rtswap.core.protocols import Engine
-from rtswap.core.types import Frame, Image, Points, Quality, SourceIdentity, StreamInfo, Tensor
+from rtswap.core.types import Frame, Image, Quality, SourceIdentity, StreamInfo, Tensor
 from rtswap.media.outputs.null import Null
 from rtswap.runtime.metrics import Metrics, Spans
 from rtswap.runtime.pipeline import Pipeline
@@ -64,23 +64,30 @@ class ClipInput:
         self._closed.set()
 
 
-class TimedEngine:
-    """An engine whose time counts as the stage ``networks``."""
+class EngineProxy:
+    """An engine that runs another. Other methods, such as running on GPU tensors, are passed on."""
 
-    def __init__(self, engine: Engine, spans: Spans) -> None:
-        self._engine, self._spans = engine, spans
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
 
     @property
     def name(self) -> str:
         return self._engine.name
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+
+class TimedEngine(EngineProxy):
+    """An engine whose time counts as the stage ``networks``; only the time of ``run`` can be measured here."""
+
+    def __init__(self, engine: Engine, spans: Spans) -> None:
+        super().__init__(engine)
+        self._spans = spans
+
     def run(self, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         with self._spans("networks"):
             return self._engine.run(inputs)
-
-    def __getattr__(self, name: str) -> Any:
-        """Pass on other methods, such as running on GPU tensors; their time cannot be measured here."""
-        return getattr(self._engine, name)
 
 
 class People:
@@ -88,25 +95,25 @@ class People:
 
     def __init__(self, models: FaceModels) -> None:
         self._models = models
-        self.portrait = cache(self._portrait)
-
-    def source(self, name: str) -> SourceIdentity:
+        self.source = cache(self._source)
         """Return a persona as a source. Raises SourceError."""
-        return SourceIdentity(*self.portrait(name), name=name)
+
+    def head(self, name: str, face_px: int) -> AnimatedHead:
+        """Return a persona who talks, with a face of ``face_px``."""
+        source = self.source(name)
+        return AnimatedHead(source.portrait, source.landmarks, face_px)
 
     def clip(self, names: Sequence[str], size: tuple[int, int], face_px: int) -> list[Image]:
         """Return ``CLIP_FRAMES`` frames of (width, height) ``size``: personas that talk and turn, side by side."""
-        heads = [AnimatedHead(*self.portrait(name), face_px) for name in names]
-        return list(clip(heads, size, fps=30, frames=CLIP_FRAMES))
+        return list(clip([self.head(name, face_px) for name in names], size, fps=30, frames=CLIP_FRAMES))
 
-    def _portrait(self, name: str) -> tuple[Image, Points]:
-        """Return picture and landmarks. Raises SourceError."""
+    def _source(self, name: str) -> SourceIdentity:
         models, picture = self._models, read_image(persona_photo(name))
         found = models.detector.detect(picture)
         if not found:
             raise SourceError(f"no face found in the built-in portrait {name}", do="Reinstall rtswap.")
         mesh = models.landmarks.find(picture, [found[0].keypoints])[0].points
-        return picture, find_landmarks(models.landmarks, picture, mesh)
+        return SourceIdentity(picture, find_landmarks(models.landmarks, picture, mesh), name=name)
 
 
 class Rig:

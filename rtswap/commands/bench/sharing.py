@@ -6,13 +6,12 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from rtswap.app.config import Config
 from rtswap.app.networks import FaceModels, Networks, bind_models, part_networks
-from rtswap.commands.bench.rig import TimedEngine
+from rtswap.commands.bench.rig import EngineProxy, TimedEngine
 from rtswap.compositing.finishes import find_finishes
 from rtswap.core.protocols import Engine
 from rtswap.core.types import Tensor
@@ -24,18 +23,14 @@ from rtswap.runtime.metrics import Spans
 from rtswap.swappers import swapper_spec
 
 
-class CountedEngine:
+class CountedEngine(EngineProxy):
     """An engine that counts its batches. One thread at a time may run it; any may read the counts."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        super().__init__(engine)
         self._lock = threading.Lock()
         self._batches: Counter[int] = Counter()
         self._busy_s = 0.0
-
-    @property
-    def name(self) -> str:
-        return self._engine.name
 
     def run(self, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """See ``protocols.Engine``."""
@@ -46,10 +41,6 @@ class CountedEngine:
             self._busy_s += took_s
             self._batches[len(next(iter(inputs.values())))] += 1
         return outputs
-
-    def __getattr__(self, name: str) -> Any:
-        """Pass on other methods, such as running on GPU tensors; they are not counted."""
-        return getattr(self._engine, name)
 
     def take(self) -> tuple[dict[int, int], float]:
         """Return batch size -> count, and seconds in the engine, since the last call."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from rtswap.commands.bench.rig import TARGETS, Rig
 from rtswap.core.types import Quality
-from rtswap.vision.talking_head import AnimatedHead, Motion
+from rtswap.vision.talking_head import Motion
 
 
 def stage_bytes(rig: Rig, size: tuple[int, int], face_px: int) -> dict[str, float]:
     """Return stage -> bytes read and written once, for a face ``face_px`` wide in a frame of (width, height)
     ``size``. A frame has 3 bytes per pixel, a mask 1. ``costs`` counts the networks separately."""
     swapper = rig.program().swappers[0]
-    mesh = AnimatedHead(*rig.people.portrait(TARGETS[0]), face_px).mesh(Motion.at(0.0))
+    mesh = rig.people.head(TARGETS[0], face_px).mesh(Motion.at(0.0))
     _, (width, height) = swapper.view(mesh, Quality().max_face_px)
     shown = float(width * height)
     return {

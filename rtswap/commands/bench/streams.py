@@ -21,12 +21,11 @@ from rtswap.app.console import Console
 from rtswap.app.networks import Networks, bind_models
 from rtswap.app.sections import BudgetConfig
 from rtswap.commands.bench.gpu_load import GpuLoad
-from rtswap.commands.bench.machine import check_writable, machine, write_result
+from rtswap.commands.bench.machine import check_writable, machine, write_file, write_result
 from rtswap.commands.bench.rig import ClipInput, People, WarmedMetrics, quiet_program, warm_up
 from rtswap.commands.bench.sharing import Pool
 from rtswap.commands.bench.streams_plot import draw_streams
-from rtswap.core.errors import OutputError, UsageError, reason
-from rtswap.core.files import write_atomic
+from rtswap.core.errors import UsageError
 from rtswap.core.text import plural
 from rtswap.core.types import Image
 from rtswap.media.outputs.null import Null
@@ -87,7 +86,9 @@ def bench_streams(
     }
     if out:
         write_result(Path(out), result)
-        _draw(Path(out).with_suffix(".png"), found, f"{result['case']}, {result['machine']['engine']}")
+        of_all = {count: figures["all"] for count, figures in found.items()}
+        plot = draw_streams(of_all, f"{result['case']}, {result['machine']['engine']}")
+        write_file(Path(out).with_suffix(".png"), plot)
     return result
 
 
@@ -222,10 +223,3 @@ def _source_and_target(stream: int) -> tuple[str, str]:
     target = TARGETS[stream % len(TARGETS)]
     source = names[stream % len(names)]
     return (source, target) if source != target else (source, TARGETS[(stream + 1) % len(TARGETS)])
-
-
-def _draw(path: Path, found: Mapping[int, Mapping[str, Any]], subtitle: str) -> None:
-    try:
-        write_atomic(path, draw_streams({count: figures["all"] for count, figures in found.items()}, subtitle))
-    except OSError as error:
-        raise OutputError(f"cannot write {path}", got=reason(error), do="Choose another path with --out.") from error

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.app.config import Config
 from rtswap.app.networks import FaceModels
 from rtswap.app.program import Program
-from rtswap.app.sections import SourceConfig
 from rtswap.commands.evaluate.pixels import change_mask
 from rtswap.core.errors import InputError
 from rtswap.core.types import Frame, Image, Points, Quality
-from rtswap.disclosure import Disclosure
 from rtswap.media.inputs import open_input
 from rtswap.vision.talking_head import AnimatedHead, clip, persona
 
@@ -95,19 +92,6 @@ def make_clip(
     heads = [kind(portrait, mesh_in(portrait, models), face_px)]
     images = list(clip(heads, size, fps=FPS, frames=count))
     return Clip(f"{kind.__name__} {name}", images, [n / FPS for n in range(count)])
-
-
-def config_for(source: Path, *, expression: float = 1.0) -> Config:
-    """Return the default configuration with this source photo."""
-    config = Config(source=SourceConfig(photos=(str(source),)))
-    return replace(config, swap=replace(config.swap, expression=expression))
-
-
-def swap_clip(clip: Clip, config: Config, models: FaceModels, *, live: bool) -> Swap:
-    """Swap a clip with the source of ``config``. ``live``: treat the frames as a camera's, with the recorded times as
-    capture times."""
-    unmarked = Disclosure(None, reason="it is measured and never shown")
-    return swap_with(clip, Program(config, on_event=ignore, models=models, disclosure=unmarked), live=live)
 
 
 def swap_with(clip: Clip, program: Program, *, live: bool = False) -> Swap:

@@ -59,10 +59,3 @@ def gain(one: Series, other: Series) -> float:
     """Return the slope of ``other`` over ``one``."""
     a = one - one.mean()
     return float(a @ (other - other.mean())) / max(float(a @ a), 1e-12)
-
-
-def shift(one: Series, other: Series, most: int = 3) -> int:
-    """Return the lag of ``other`` behind ``one`` in frames with the highest correlation, within ``most``."""
-    inner = one[most : len(one) - most]
-    found = [correlation(inner, other[most + n : len(other) - most + n]) for n in range(-most, most + 1)]
-    return int(np.argmax(found)) - most

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from rtswap.commands.reports.folder import finite
+
 Row = Mapping[str, float]
 """The figures of one pair or clip. NaN: unknown."""
 
@@ -151,4 +153,4 @@ def worst(figure: Figure, rows: Sequence[Row], count: int) -> list[int]:
 
 def round_row(row: Row) -> dict[str, Any]:
     """Round to four digits for JSON; unknown values become None."""
-    return {key: round(value, 4) if math.isfinite(value) else None for key, value in row.items()}
+    return {key: finite(value) for key, value in row.items()}

@@ -45,12 +45,6 @@ class LandmarkJudge:
         """Return the landmarks of each picture, in the crop around its own guide."""
         return np.array([self.look(image, guide) for image, guide in zip(images, guides, strict=True)], np.float32)
 
-    def through_several(self, images: Sequence[Image], guides: Meshes, widths: Sequence[float]) -> Meshes:
-        """The mean of looks through crops of several ``widths``, relative to the usual: its own noise counts less."""
-        middle = guides.mean(1, keepdims=True)
-        looks = [self.through(images, middle + width * (guides - middle)) for width in widths]
-        return np.asarray(np.mean(looks, axis=0), np.float32)
-
 
 def own_judge(models: FaceModels) -> LandmarkJudge:
     """Return a judge with the swapper's own landmark network, which misses the same errors in input and output."""

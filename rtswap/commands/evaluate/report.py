@@ -14,14 +14,16 @@ from rtswap.commands.evaluate.sheet import draw_pairs
 from rtswap.commands.evaluate.study import Study
 from rtswap.commands.evaluate.table import Line, figures_table, table_lines
 from rtswap.commands.evaluate.tones import tone_tables, tones_json
+from rtswap.commands.reports.folder import finite
 from rtswap.compositing.renderer import LEAST_REPLACED
+from rtswap.core.machine import pip_install
 from rtswap.core.text import plural
 from rtswap.core.types import Image
 
 VERSION = 1
 KIDS = ("kid_local_statistics", "kid_dlib_stages")
 WORST = 8
-WEAK = "a weak judge: install the extra identity (pip install 'rtswap[identity]') for a reliable one"
+WEAK = f"a weak judge: install the extra identity ({pip_install('rtswap[identity]')}) for a reliable one"
 
 
 @dataclass
@@ -104,14 +106,14 @@ def as_json(findings: Findings, command: str, machine: Mapping[str, Any]) -> dic
         "unusable_photos": findings.unusable,
         "left_out": study.refused,
         "between_photos": round_row(study.of_photos(findings.seed)),
-        "speed_at_face_px": round(findings.speed_px, 1) if math.isfinite(findings.speed_px) else None,
+        "speed_at_face_px": finite(findings.speed_px, 1),
         "contenders": of_each,
     }
     if len(names) == 2:
         better = {"A": names[0], "B": names[1]}
         found["comparison"] = {
             figure.key: {
-                "difference": _digits(verdict.difference),
+                "difference": finite(verdict.difference),
                 "better": better.get(verdict.better, verdict.better),
             }
             for figure, _, verdict in lines
@@ -186,7 +188,3 @@ def as_sheet(findings: Findings, mark: Callable[[Image], Image]) -> Image:
         [record.rows for record in records],
         mark,
     )
-
-
-def _digits(value: float) -> float | None:
-    return round(value, 4) if math.isfinite(value) else None

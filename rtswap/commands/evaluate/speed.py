@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+
+from rtswap.engines.measurement import time_in_turns
 
 RUNS, WARM_UP = 40, 5
 
 
 def time_in_turn(
-    works: Mapping[str, Callable[[], object]],
-    *,
-    runs: int = RUNS,
-    warm_up: int = WARM_UP,
-    clock: Callable[[], float] = time.perf_counter,
+    works: Mapping[str, Callable[[], object]], *, runs: int = RUNS, warm_up: int = WARM_UP
 ) -> dict[str, dict[str, float]]:
-    """Return the time spread of each function in ms. Alternating spreads other load evenly; the minimum is the most
-    reliable figure."""
-    took: dict[str, list[float]] = {name: [] for name in works}
-    for _ in range(warm_up + runs):
-        for name, work in works.items():
-            began = clock()
-            work()
-            took[name].append(clock() - began)
+    """Return the time spread of each function in ms; the minimum is the most reliable figure."""
+    took = time_in_turns(works, 0.0, fewest=warm_up + runs, most=warm_up + runs)
     return {name: spread_ms(seconds[warm_up:]) for name, seconds in took.items()}
 
 

@@ -10,11 +10,9 @@ from numpy.typing import NDArray
 
 from rtswap.commands.evaluate.pixels import change_mask
 from rtswap.commands.evaluate.pose import Meshes
-from rtswap.core.types import Image, Points
-from rtswap.vision import topology
+from rtswap.core.types import Image
 from rtswap.vision.geometry import interocular
 
-NOSE = [1, 2, 4, 5, 6, 168, 195, 197, 48, 278, 64, 294, 98, 327, 129, 358]
 EVERYWHERE = range(468)
 
 
@@ -62,24 +60,6 @@ def flicker(before: Sequence[Image], after: Sequence[Image], keep: NDArray[np.bo
     length = np.linalg.norm(np.diff(np.array(means), n=2, axis=0), axis=2)
     valid = keep[:-2] & keep[1:-1] & keep[2:]
     return float(length[valid, 0].mean()), float(length[valid, 1].mean())
-
-
-def replaced_share(before: Image, after: Image, mesh: Points) -> float:
-    """Return the share of landmarks whose pixel changed."""
-    where = change_mask(before, after)
-    x, y = np.clip(np.round(mesh[:, :2]).astype(int), 0, np.array(where.shape[::-1]) - 1).T
-    return float((where[y, x] > 0).mean())
-
-
-REGIONS = {
-    "all": list(EVERYWHERE),
-    "brows": [*topology.LEFT_BROW, *topology.RIGHT_BROW],
-    "eyes": [*topology.LEFT_EYE, *topology.RIGHT_EYE],
-    "nose": NOSE,
-    "mouth": [*topology.LIPS_OUTER, *topology.LIPS_INNER],
-    "oval": topology.OVAL,
-}
-"""Landmarks by part of the face."""
 
 
 def _move(image: NDArray[np.uint8], where: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from rtswap.app.console import Shown
 from rtswap.commands.inspect.figures import JUMP, FaceFigures, FaceLog
 from rtswap.commands.inspect.moments import Moment
-from rtswap.commands.reports.folder import write_rows
+from rtswap.commands.reports.folder import finite, write_rows
 from rtswap.commands.reports.table import table
 from rtswap.core.text import duration, plural
 
@@ -55,17 +54,15 @@ def _of_face(log: FaceLog, face: int) -> dict[str, Any]:
         "times_lost": int((np.diff(frames) > 1).sum()),
         "coasting": int((column("confidence") < 1).sum()),
         "jumps": [int(frame) for frame in frames[jumps >= JUMP]],
-        "largest_jump": nan_to_none(float(jumps.max())),
+        "largest_jump": finite(float(jumps.max())),
         "jitter_raw": _mean(raw[both]),
         "jitter": _mean(smoothed[both]),
-        "jitter_ratio": nan_to_none(ratio),
-        "lowest_presence": nan_to_none(float(np.nanmin(np.append(column("presence"), np.inf))))
-        if len(frames)
-        else None,
+        "jitter_ratio": finite(ratio),
+        "lowest_presence": _lowest(column("presence")),
         "visible": _mean(column("visible")),
         "mask": _mean(column("mask")),
         "lowest_mask": _lowest(column("mask")),
-        "most_turned": nan_to_none(float(np.abs(column("yaw")).max()), 1),
+        "most_turned": finite(float(np.abs(column("yaw")).max()), 1),
     }
 
 
@@ -75,8 +72,7 @@ def _mean(values: NDArray[np.float32]) -> float | None:
 
 
 def _lowest(values: NDArray[np.float32]) -> float | None:
-    known = values[np.isfinite(values)]
-    return round(float(known.min()), 4) if len(known) else None
+    return finite(float(values.min(where=np.isfinite(values), initial=np.inf)))
 
 
 def format_summary(result: Mapping[str, Any]) -> list[Shown]:
@@ -133,10 +129,5 @@ def _frames(log: FaceLog, times: NDArray[np.float32], states: Sequence[str]) -> 
 
 def _as_json(row: FaceFigures) -> dict[str, Any]:
     values = {name: value for name, value in row._asdict().items() if name not in ("frame", "time_s")}
-    plain: dict[str, Any] = {name: nan_to_none(value, 2 if name in SHORT else 4) for name, value in values.items()}
+    plain: dict[str, Any] = {name: finite(value, 2 if name in SHORT else 4) for name, value in values.items()}
     return plain | {"id": int(row.id), "swapped": bool(row.swapped)}
-
-
-def nan_to_none(value: float, digits: int = 4) -> float | None:
-    """Round ``value`` for JSON; NaN and infinities become None."""
-    return round(value, digits) if math.isfinite(value) else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from rtswap.app.config import Config
 from rtswap.app.marking import confirm_sources
@@ -12,16 +13,12 @@ from rtswap.app.networks import FaceModels, open_models
 from rtswap.app.probes import Probes
 from rtswap.app.program import Program
 from rtswap.commands.inspect.probes import CanvasProbe, FinishProbe, LandmarkProbe, Probe, SwapperProbe, TrackerProbe
-from rtswap.core.errors import SourceError
 from rtswap.core.protocols import Swapper
-from rtswap.core.types import SourceIdentity
 from rtswap.disclosure import Disclosure
-from rtswap.source.portrait import find_landmarks
 from rtswap.swappers import swapper_spec
-from rtswap.vision.talking_head import persona
 
 Event = Callable[[str], None]
-STAND_IN = "ada"
+STAND_IN = "persona:ada"
 
 
 class Rig:
@@ -31,7 +28,7 @@ class Rig:
         confirm_sources(config, on_event)
         models = open_models(config, on_event=on_event)
         config = replace(config, source=replace(config.source, also=(), swap=()))
-        stand_in = [] if config.source.photos or not needs_source(config) else [_stand_in(models)]
+        stand_in = [] if config.source.photos or not needs_source(config) else [models.load_source([Path(STAND_IN)])]
         if not config.source.photos:  # the skin mask depends on the photo
             config = _without_skin(config)
         plain = _plain_swapper(config, models) if "skin" in config.mask.masks else None
@@ -67,11 +64,3 @@ def _plain_swapper(config: Config, models: FaceModels) -> Swapper:
 def _without_skin(config: Config) -> Config:
     masks = tuple(mask for mask in config.mask.masks if mask != "skin")
     return replace(config, mask=replace(config.mask, masks=masks))
-
-
-def _stand_in(models: FaceModels) -> SourceIdentity:
-    picture = persona(STAND_IN)
-    found = models.detector.detect(picture)
-    if not found:
-        raise SourceError(f"no face found in the built-in portrait {STAND_IN}", do="Reinstall rtswap.")
-    return SourceIdentity(picture, find_landmarks(models.landmarks, picture, found[0].keypoints), name=STAND_IN)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -62,6 +63,11 @@ def _publish(work: Path, path: Path, names: Sequence[str]) -> None:
     (path / names[-1]).unlink(missing_ok=True)  # the last file shows that the folder is complete
     for name in names:
         (work / name).replace(path / name)
+
+
+def finite(value: float, digits: int = 4) -> float | None:
+    """Round ``value`` for JSON; NaN and infinities become None."""
+    return round(value, digits) if math.isfinite(value) else None
 
 
 def write_rows(path: Path, head: Mapping[str, Any], rows: Mapping[str, Iterable[Any]]) -> None:

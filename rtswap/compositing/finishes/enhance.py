@@ -16,21 +16,19 @@ from numpy.typing import NDArray
 
 from rtswap.core.parts import BuildContext, FinishSpec
 from rtswap.core.protocols import Engine
-from rtswap.core.types import Image, Matrix, Quality, SwappedFace, Target
+from rtswap.core.types import Matrix, Quality, SwappedFace, Target
 from rtswap.networks.catalog import Entry, imported_models
 from rtswap.networks.model_catalog import model_catalog
 from rtswap.networks.pixel_layout import PixelLayout
-from rtswap.vision.crops import Shrink, cut
+from rtswap.vision.crops import AVERAGED, cut
 from rtswap.vision.geometry import inverse, keypoints_of, scale_of
-from rtswap.vision.resample import warped
+from rtswap.vision.resample import blended, warped
 from rtswap.vision.templates import placement
 
 SMOOTH_S = 0.05
 """Time constant with which a new difference replaces the last."""
 GAP_S = 0.5
 """Pause after which the last difference is dropped."""
-SHRINK = Shrink(below=0.5, least=2)
-"""How a large face is averaged down to the enhancer's picture."""
 NONE = "none"
 
 
@@ -53,11 +51,9 @@ class Enhance:
         family = model_catalog().family_of(entry.family, entry.known)
         self._engine, self._template, self._blend, self._every = engine, family.template, blend, every
         self._layout, self._output = PixelLayout(family), entry.outputs[family.picture]
-        (self._input, words), *further = entry.sample.items()
-        self._dtype, _, shape = words.partition(" ")
-        self._side = int(shape.split("x")[2])
-        zeros = entry.zeros()
-        self._given = {name: np.full_like(zeros[name], weight) for name, _ in further}
+        (self._input, zeros), *further = entry.zeros().items()
+        self._dtype, self._side = zeros.dtype, zeros.shape[2]
+        self._given = {name: np.full_like(one, weight) for name, one in further}
         self._past: dict[int, _Past] = {}
 
     def apply(self, swapped: SwappedFace, target: Target, quality: Quality) -> SwappedFace:
@@ -85,7 +81,8 @@ class Enhance:
 
     def _look(self, swapped: SwappedFace, target: Target, matrix: Matrix, past: _Past | None) -> _Past:
         """Run the enhancer, and blend what it changes with the last difference."""
-        view = cut(_over(swapped, target.crop), matrix, self._side, SHRINK)
+        shown = blended(swapped.crop, np.ascontiguousarray(target.crop), swapped.mask)
+        view = cut(shown, matrix, self._side, AVERAGED)
         outputs = self._engine.run({self._input: self._layout.tensor([view], self._dtype), **self._given})
         made = self._layout.image(np.asarray(outputs[self._output])[0])
         difference = made.astype(np.float32) - view
@@ -93,12 +90,6 @@ class Enhance:
             share = np.float32(1 - math.exp(-(target.time_s - past.ran_s) / SMOOTH_S))
             difference = past.difference + share * (difference - past.difference)
         return _Past(difference, target.time_s)
-
-
-def _over(swapped: SwappedFace, target: Image) -> Image:
-    """The swapped face over the target."""
-    share = swapped.mask.astype(np.float32) * np.float32(1 / 255)
-    return np.asarray(cv2.blendLinear(swapped.crop, np.ascontiguousarray(target), share, 1 - share), np.uint8)
 
 
 def _networks(context: BuildContext) -> tuple[str, ...]:

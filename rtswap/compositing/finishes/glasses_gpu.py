@@ -5,7 +5,7 @@ Every face is looked at as often as one with glasses: asking the host who wears 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from rtswap.compositing.finishes.network_mask_gpu import GpuNetworkMask, Placed,
 from rtswap.compositing.finishes.regions_gpu import Islands, feather
 from rtswap.core.types import BatchedTarget, Matrix, TargetBatch
 from rtswap.gpu.batched_run import run_batched
-from rtswap.gpu.resample import Tensor, bilinear, rounded, uploaded
+from rtswap.gpu.resample import Tensor, mapped, rounded, uploaded
 from rtswap.gpu.torch_import import load_torch
 from rtswap.networks.glasses import HEIGHT, MOST, SHRINK, WIDTH, place
 
@@ -36,11 +36,25 @@ class GpuGlassesMask(GpuNetworkMask):
     def _ask(self, crops: Tensor, due: Sequence[Placed]) -> Tensor:
         return run_batched("glasses", self._run, {"strips": crops}, "frames", (HEIGHT, WIDTH))
 
-    def _answered(self) -> Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]:
-        return read_answers
+    @staticmethod
+    def read_answers(frames: Tensor, last: Tensor, rates: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the smoothed answers (N, 96, 192) 0..1, and 0..255 where the target is kept. ``frames`` is the
+        network's output, ``last`` the previous result, ``rates`` (N, 2) the shares of a rise and of a fall to
+        follow."""
+        frames = frames.float().nan_to_num(0.0).clamp(0, 1)
+        frames = frames * ((frames > 0.5).sum((1, 2), keepdim=True) <= MOST)
+        followed = follow(frames, last, rates)
+        large = Islands(followed > HALF).sizes() >= SPECK
+        large &= large.sum((1, 2), keepdim=True) >= LEAST
+        near = torch.nn.functional.max_pool2d(large.float()[:, None], 3, 1, 1)[:, 0]
+        share = ((followed - OPEN) * (255 / (SHUT - OPEN))).clamp(0, 255).floor()
+        return followed, feather(share * near, FEATHER)
 
-    def _laid_over(self) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
-        return limit_masks
+    @staticmethod
+    def limit_masks(masks: Tensor, kept: Tensor, numbers: Tensor) -> Tensor:
+        """Limit ``masks`` (N, S, S) by ``kept`` (N, 96, 192). ``numbers`` (N, 6): crop -> strip."""
+        there = mapped(kept[:, None], numbers, masks.shape[1], zero=True)[:, 0]
+        return torch.minimum(masks, 255 - rounded(there))
 
     def _limited(self, works: Works, masks: Tensor, placed: Sequence[Placed], targets: TargetBatch) -> Tensor:
         kept, numbers = [works.unlimited] * len(targets.faces), np.zeros((len(targets.faces), 6), np.float32)
@@ -50,31 +64,9 @@ class GpuGlassesMask(GpuNetworkMask):
         return works.laid_over(masks, torch.stack(kept), uploaded(numbers, masks.device))
 
 
-def read_answers(frames: Tensor, last: Tensor, rates: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the smoothed answers (N, 96, 192) 0..1, and 0..255 where the target is kept. ``frames`` is the network's
-    output, ``last`` the previous result, ``rates`` (N, 2) the shares of a rise and of a fall to follow."""
-    frames = frames.float().nan_to_num(0.0).clamp(0, 1)
-    frames = frames * ((frames > 0.5).sum((1, 2), keepdim=True) <= MOST)
-    followed = follow(frames, last, rates)
-    large = Islands(followed > HALF).sizes() >= SPECK
-    large &= large.sum((1, 2), keepdim=True) >= LEAST
-    near = torch.nn.functional.max_pool2d(large.float()[:, None], 3, 1, 1)[:, 0]
-    share = ((followed - OPEN) * (255 / (SHUT - OPEN))).clamp(0, 255).floor()
-    return followed, feather(share * near, FEATHER)
-
-
 def soften(kept: Tensor, count: int) -> Tensor:
     """``kept`` (96, 192), averaged down ``count`` times and enlarged again."""
     if not count:
         return kept
     small = torch.nn.functional.avg_pool2d(kept[None, None], 1 << count).round()
     return torch.nn.functional.interpolate(small, kept.shape, mode="bilinear")[0, 0].round()
-
-
-def limit_masks(masks: Tensor, kept: Tensor, numbers: Tensor) -> Tensor:
-    """Limit ``masks`` (N, S, S) by ``kept`` (N, 96, 192). ``numbers`` (N, 6): crop -> strip."""
-    a, b, c, d, e, f = numbers.T[:, :, None, None]
-    place = torch.arange(masks.shape[1], device=masks.device, dtype=torch.float32)
-    x, y = place[None, None], place[None, :, None]
-    there = bilinear(kept[:, None], a * x + b * y + c, d * x + e * y + f, zero=True)[:, 0]
-    return torch.minimum(masks, 255 - rounded(there))

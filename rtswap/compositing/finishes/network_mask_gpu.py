@@ -4,7 +4,7 @@ and what becomes of its answers. Nothing waits for the host."""
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -14,9 +14,9 @@ from rtswap.compositing.finishes.occlusion import GAP_S, Turns, shares
 from rtswap.core.protocols import Engine, OnDownload
 from rtswap.core.types import BatchedTarget, Matrix, Quality, SwappedBatch, TargetBatch
 from rtswap.gpu.batched_run import run_of
-from rtswap.gpu.crops import CUT, halve, pixels_seen
+from rtswap.gpu.crops import CUT, cut_face
 from rtswap.gpu.graphs import Captured
-from rtswap.gpu.resample import Device, Tensor, rounded, uploaded
+from rtswap.gpu.resample import Device, Tensor, uploaded
 from rtswap.gpu.torch_import import load_torch
 from rtswap.vision.crops import Shrink, sampling
 
@@ -40,7 +40,7 @@ class Works(NamedTuple):
     laid_over: Captured
     zeros: Tensor
     unlimited: Tensor
-    """What ``_answered`` makes where nothing is in front."""
+    """What ``read_answers`` makes where nothing is in front."""
 
 
 class GpuNetworkMask(ABC):
@@ -53,7 +53,7 @@ class GpuNetworkMask(ABC):
     """(height, width) of its answer."""
     shrink: ClassVar[Shrink]
     unlimited: ClassVar[float] = 0.0
-    """Value of the mask of ``_answered`` where nothing is in front of the face."""
+    """Value of the mask of ``read_answers`` where nothing is in front of the face."""
 
     def __init__(self, engine: Engine, every_s: float = 0.0) -> None:
         self._run = run_of(engine)
@@ -94,20 +94,22 @@ class GpuNetworkMask(ABC):
 
     @abstractmethod
     def _pack(self, one: Placed) -> NDArray[np.float32]:
-        """What the host knows of a face and ``_answered`` needs, beside the ``rates``."""
+        """What the host knows of a face and ``read_answers`` needs, beside the ``rates``."""
 
     @abstractmethod
     def _ask(self, crops: Tensor, due: Sequence[Placed]) -> Tensor:
         """The network's output (N, *answer_size), valid until its next run."""
 
+    @staticmethod
     @abstractmethod
-    def _answered(self) -> Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]:
-        """A function of the network's output, the last average (N, *answer_size) and the packed numbers, of which
-        the last two are the rates; it returns the new average and the mask made of it."""
+    def read_answers(found: Tensor, last: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the new average (N, *answer_size) and the mask made of it. ``found``: the network's output;
+        ``last``: the average before; ``drawn``: the packed numbers, of which the last two are the rates."""
 
+    @staticmethod
     @abstractmethod
-    def _laid_over(self) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
-        """A function of the swap's masks (N, S, S), those of ``_answered`` and numbers of their places."""
+    def limit_masks(masks: Tensor, shown: Tensor, numbers: Tensor) -> Tensor:
+        """Limit the swap's masks (N, S, S) by those of ``read_answers``; ``numbers``: their places."""
 
     @abstractmethod
     def _limited(self, works: Works, masks: Tensor, placed: Sequence[Placed], targets: TargetBatch) -> Tensor:
@@ -118,12 +120,12 @@ class GpuNetworkMask(ABC):
         width, height = self.input_size
 
         def cut(square: Tensor, numbers: Tensor, halvings: int) -> Tensor:
-            return cut_input(square, numbers, halvings, width)[:height]
+            return cut_face(square, numbers, halvings, width)[:height]
 
         return Works(
             Captured(cut, 2, on_gpu=on_gpu),
-            Captured(self._answered(), 3, on_gpu=on_gpu),
-            Captured(self._laid_over(), 3, on_gpu=on_gpu),
+            Captured(self.read_answers, 3, on_gpu=on_gpu),
+            Captured(self.limit_masks, 3, on_gpu=on_gpu),
             torch.zeros(self.answer_size, device=device),
             torch.full(self.answer_size, self.unlimited, device=device),
         )
@@ -149,14 +151,6 @@ class GpuNetworkMask(ABC):
         passed = self._turns.looked(one.face.track_id, one.face.time_s)
         follows = 0 < passed <= GAP_S and one.face.track_id in self._averaged
         return shares(passed) if follows else (np.float32(1), np.float32(1))
-
-
-def cut_input(square: Tensor, numbers: Tensor, halvings: int, side: int) -> Tensor:
-    """(side, side, 3) of a crop (S, S, 3), as ``vision.crops.cut``."""
-    planes = square.permute(2, 0, 1)[None].float()
-    for _ in range(halvings):
-        planes = halve(planes)
-    return rounded(pixels_seen(planes, numbers[None], side))[0].permute(1, 2, 0)
 
 
 def follow(now: Tensor, last: Tensor, packed: Tensor) -> Tensor:

@@ -189,19 +189,21 @@ def _open(hidden: Plane, points: Points) -> Mask:
     """Mask (64, 64), 255 = replace, 0 = keep: without specks of either kind, with a soft edge."""
     gain = 255 / (SHUT - OPEN)
     closed = cv2.threshold(hidden, HALF, 255, cv2.THRESH_BINARY)[1].astype(np.uint8)
-    without = _without_specks(_from_outside(closed, points))
-    filled = 255 - _without_specks(255 - without)
+    without = _without_small(_without_small(closed, GLINT, unless=midst_of(points) == 0), SPECK)
+    filled = 255 - _without_small(255 - without, SPECK)
     share = np.clip((hidden - OPEN) * gain, 0, 255).astype(np.uint8)
     share = np.asarray(cv2.min(share, cv2.dilate(filled, np.ones((3, 3), np.uint8))), np.uint8)
     share = np.asarray(cv2.max(share, cv2.erode(filled, np.ones((3, 3), np.uint8))), np.uint8)
     return np.asarray(cv2.bitwise_not(blurred(share, FEATHER)), np.uint8)
 
 
-def _from_outside(closed: Mask, points: Points) -> Mask:
-    """Remove small islands of 255 in the centre of the face: hands and cups extend beyond the outline."""
+def _without_small(closed: Mask, least: int, *, unless: NDArray[np.bool_] | None = None) -> Mask:
+    """Remove islands of 255 with fewer than ``least`` cells, but for those with a cell in ``unless``: hands and cups
+    extend beyond the outline."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(closed, connectivity=8)
-    keep = np.where(stats[:, cv2.CC_STAT_AREA] >= GLINT, 255, 0).astype(np.uint8)
-    keep[np.unique(labels[midst_of(points) == 0])] = 255
+    keep = np.where(stats[:, cv2.CC_STAT_AREA] >= least, 255, 0).astype(np.uint8)
+    if unless is not None:
+        keep[np.unique(labels[unless])] = 255
     keep[0] = 0
     return np.asarray(keep[labels], np.uint8)
 
@@ -217,14 +219,6 @@ def _draw(points: Points, outline: list[int]) -> Mask:
     ring = np.clip(points[outline, :2] * (16 * ANSWER / SIZE), -30000, 30000).astype(np.int32)
     cv2.fillPoly(mask, [ring], 1, cv2.LINE_8, 4)
     return mask
-
-
-def _without_specks(closed: Mask) -> Mask:
-    """Remove islands of 255 with fewer than ``SPECK`` cells."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(closed, connectivity=8)
-    keep = np.where(stats[:, cv2.CC_STAT_AREA] >= SPECK, 255, 0).astype(np.uint8)
-    keep[0] = 0
-    return np.asarray(keep[labels], np.uint8)
 
 
 def _back(opened: Mask, matrix: Matrix, like: Mask) -> Mask:

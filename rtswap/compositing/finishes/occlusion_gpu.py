@@ -5,7 +5,7 @@ The host draws everything that depends only on landmarks; the network's answers 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,7 @@ from rtswap.compositing.finishes.parts_gpu import limited
 from rtswap.compositing.finishes.regions_gpu import Islands, feather
 from rtswap.core.types import BatchedTarget, Matrix, Points, TargetBatch
 from rtswap.gpu.batched_run import Run, run_batched
-from rtswap.gpu.resample import Tensor, bilinear, uploaded
+from rtswap.gpu.resample import Tensor, mapped, uploaded
 from rtswap.gpu.torch_import import load_torch
 from rtswap.networks.occlusion import ANSWER, SHRINK, SIZE, guide, place
 from rtswap.vision.geometry import transform
@@ -61,11 +61,22 @@ class GpuOcclusionMask(GpuNetworkMask):
         guides = uploaded(np.stack([guide(points_of(one)) for one in due]), crops.device)
         return ask(self._run, crops, guides)
 
-    def _answered(self) -> Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]:
-        return read_answers
+    @staticmethod
+    def read_answers(visible: Tensor, last: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the smoothed occlusion (N, 64, 64), and 0..255 where the swap may show. ``visible`` is the network's
+        output, ``last`` the previous occlusion, ``drawn`` (N, B) without the cut's numbers."""
+        count, area = len(visible), ANSWER * ANSWER
+        benefit, midst = (drawn[:, k * area : (k + 1) * area].view(count, ANSWER, ANSWER) for k in range(2))
+        hidden = 1 - visible.float().nan_to_num(1.0).clamp(0, 1)  # NaN: nothing is in front
+        followed = follow(hidden, last, drawn)
+        return followed, open_mask(followed, benefit, drawn[:, 2 * area : -2].long(), midst)
 
-    def _laid_over(self) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
-        return limit_masks
+    @staticmethod
+    def limit_masks(masks: Tensor, opened: Tensor, numbers: Tensor) -> Tensor:
+        """Limit ``masks`` (N, S, S) by the answers (N, 64, 64), mapped to the crops by way of coarse grids.
+        ``numbers`` (N, 10): grid -> answer (6), the grid's width and height, the crop's."""
+        coarse = mapped(opened[:, None], numbers[:, :6], -(-masks.shape[1] // STEP)).round()[:, 0]
+        return limited(masks, coarse, numbers[:, 6:8], numbers[:, 8:10])
 
     def _limited(self, works: Works, masks: Tensor, placed: Sequence[Placed], targets: TargetBatch) -> Tensor:
         opened = [works.unlimited] * len(targets.faces)
@@ -83,26 +94,6 @@ def points_of(one: Placed) -> Points:
 def ask(run: Run, crops: Tensor, guides: Tensor) -> Tensor:
     """The network's output (N, 64, 64), valid until its next run. Raises ModelError."""
     return run_batched("occlusion", run, {"crops": crops, "guides": guides}, "visible", (ANSWER, ANSWER))
-
-
-def read_answers(visible: Tensor, last: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the smoothed occlusion (N, 64, 64), and 0..255 where the swap may show. ``visible`` is the network's
-    output, ``last`` the previous occlusion, ``drawn`` (N, B) without the cut's numbers."""
-    count, area = len(visible), ANSWER * ANSWER
-    benefit, midst = (drawn[:, k * area : (k + 1) * area].view(count, ANSWER, ANSWER) for k in range(2))
-    hidden = 1 - visible.float().nan_to_num(1.0).clamp(0, 1)  # NaN: nothing is in front
-    followed = follow(hidden, last, drawn)
-    return followed, open_mask(followed, benefit, drawn[:, 2 * area : -2].long(), midst)
-
-
-def limit_masks(masks: Tensor, opened: Tensor, numbers: Tensor) -> Tensor:
-    """Limit ``masks`` (N, S, S) by the answers (N, 64, 64), mapped to the crops by way of coarse grids. ``numbers``
-    (N, 10): grid -> answer (6), the grid's width and height, the crop's."""
-    a, b, c, d, e, f = numbers[:, :6].T[:, :, None, None]
-    place = torch.arange(-(-masks.shape[1] // STEP), device=masks.device, dtype=torch.float32)
-    x, y = place[None, None], place[None, :, None]
-    coarse = bilinear(opened[:, None], a * x + b * y + c, d * x + e * y + f).round()[:, 0]
-    return limited(masks, coarse, numbers[:, 6:8], numbers[:, 8:10])
 
 
 def lie(placed: Sequence[Placed], targets: TargetBatch) -> NDArray[np.float32]:

@@ -16,12 +16,12 @@ from rtswap.compositing.finishes.windows import window_for
 from rtswap.core.protocols import Engine, OnDownload
 from rtswap.core.types import BatchedTarget, Image, Matrix, Quality, SwappedBatch, TargetBatch
 from rtswap.gpu.batched_run import run_batched, run_of
-from rtswap.gpu.crops import CUT, halve, pixels_seen
+from rtswap.gpu.crops import cut_face
 from rtswap.gpu.graphs import Captured
 from rtswap.gpu.resample import Tensor, bilinear, rounded, uploaded
 from rtswap.gpu.torch_import import load_torch
-from rtswap.networks.sharpness import MOST, SHRINK, SIZE, place
-from rtswap.vision.crops import sampling
+from rtswap.networks.sharpness import MOST, SIZE, place
+from rtswap.vision.crops import AVERAGED, sampling
 
 torch = load_torch()
 
@@ -68,12 +68,12 @@ class GpuRestoreDetail:
         self, placed: list[_Placed], swapped: SwappedBatch, targets: TargetBatch, on_download: OnDownload
     ) -> None:
         device = swapped.crops.device
-        cut = self._cut = self._cut or Captured(view, 2, on_gpu=device.type == "cuda")
+        cut = self._cut = self._cut or Captured(cut_face, 2, on_gpu=device.type == "cuda")
         lay = self._laid = self._laid or Captured(lay_detail, 3, on_gpu=device.type == "cuda")
         crops = torch.empty((len(placed), SIZE, SIZE, 3), dtype=torch.uint8, device=device)
         for crop, one in zip(crops, placed, strict=True):
-            numbers, halvings = sampling(one.matrix, one.face.size, SHRINK)
-            crop.copy_(cut(swapped.crops[one.row], uploaded(np.array(numbers, np.float32), device), halvings))
+            numbers, halvings = sampling(one.matrix, one.face.size, AVERAGED)
+            crop.copy_(cut(swapped.crops[one.row], uploaded(np.array(numbers, np.float32), device), halvings, SIZE))
         details = run_batched("sharpness", self._run, {"crops": crops}, "detail", (SIZE, SIZE))
         for detail, one in zip(details, placed, strict=True):
             square = swapped.crops[one.row]
@@ -106,14 +106,6 @@ def _numbers(one: _Placed, share: float) -> np.ndarray:
     """Crop -> network's crop (scale, x, y), the crop's width and height, and the share: (6,)."""
     scale, shift = one.matrix[0, 0], one.matrix[:, 2]
     return np.array([scale, *shift, *one.face.size, share], np.float32)
-
-
-def view(square: Tensor, numbers: Tensor, halvings: int) -> Tensor:
-    """The network's crop (256, 256, 3) of a crop (S, S, 3), as ``vision.crops.cut``."""
-    planes = square.permute(2, 0, 1)[None].float()
-    for _ in range(halvings):
-        planes = halve(planes)
-    return rounded(pixels_seen(planes, numbers[None, :CUT], SIZE))[0].permute(1, 2, 0)
 
 
 def lay_detail(square: Tensor, detail: Tensor, numbers: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ from rtswap.networks.installed_models import names_of
 from rtswap.networks.model_catalog import model_catalog
 from rtswap.networks.pixel_layout import PixelLayout
 from rtswap.networks.registry import not_installed
-from rtswap.vision.crops import Shrink, cut
+from rtswap.vision.crops import AVERAGED, cut
 from rtswap.vision.geometry import inverse, keypoints_of, scale_of
 from rtswap.vision.resample import blurred, warped
 from rtswap.vision.templates import placement
@@ -34,8 +34,6 @@ BLUR = 5.0
 """Sigma in pixels of the blur of the masker's output."""
 SMOOTH_S = 0.05
 """Time constant of the average."""
-SHRINK = Shrink(below=0.5, least=2)
-"""Interpolation by which a large face is scaled down for the masker."""
 
 
 class SegmentMask:
@@ -45,9 +43,8 @@ class SegmentMask:
     def __init__(self, engine: Engine, entry: Entry, every_s: float = 0.0) -> None:
         self._family = family = model_catalog().family_of(entry.family, entry.known)
         self._engine, self._layout = engine, PixelLayout(family)
-        (self._input, words), *_ = entry.sample.items()
-        self._dtype, _, shape = words.partition(" ")
-        self._side, self._output = int(shape.split("x")[2]), entry.outputs[0]
+        (self._input, zeros), *_ = entry.zeros().items()
+        self._dtype, self._side, self._output = zeros.dtype, zeros.shape[2], entry.outputs[0]
         self._turns, self._answers = Turns(every_s), TemporalAverage(SMOOTH_S)
 
     def apply(self, swapped: SwappedFace, target: Target, quality: Quality) -> SwappedFace:
@@ -70,7 +67,7 @@ class SegmentMask:
 
     def _look(self, target: Target, matrix: np.ndarray) -> np.ndarray:
         """Return (S, S) 0..255: how much of the face is visible."""
-        view = cut(target.crop, matrix, self._side, SHRINK)
+        view = cut(target.crop, matrix, self._side, AVERAGED)
         output = np.asarray(self._engine.run({self._input: self._layout.tensor([view], self._dtype)})[self._output])[
             0
         ]

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import Image, Mask, Points
-from rtswap.vision.geometry import canonical
+from rtswap.vision.geometry import canonical, vertex_normals
 from rtswap.vision.pose import Pose
 from rtswap.vision.raster import fill, rasterize
 from rtswap.vision.resample import blurred, looked_up, resized
@@ -102,11 +102,6 @@ def seen_at(faces: NDArray[np.float32], goal: Points, side: int) -> Mask:
 
 def facing(points: Points) -> NDArray[np.float32]:
     """How well the camera sees each of ``points`` (468, 3): (468,) 1 = squarely enough, 0 = turned away."""
-    triangles = canonical().triangles
-    a, b, c = (points[triangles[:, corner]] for corner in range(3))
-    normals = np.cross(b - a, c - a)
-    summed = np.zeros((len(points), 3), np.float32)
-    for corner in range(3):
-        np.add.at(summed, triangles[:, corner], normals)
+    summed = vertex_normals(points)
     towards = summed[:, 2] / np.maximum(np.linalg.norm(summed, axis=1), np.float32(1e-6))
     return np.asarray(np.clip((towards - GRAZING) / GRAZING, 0, 1), np.float32)

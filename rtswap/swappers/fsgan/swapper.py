@@ -34,17 +34,13 @@ from rtswap.swappers.fsgan.steps import facing, moved, outline_of, reenacted, se
 from rtswap.swappers.fsgan.views import PoseMap, View
 from rtswap.swappers.mesh.expression_transfer import ExpressionTransfer
 from rtswap.swappers.mesh.shape import SourceShape
-from rtswap.swappers.onnx.crops import COVERAGE, aligned_view, border, outline, to_side
-from rtswap.vision.crops import Shrink, cut
-from rtswap.vision.geometry import inverse, keypoints_of, resizing, transform
+from rtswap.swappers.onnx.crops import COVERAGE, aligned_photo, aligned_view, swap_mask, to_side
+from rtswap.vision.geometry import inverse, resizing, transform
 from rtswap.vision.pose import pose_of
 from rtswap.vision.raster import fill
 from rtswap.vision.resample import blurred, resized, warped
-from rtswap.vision.templates import placement
 from rtswap.vision.topology import LIPS_INNER
 
-SHRINK = Shrink(below=0.5, least=2)
-"""How photos are averaged down to a view."""
 LEAST_HOLE = 0.01
 """Share of the face that must be hidden before it is filled: less is not worth the time."""
 RIM = 5
@@ -104,8 +100,7 @@ class FsganSwapModel:
                 got="landmarks that do not form a face",
                 do="Use another photo.",
             )
-        matrix = placement(keypoints_of(photo.landmarks), self.template, self.side)
-        picture, points = cut(photo.image, matrix, self.side, SHRINK), transform(matrix, photo.landmarks)
+        picture, points = aligned_photo(photo.image, photo.landmarks, self.template, self.side)
         return View(picture, points, pose_of(points), self._shown(picture, points), facing(points))
 
     def _shown(self, picture: Image, points: Points) -> Mask:
@@ -155,9 +150,8 @@ class FsganSwapper:
         small = to_side(face.crop, side)
         target = replace(face, crop=small, landmarks=transform(resizing(side / size), face.landmarks))
         made = self.stages(target, most=1 if not quality.match_color else len(self.views)).blended
-        mask = outline(face.landmarks, size, self._model.coverage) if self._model.hull else border(size)
+        mask = swap_mask(face.landmarks, size, self._model.coverage if self._model.hull else None)
         mask = np.asarray(cv2.subtract(mask, mouth_of(face.landmarks, size)), np.uint8)
-        mask[[0, -1]] = mask[:, [0, -1]] = 0
         return SwappedFace(to_side(made, size), mask)
 
     def stages(self, target: Target, *, most: int = 3) -> Stages:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import cv2
 import numpy as np
 
 from rtswap.core.types import Image, Mask
-from rtswap.swappers.mesh.uv_chart import COARSE, FINE, SIZE, Field, ramp
-from rtswap.vision.resample import blurred, resized
+from rtswap.swappers.mesh.uv_chart import COARSE, SIZE, Field, ramp
+from rtswap.vision.resample import Picture, blurred, resized
 
 BETTER, MUCH_BETTER = 0.12, 0.4
 """How much better than earlier photos a further photo must show a place to be blended in, and to replace it."""
@@ -57,21 +57,17 @@ def merged(views: Sequence[PhotoView]) -> PhotoView:
         mine, theirs = whole.worth, view.worth
         share = ramp(theirs - mine, BETTER, MUCH_BETTER)
         whole = PhotoView(
-            _mixed(whole.image, _matched(view.image, whole.image, np.minimum(mine, theirs)), share),
+            _blend(whole.image, _matched(view.image, whole.image, np.minimum(mine, theirs)), share),
             np.maximum(whole.seen * (1 - share), view.seen * share),
             _blend(whole.face, view.face, share),
         )
     return whole
 
 
-def _mixed(first: Image, second: Image, share: Field) -> Image:
-    soft = resized(blurred(share, SEAM), (SIZE, SIZE))
-    return np.asarray(cv2.blendLinear(first, second, 1 - soft, soft), np.uint8)
-
-
-def _blend(first: Mask, second: Mask, share: Field) -> Mask:
-    soft = resized(blurred(share, SEAM), (FINE, FINE))
-    return np.asarray(cv2.blendLinear(first, second, 1 - soft, soft), np.uint8)
+def _blend(first: Picture, second: Picture, share: Field) -> Picture:
+    """``share`` of ``second``, with soft seams."""
+    soft = resized(blurred(share, SEAM), (len(first), len(first)))
+    return cast(Picture, cv2.blendLinear(first, second, 1 - soft, soft))
 
 
 def _matched(image: Image, like: Image, common: Field) -> Image:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from rtswap.core.types import Image, Points
 from rtswap.swappers.mesh.shape import to_canonical
-from rtswap.vision.geometry import canonical, unwrap
+from rtswap.vision.geometry import canonical, unwrap, vertex_normals
 from rtswap.vision.raster import band, fill, fixed_point, rasterize
 from rtswap.vision.resample import blurred, looked_up
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
@@ -69,10 +69,7 @@ def coarse_points() -> Points:
 @cache
 def normals() -> Field:
     """Unit normals of the canonical mesh, (468, 3), towards the camera at z < 0."""
-    mesh, triangles = canonical().mesh, canonical().triangles
-    found = np.zeros_like(mesh)
-    a, b, c = (mesh[triangles[:, k]] for k in range(3))
-    np.add.at(found, triangles.ravel(), np.repeat(np.cross(b - a, c - a), 3, axis=0))
+    found = vertex_normals(canonical().mesh)
     if found[:, 2].mean() > 0:
         found = -found
     return np.asarray(found / (np.linalg.norm(found, axis=1, keepdims=True) + 1e-9), np.float32)

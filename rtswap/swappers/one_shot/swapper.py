@@ -8,26 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import cv2
 import numpy as np
 
 from rtswap.core.errors import ModelError
 from rtswap.core.protocols import AdjustableSwapper, Engine, SwapModel, Swapper
 from rtswap.core.types import Image, Matrix, Points, Quality, SourceIdentity, SwappedFace, Target, Tensor
 from rtswap.networks.catalog import Entry
-from rtswap.swappers.onnx.crops import COVERAGE, aligned_view, border, outline, to_side
-from rtswap.vision.crops import Shrink, cut
-from rtswap.vision.geometry import keypoints_of, resizing, transform
+from rtswap.swappers.onnx.crops import COVERAGE, aligned_photo, aligned_view, swap_mask, to_side
+from rtswap.vision.geometry import resizing, transform
 from rtswap.vision.resample import blended
-from rtswap.vision.templates import placement
 
 PHOTO, EMBEDDING, PHOTO_POINTS = "photo", "embedding", "photo_points"
 FACE, POINTS, WARPED = "face", "points", "warped"
 SWAPPED, MASK = "swapped", "mask"
 SPACE = "rtswap"
 """The identity space of the embedding."""
-SHRINK = Shrink(below=0.5, least=2)
-"""How the photo is scaled down to the crop."""
 
 
 class BoundGraph:
@@ -67,7 +62,7 @@ class OneShotSwapModel:
     ) -> None:
         if not frame.side:
             raise ModelError("the swapper's file has a graph that takes no picture", expected=f"an input {FACE}")
-        self.frame, self.bind_graph, self.base, self.hull, self.coverage = frame, bind, base, hull, coverage
+        self.frame, self.bind_graph, self.base, self.coverage = frame, bind, base, coverage if hull else None
 
     def bind(self, source: SourceIdentity) -> Swapper:
         """Compute what depends on the source, once. Raises SourceError, ModelError, EngineError."""
@@ -81,9 +76,8 @@ def described(source: SourceIdentity, graph: BoundGraph) -> dict[str, Tensor]:
     """What ``graph`` takes of a source: the photo's aligned crop, its landmarks there, the identity vector."""
     values: dict[str, Tensor] = {}
     if graph.side:
-        matrix = placement(keypoints_of(source.landmarks), graph.template, graph.side)
-        values[PHOTO] = cut(source.portrait, matrix, graph.side, SHRINK)[None]
-        values[PHOTO_POINTS] = _points(transform(matrix, source.landmarks))
+        photo, points = aligned_photo(source.portrait, source.landmarks, graph.template, graph.side)
+        values[PHOTO], values[PHOTO_POINTS] = photo[None], _points(points)
     if EMBEDDING in graph.inputs:
         values[EMBEDDING] = source.identity(SPACE)[None].astype(np.float32)
     return values
@@ -112,11 +106,9 @@ class OneShotSwapper:
             swapped = self._base.swap(face, quality)
             values[WARPED] = to_side(blended(swapped.crop, face.crop, swapped.mask), side)[None]
         made = model.frame.run(values)
-        mask = outline(face.landmarks, size, model.coverage) if model.hull else border(size)
-        if MASK in made:
-            mask = np.asarray(cv2.min(mask, to_side(_pixels(made[MASK][0]), size)), np.uint8)
-        mask[[0, -1]] = mask[:, [0, -1]] = 0
-        return SwappedFace(to_side(_pixels(made[SWAPPED][0]), size), mask)
+        own = [_pixels(made[MASK][0])] if MASK in made else []
+        picture = to_side(_pixels(made[SWAPPED][0]), size)
+        return SwappedFace(picture, swap_mask(face.landmarks, size, model.coverage, *own))
 
     def adjust(self, *, expression: float, strength: float) -> Callable[[], None]:
         """As ``protocols.AdjustableSwapper``; without effect on a system that is not assisted."""

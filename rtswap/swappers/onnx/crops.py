@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import Image, Mask, Matrix, Points
-from rtswap.vision.geometry import keypoints_of, scale_of
+from rtswap.vision.crops import AVERAGED, cut
+from rtswap.vision.geometry import keypoints_of, scale_of, transform
 from rtswap.vision.raster import fill
 from rtswap.vision.resample import blurred, resized
 from rtswap.vision.templates import placement
@@ -37,6 +38,12 @@ def aligned_view(
         times = math.ceil(side / scale_of(matrix) / least - 0.25)
         size = least * max(1, min(times, max_px // least))
     return enlarged(matrix, size / side), (size, size)
+
+
+def aligned_photo(photo: Image, landmarks: Points, template: str, side: int) -> tuple[Image, Points]:
+    """A photo (side, side, 3) in the crop of a template, and its landmarks there."""
+    matrix = placement(keypoints_of(landmarks), template, side)
+    return cut(photo, matrix, side, AVERAGED), transform(matrix, landmarks)
 
 
 def enlarged(matrix: Matrix, times: float) -> Matrix:
@@ -78,6 +85,16 @@ def outline(landmarks: Points, size: int, coverage: float = COVERAGE) -> Mask:
     fill(drawn, [ring.astype(np.float32)], 255)
     soft = blurred(drawn, max(0.5, FEATHER * float(np.ptp(ring[:, 0]))))
     return np.asarray(cv2.min(resized(soft, (size, size)), border(size)), np.uint8)
+
+
+def swap_mask(landmarks: Points, size: int, coverage: float | None, *limits: Mask) -> Mask:
+    """Where a swap shows in a crop of ``size`` px: inside ``outline``, or None: up to the crop's border; and where
+    each of ``limits``, of any side, lets it."""
+    mask = border(size) if coverage is None else outline(landmarks, size, coverage)
+    for limit in limits:
+        mask = np.asarray(cv2.min(mask, to_side(limit, size)), np.uint8)
+    mask[[0, -1]] = mask[:, [0, -1]] = 0
+    return mask
 
 
 @cache

@@ -9,14 +9,10 @@ from rtswap.core.protocols import Engine
 from rtswap.core.types import SourceIdentity, Tensor
 from rtswap.networks.model_catalog import Family
 from rtswap.networks.pixel_layout import PixelLayout
-from rtswap.vision.crops import Shrink, cut
-from rtswap.vision.geometry import keypoints_of
-from rtswap.vision.templates import placement
+from rtswap.swappers.onnx.crops import aligned_photo
 
 UNIT, RAW = "arcface", "arcface-raw"
 """Identity spaces: ArcFace's embedding at unit length, and at its original length."""
-SHRINK = Shrink(below=0.5, least=2)
-"""Interpolation by which photos are scaled down to the crop."""
 
 
 class Latent:
@@ -26,16 +22,15 @@ class Latent:
     def __init__(self, family: Family, engine: Engine | None = None) -> None:
         self._family, self._engine = family, engine
 
-    def of(self, source: SourceIdentity, shape: tuple[int, ...], dtype: str) -> Tensor:
-        """Return the input (1, 512), or (1, 3, S, S) for a family that takes a crop of the photo. Raises SourceError,
-        NotInstalled, ModelError, EngineError."""
+    def of(self, source: SourceIdentity, like: Tensor) -> Tensor:
+        """Return the input, of the type of ``like``: (1, 512), or (1, 3, S, S) for a family that takes a crop of the
+        photo. Raises SourceError, NotInstalled, ModelError, EngineError."""
         family = self._family
         if family.identity == "crop":
             # The photo is given as colours 0..1, whatever the target is given as.
             plain = PixelLayout(Family(family.name, family.kind, family.title, layout=family.layout))
-            keypoints, side = keypoints_of(source.landmarks), shape[-1]
-            crop = cut(source.portrait, placement(keypoints, family.source_template, side), side, SHRINK)
-            return plain.tensor([crop], dtype)
+            crop, _ = aligned_photo(source.portrait, source.landmarks, family.source_template, like.shape[-1])
+            return plain.tensor([crop], like.dtype)
         vector = source.identity(RAW if family.converter else UNIT)[None]
         if self._engine is not None:
             outputs = self._engine.run({"input": np.ascontiguousarray(vector, np.float32)})
@@ -44,4 +39,4 @@ class Latent:
         if vector.shape != (1, 512) or not np.isfinite(length) or length < 1e-6:
             got = f"{vector.shape} of length {length:.3g}"
             raise ModelError(f"the source has no latent for {family.title}", expected="(1, 512)", got=got)
-        return np.array(vector / length if family.unit else vector, dtype)
+        return np.array(vector / length if family.unit else vector, like.dtype)

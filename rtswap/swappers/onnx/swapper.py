@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,7 +21,7 @@ from rtswap.core.types import Image, Mask, Matrix, Points, Quality, SourceIdenti
 from rtswap.networks.catalog import Entry
 from rtswap.networks.model_catalog import Family
 from rtswap.networks.pixel_layout import PixelLayout, mask_of
-from rtswap.swappers.onnx.crops import COVERAGE, aligned_view, border, join, outline, split, to_side
+from rtswap.swappers.onnx.crops import COVERAGE, aligned_view, join, split, swap_mask, to_side
 from rtswap.swappers.onnx.identity import Latent
 
 TARGET, SOURCE, MORPH = "target", "source", "morph_value:0"
@@ -52,24 +51,20 @@ class OnnxSwapModel:
         coverage: float = COVERAGE,
     ) -> None:
         self.engine, self.entry, self.family, self.latent = engine, entry, family, latent
-        self.hull, self.boost, self.morph, self.coverage = hull, boost, morph, coverage
+        self.coverage, self.boost, self.morph = coverage if hull else None, boost, morph
         self.layout = PixelLayout(family)
-        self.dtypes = {name: words.split()[0] for name, words in entry.sample.items()}
-        self.shapes = {
-            name: tuple(int(side) for side in words.partition(" ")[2].split("x") if side)
-            for name, words in entry.sample.items()
-        }
+        self.inputs = entry.zeros()
         self.batches = entry.batches
         self.target = TARGET if TARGET in entry.sample else next(iter(entry.sample))
-        self.side = self.shapes[self.target][2]
+        self.side = self.inputs[self.target].shape[2]
 
     def bind(self, source: SourceIdentity) -> Swapper:
         """Compute the latent, once. Raises SourceError, NotInstalled, ModelError, EngineError."""
         given: dict[str, Tensor] = {}
         if SOURCE in self.entry.sample and self.family.identity != "none":
-            given[SOURCE] = self.latent.of(source, self.shapes[SOURCE], self.dtypes[SOURCE])
+            given[SOURCE] = self.latent.of(source, self.inputs[SOURCE])
         if MORPH in self.entry.sample:
-            given[MORPH] = np.full(self.shapes[MORPH], self.morph, self.dtypes[MORPH])
+            given[MORPH] = np.full_like(self.inputs[MORPH], self.morph)
         return OnnxSwapper(self, given)
 
 
@@ -109,12 +104,8 @@ class OnnxSwapper:
 
     def _finished(self, face: Target, picture: Image, own: Mask | None) -> SwappedFace:
         """Return the result in the face's own resolution. ``own``: the network's mask."""
-        size = face.crop.shape[0]
-        mask = outline(face.landmarks, size, self._model.coverage) if self._model.hull else border(size)
-        if own is not None:
-            mask = np.asarray(cv2.min(mask, to_side(own, size)), np.uint8)
-        mask[[0, -1]] = mask[:, [0, -1]] = 0
-        return SwappedFace(to_side(picture, size), mask)
+        size, limits = face.crop.shape[0], () if own is None else (own,)
+        return SwappedFace(to_side(picture, size), swap_mask(face.landmarks, size, self._model.coverage, *limits))
 
     def forget(self, track_id: int) -> None:
         """There is no state."""
@@ -148,7 +139,9 @@ class OnnxSwapper:
     def _outputs(self, tiles: Sequence[Tile]) -> Mapping[str, Tensor]:
         """Run the network once."""
         model = self._model
-        taken = {model.target: model.layout.tensor([picture for picture, _ in tiles], model.dtypes[model.target])}
+        taken = {
+            model.target: model.layout.tensor([picture for picture, _ in tiles], model.inputs[model.target].dtype)
+        }
         for name, value in tiles[0][1].items():
             alone = len(tiles) == 1 or name == MORPH
             taken[name] = value if alone else np.concatenate([given[name] for _, given in tiles])

@@ -105,7 +105,7 @@ def test_shared_networks_give_every_stream_the_same_outputs(networks: Networks) 
     alone = bind_models(networks, Config())
     people = People(alone)
     names = ("ada", "ben", "carl", "dan")
-    pictures = [people.portrait(name)[0] for name in names]
+    pictures = [people.source(name).portrait for name in names]
     expected = [alone.detector.detect(picture) for picture in pictures]
     pool = Pool(networks, Config(), wait_s=0.002)
     pool.warm_up(4)

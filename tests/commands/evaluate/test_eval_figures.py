@@ -77,16 +77,15 @@ def test_the_better_value_is_marked_for_the_eye() -> None:
     assert re.search(r"\x1b\[1;31m *0\.150", text), "bold red"
 
 
-def test_times_are_taken_in_turn_and_the_first_ones_thrown_away() -> None:
+def test_times_are_taken_in_turn_and_the_first_ones_thrown_away(monkeypatch: pytest.MonkeyPatch) -> None:
     now, called = [0.0], []
 
     def work(name: str, seconds: float) -> None:
         called.append(name)
         now[0] += seconds * (100 if len(called) <= 4 else 1)
 
-    found = time_in_turn(
-        {"a": lambda: work("a", 0.002), "b": lambda: work("b", 0.005)}, runs=3, warm_up=2, clock=lambda: now[0]
-    )
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
+    found = time_in_turn({"a": lambda: work("a", 0.002), "b": lambda: work("b", 0.005)}, runs=3, warm_up=2)
     assert called == ["a", "b"] * 5
     assert found["a"] == pytest.approx({"min_ms": 2, "median_ms": 2, "p10_ms": 2, "p90_ms": 2})
     assert found["b"]["min_ms"] == pytest.approx(5)

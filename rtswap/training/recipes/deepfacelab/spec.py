@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
 from rtswap.app.options import choice, integer, number, switch
 from rtswap.training.spec import RESOLUTION, UNIFORM_YAW, RecipeSpec, TrainOption
-
-if TYPE_CHECKING:
-    from rtswap.training.recipe import Recipe
 
 OPTIONS = (
     RESOLUTION,
@@ -38,22 +32,19 @@ SIZES = {
 }
 """``full``: DeepFaceLab's defaults; ``small``: 25 pairs of faces a second on two cores with AMX."""
 
-
-def _df() -> Callable[..., Recipe]:
-    from rtswap.training.recipes.deepfacelab.recipe import DfRecipe
-
-    return DfRecipe
-
-
-def _liae() -> Callable[..., Recipe]:
-    from rtswap.training.recipes.deepfacelab.recipe import LiaeRecipe
-
-    return LiaeRecipe
-
-
 SPECS = (
-    RecipeSpec("df", "DeepFaceLab's DF: keeps the source's shape best", _df, (*OPTIONS, TRUE_FACE), SIZES),
     RecipeSpec(
-        "liae", "DeepFaceLab's LIAE: follows the target's light and angles best", _liae, (*OPTIONS, RESETS), SIZES
+        "df",
+        "DeepFaceLab's DF: keeps the source's shape best",
+        "deepfacelab.recipe:DfRecipe",
+        (*OPTIONS, TRUE_FACE),
+        SIZES,
+    ),
+    RecipeSpec(
+        "liae",
+        "DeepFaceLab's LIAE: follows the target's light and angles best",
+        "deepfacelab.recipe:LiaeRecipe",
+        (*OPTIONS, RESETS),
+        SIZES,
     ),
 )

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rtswap.app.options import choice, number
 from rtswap.training.spec import RESOLUTION, TEACHER, RecipeSpec, TrainOption, pixels_to_teach
-
-if TYPE_CHECKING:
-    from rtswap.training.recipe import Recipe
 
 OPTIONS = (
     RESOLUTION,
@@ -47,12 +43,6 @@ SIZES = {
 """``full``: taotaonice's sizes with a photo's encoder; ``small``: for CPUs."""
 
 
-def _load() -> Callable[..., Recipe]:
-    from rtswap.training.recipes.faceshifter.recipe import FaceShifterRecipe
-
-    return FaceShifterRecipe
-
-
 def _faces_px(options: Any) -> int:
     """As other recipes', and larger where the network corrects ``mesh``."""
     return 2 * options.resolution if options.variant == "assisted" else pixels_to_teach(options)
@@ -62,7 +52,7 @@ SPECS = (
     RecipeSpec(
         "faceshifter",
         "FaceShifter: any photo on any face",
-        _load,
+        "faceshifter.recipe:FaceShifterRecipe",
         OPTIONS,
         SIZES,
         kind="one-shot",

@@ -17,7 +17,8 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
+
+from rtswap.training.layers import LeakyResidual
 
 SLOPE = 0.2
 LARGEST_ATTENTION = 64
@@ -143,20 +144,6 @@ class Attention(nn.Module):
         return x + self.scale * (value @ weights.transpose(1, 2)).view_as(x)
 
 
-class Residual(nn.Module):
-    """(N, C, H, W) -> the same."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
-        self.second = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Run the block."""
-        inner = functional.leaky_relu(self.first(x), SLOPE)
-        return functional.leaky_relu(x + self.second(inner), SLOPE)
-
-
 def looking(dims: Dims, channels: int, side: int) -> list[nn.Module]:
     """Self-attention, where maps of ``side`` px have it. 96 px count as 64."""
     return [Attention(channels)] if side * 4 // dims.lowest <= dims.attention else []
@@ -192,7 +179,7 @@ class Decoder(nn.Module):
         w, side = dims.width, 16 * dims.lowest
         last = looking(dims, w, side) or [nn.Conv2d(w, w, 3, 1, 1, bias=False), nn.ReLU()]
         layers = [Up(8 * w, 4 * w, dims), Up(4 * w, 2 * w, dims), *looking(dims, 2 * w, side // 2)]
-        self.layers = nn.Sequential(*layers, Up(2 * w, w, dims), Residual(w), *last)
+        self.layers = nn.Sequential(*layers, Up(2 * w, w, dims), LeakyResidual(w, bias=False), *last)
         times = round(math.log2(dims.resolution / side))
         self.smaller = nn.ModuleList(nn.Conv2d(w, 3, 5, 1, 2) for _ in range(times))
         self.larger = nn.ModuleList(

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
 from rtswap.app.options import choice, choices, integer, switch
 from rtswap.app.sections import PARTS
 from rtswap.training.spec import CAPACITY, RESOLUTION, UNIFORM_YAW, RecipeSpec, TrainOption
-
-if TYPE_CHECKING:
-    from rtswap.training.recipe import Recipe
 
 OPTIONS = (
     RESOLUTION,
@@ -53,10 +47,12 @@ SIZES = {
 """``full``: the original's; ``small``: for two cores, where normalising would cost a third of the speed."""
 
 
-def _load() -> Callable[..., Recipe]:
-    from rtswap.training.recipes.faceswap_gan.recipe import FaceswapGanRecipe
-
-    return FaceswapGanRecipe
-
-
-SPECS = (RecipeSpec("faceswap-gan", "shaoanlu's faceswap-GAN: makes its own attention mask", _load, OPTIONS, SIZES),)
+SPECS = (
+    RecipeSpec(
+        "faceswap-gan",
+        "shaoanlu's faceswap-GAN: makes its own attention mask",
+        "faceswap_gan.recipe:FaceswapGanRecipe",
+        OPTIONS,
+        SIZES,
+    ),
+)

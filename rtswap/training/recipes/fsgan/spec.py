@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
 from rtswap.app.options import switch
 from rtswap.training.spec import CAPACITY, RESOLUTION, RecipeSpec, TrainOption
-
-if TYPE_CHECKING:
-    from rtswap.training.recipe import Recipe
 
 OPTIONS = (
     RESOLUTION,
@@ -22,17 +16,11 @@ SIZES = {
 }
 
 
-def _load() -> Callable[..., Recipe]:
-    from rtswap.training.recipes.fsgan.recipe import FsganRecipe
-
-    return FsganRecipe
-
-
 SPECS = (
     RecipeSpec(
         "fsgan",
         "FSGAN: turns the photo's head, fills in what is hidden, blends",
-        _load,
+        "fsgan.recipe:FsganRecipe",
         OPTIONS,
         SIZES,
         kind="one-shot",

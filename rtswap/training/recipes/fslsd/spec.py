@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
 from rtswap.app.options import integer, switch
 from rtswap.training.recipes.style_prior.options import PRIOR, SIZES
 from rtswap.training.spec import RecipeSpec, TrainOption, pixels_to_teach
-
-if TYPE_CHECKING:
-    from rtswap.training.recipe import Recipe
 
 OPTIONS = (
     *PRIOR,
@@ -19,17 +13,11 @@ OPTIONS = (
 )
 
 
-def _load() -> Callable[..., Recipe]:
-    from rtswap.training.recipes.fslsd.recipe import FslsdRecipe
-
-    return FslsdRecipe
-
-
 SPECS = (
     RecipeSpec(
         "fslsd",
         "FSLSD: the source's structure, the target's appearance",
-        _load,
+        "fslsd.recipe:FslsdRecipe",
         OPTIONS,
         {"small": {**SIZES["small"], "structure": 5}, "full": {**SIZES["full"], "structure": 7}},
         kind="one-shot",

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
 from rtswap.app.options import choice, integer
 from rtswap.training.recipes.style_prior.options import PRIOR, SIZES
 from rtswap.training.spec import RecipeSpec, TrainOption, pixels_to_teach
-
-if TYPE_CHECKING:
-    from rtswap.training.recipe import Recipe
 
 OPTIONS = (
     *PRIOR,
@@ -24,17 +18,11 @@ OPTIONS = (
 )
 
 
-def _load() -> Callable[..., Recipe]:
-    from rtswap.training.recipes.megafs.recipe import MegafsRecipe
-
-    return MegafsRecipe
-
-
 SPECS = (
     RecipeSpec(
         "megafs",
         "MegaFS: exchanges the finer style rows",
-        _load,
+        "megafs.recipe:MegafsRecipe",
         OPTIONS,
         {
             "small": {**SIZES["small"], "kept": 2, "encoder": "pyramid"},
