@@ -167,7 +167,9 @@ def sheen(crop: Bytes, points: Floats, rng: np.random.Generator) -> None:
     mask, tall = np.zeros(crop.shape[:2], np.uint8), float(np.ptp(points[:, 1]))
     for row in rng.choice(_SHINY, int(rng.integers(1, 4))):
         reach = fixed(tall * rng.uniform(0.04, 0.2, 2)).tolist()
-        cv2.ellipse(mask, fixed(points[row, :2]).tolist(), reach, rng.uniform(0, 180), 0, 360, 255, -1, cv2.LINE_AA, 4)
+        cv2.ellipse(
+            mask, fixed(points[row, :2]).tolist(), reach, rng.uniform(0, 180), 0, 360, 255, -1, cv2.LINE_AA, 4
+        )
     colour = rng.uniform(140, 255) * np.exp(rng.normal(0, 0.08, 3))
     _tint(crop, mask, colour, float(rng.uniform(0.15, 0.75)), tall * float(rng.uniform(0.02, 0.1)))
 
