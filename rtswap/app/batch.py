@@ -15,13 +15,12 @@ from rtswap.app.overwriting import files_written_by, refuse
 from rtswap.core.errors import OutputError, UsageError, reason
 from rtswap.core.files import list_files, natural_key
 from rtswap.core.urls import local_path, scheme
-from rtswap.media.file_kinds import KINDS, holds
+from rtswap.media.file_kinds import KINDS, VIDEO_SUFFIXES, holds
 from rtswap.media.inputs.animation import ANIMATED_SUFFIXES, is_animated
 from rtswap.media.output_names import IMAGE_SUFFIXES, NUMBER, OutputNames, is_folder
 from rtswap.media.outputs import with_prefix
 from rtswap.vision.images import PICTURE_SUFFIXES
 
-VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".ts", ".mts", ".flv", ".wmv", ".mpg", ".3gp")
 _ANIMATIONS = (".gif", ".apng")
 
 
@@ -72,7 +71,7 @@ def _folder(outputs: Sequence[str]) -> Path | None:
 
 def _files(address: str) -> Sequence[Path]:
     path = local_path(address)
-    wanted = (*VIDEO_SUFFIXES, *PICTURE_SUFFIXES)
+    wanted = tuple(VIDEO_SUFFIXES | PICTURE_SUFFIXES)
     if not address or scheme(address) not in ("", "file"):
         return ()
     try:

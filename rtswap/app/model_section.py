@@ -37,6 +37,7 @@ class ModelsConfig:
         number("K", 0.3, 1),
         "--coverage",
         help="how much of the face an imported or trained model swaps: 1 is up to its outline, less keeps its border",
+        own=always,
     )
     enhance: str = option(
         "none",

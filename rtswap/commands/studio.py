@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rtswap.app.options import integer
 from rtswap.commands.command import Command, Flags, console_of, effective
 from rtswap.commands.flags import Parser, Reader
+from rtswap.core.machine import pip_install
 
 if TYPE_CHECKING:
     from rtswap.web.server import Address
@@ -72,7 +73,7 @@ def _run(flags: Flags) -> int:
     try:
         from rtswap.web import server
     except ImportError as error:
-        do = "Run: pip install 'rtswap[studio]'"
+        do = f"Run: {pip_install('rtswap[studio]')}"
         raise NotInstalled("the studio needs the package aiohttp", got=reason(error), do=do) from None
     from rtswap.app.marking import confirm_sources
     from rtswap.media.inputs import check_input

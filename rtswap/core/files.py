@@ -7,7 +7,6 @@ import hashlib
 import os
 import re
 import secrets
-import shutil
 import stat
 import tempfile
 from collections.abc import Callable, Collection, Iterator
@@ -151,17 +150,26 @@ def make_writable(folder: Path) -> None:
 
 
 def make_private(folder: Path) -> None:
-    """Create a folder into which nobody else can write; one into which others could write is made anew, empty.
-    Raises OSError, also for a link and for a folder of another user's."""
+    """Create a folder into which nobody else can write. Raises OSError for a link, a folder of another user's, and
+    one that was there and into which others can write: what is in it may be the user's own, so it is left alone."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not hasattr(os, "geteuid"):  # Windows: a user's folders are their own
         return
     found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
-        raise OSError(errno.EPERM, "not a folder of this user", str(folder))
-    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        shutil.rmtree(folder)
-        folder.mkdir(mode=0o700)
+    others = found.st_uid != os.geteuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    if not stat.S_ISDIR(found.st_mode) or others:
+        raise OSError(errno.EPERM, "not a folder of this user alone", str(folder))
+
+
+def others_can_write(folder: Path) -> bool:
+    """Whether somebody else than this user and root can write into a folder, or that is unknown."""
+    if not hasattr(os, "geteuid"):
+        return False
+    try:
+        found = folder.stat()
+    except OSError:
+        return True
+    return found.st_uid not in (0, os.geteuid()) or bool(found.st_mode & (stat.S_IWGRP | stat.S_IWOTH))
 
 
 def write_cached(path: Path, content: bytes, *, cache: str, error: type[RtswapError]) -> None:

@@ -53,6 +53,8 @@ class Frame:
     """Presentation time in seconds from the start of a file; None for live inputs."""
     path: Path | None = None
     """The picture file that it was read from; None for cameras, streams and videos."""
+    duration_s: float | None = None
+    """How long a file shows it, in seconds; None if it does not say so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,5 +301,7 @@ class MarkedImage:
     """Seconds spent per stage."""
     path: Path | None = None
     """As ``Frame.path``."""
+    duration_s: float | None = None
+    """As ``Frame.duration_s``."""
     least_scale: float = 0.0
     """It must not be scaled by a smaller factor: its only mark would be lost."""

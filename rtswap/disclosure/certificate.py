@@ -19,6 +19,7 @@ import platformdirs
 
 from rtswap.core.errors import ConfigError, reason
 from rtswap.core.files import open_regular
+from rtswap.core.machine import pip_install
 from rtswap.core.text import as_argument
 
 if TYPE_CHECKING:  # takes 50 ms, and the default install may lack it
@@ -31,7 +32,7 @@ SUBJECT = "rtswap local"
 YEARS = 20
 """Without a time stamp from a third party, a signature is valid only as long as its certificate."""
 MAX_BYTES = 100_000
-_INSTALL = "Install it: pip install c2pa-python"
+_INSTALL = f"Install it: {pip_install('c2pa-python')}"
 _PEM_KEY = "PRIVATE KEY-----"
 
 

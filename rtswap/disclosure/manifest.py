@@ -25,6 +25,7 @@ from types import MappingProxyType, ModuleType
 from typing import IO, Any
 
 from rtswap.core.errors import ConfigError, InputError, OutputError, RtswapError, reason
+from rtswap.core.machine import pip_install
 from rtswap.disclosure.certificate import SigningIdentity
 from rtswap.disclosure.manifest_content import ManifestFacts, definition, hash_input
 from rtswap.disclosure.manifest_report import ManifestReport, report_of
@@ -261,7 +262,7 @@ def _c2pa() -> ModuleType:
         import c2pa  # type: ignore[import-untyped]
     except (ImportError, OSError, RuntimeError) as error:  # the last two: its library does not load on this machine
         raise RtswapError(
-            "C2PA manifests need the package c2pa-python", got=reason(error), do="pip install c2pa-python"
+            "C2PA manifests need the package c2pa-python", got=reason(error), do=pip_install("c2pa-python")
         ) from None
     found: ModuleType = c2pa
     return found

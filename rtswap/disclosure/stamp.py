@@ -125,6 +125,7 @@ class Disclosure:
             captured_at=frame.captured_at,
             time_s=frame.time_s,
             path=frame.path,
+            duration_s=frame.duration_s,
             swapped=swapped,
             covered=covered,
             reasons=reasons,
@@ -143,9 +144,10 @@ class Disclosure:
             captured_at=frame.captured_at,
             time_s=frame.time_s,
             path=frame.path,
+            duration_s=frame.duration_s,
             reasons=reasons,
         )
 
     def repeat(self, marked: MarkedImage, *, now: float) -> MarkedImage:
         """Return the same picture again because no new one has come. ``now``: seconds on ``time.perf_counter``."""
-        return replace(marked, captured_at=now, time_s=None)
+        return replace(marked, captured_at=now, time_s=None, duration_s=None)

@@ -126,14 +126,15 @@ def key_of(content: bytes, packages: tuple[str, ...], threads: int, gpu: str = "
     )
 
 
-def read_record(path: Path, key: str) -> Record | None:
-    """Return the record for ``key``, or None if it is missing, unreadable or for another key."""
+def read_record(path: Path, key: str = "") -> Record | None:
+    """Return the record for ``key``, or whatever it is for, or None if it is missing, unreadable or for another."""
     try:
         found = json.loads(read_regular(path))
         took = {str(name): float(value) for name, value in found["took_ms"].items()}
         failed = {str(name): str(value) for name, value in found["failed"].items()}
-        return Record(key, took, failed, str(found["choice"]), str(found["why"])) if found["key"] == key else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        record = Record(str(found["key"]), took, failed, str(found["choice"]), str(found["why"]))
+        return record if key in ("", record.key) else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from rtswap.core.errors import EngineError
+from rtswap.core.machine import pip_install
 from rtswap.core.protocols import Engine
 from rtswap.gpu.driver import find_gpus
 
@@ -18,9 +19,9 @@ FULL = {"tensorrt": "tensorrt-fp32"}
 HALF = {"openvino": "openvino-bf16"}
 """Engine -> the same engine in bfloat16 for networks that tolerate it (``Profile.half``), if the CPU supports it."""
 INSTALL = {
-    "onnxruntime": "pip install onnxruntime",
-    "openvino": "pip install openvino",
-    **dict.fromkeys((*ON_GPU, *FULL.values()), 'pip install "rtswap[gpu]"'),
+    "onnxruntime": pip_install("onnxruntime"),
+    "openvino": pip_install("openvino"),
+    **dict.fromkeys((*ON_GPU, *FULL.values()), pip_install("rtswap[gpu]")),
 }
 
 

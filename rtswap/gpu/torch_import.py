@@ -6,8 +6,9 @@ from typing import Any
 
 from rtswap.core.errors import EngineError, reason
 from rtswap.core.interrupts import hold_interrupts
+from rtswap.core.machine import pip_install
 
-INSTALL = 'pip install "rtswap[gpu]"'
+INSTALL = pip_install("rtswap[gpu]")
 
 
 def load_torch() -> Any:

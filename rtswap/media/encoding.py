@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 from fractions import Fraction
-from typing import cast
+from typing import TypeAlias, cast
 
 import av
 import av.container
@@ -45,9 +45,17 @@ _EXACT = frozenset({"gif", "apng", "ffv1", "huffyuv", "ffvhuff", "utvideo", "qtr
 """Encoders without a quality or a bit rate."""
 _USUAL_CRF = {"libx264": (19, 21), "libx265": (23, 23), "libsvtav1": (30, 30), "libvpx-vp9": (30, 30)}
 """Encoders with constant quality -> their usual one for files and live."""
+_MARKED_CRF = {"libx264": 25, "libx265": 25, "libsvtav1": 38, "libvpx-vp9": 34}
+"""Encoders -> highest CRF after which the invisible mark was found in clips of 416x256 and larger, of people before
+plain walls; by ``_LARGER`` higher in those of at least ``_LARGE`` pixels. For any other, the first."""
+_LARGE, _LARGER = 300_000, 3
+_LEAST_BITS = 20_000
+"""Of a frame, after which it was found in the same clips of 416x256 to 1920x1080."""
 _BT601, _LIMITED, _FULL = 6, 1, 2
 """AVCOL_SPC_SMPTE170M, AVCOL_RANGE_MPEG and AVCOL_RANGE_JPEG. The first two are the colour space of cv2's
 COLOR_BGR2YUV_I420, signalled to the player."""
+
+Packet: TypeAlias = "av.Packet[av.video.stream.VideoStream]"
 
 
 def encoder_name(codec: str) -> str:
@@ -120,7 +128,7 @@ class VideoEncoder:
         stream.pix_fmt = self._layout = _LAYOUTS.get(encoder, "yuv420p")
         self._palettes = PalettePictures(stream.width, stream.height) if encoder == "gif" else None
         context = stream.codec_context
-        steady = container.format.name == "avi"
+        self._steady = steady = container.format.name == "avi"
         self._clock = 1 / rate if steady else Fraction(1, TICKS)
         context.time_base = self._clock
         if steady:
@@ -141,22 +149,51 @@ class VideoEncoder:
         self._least_step = 1 if steady else LEAST_GIF_STEP if encoder == "gif" else LEAST_STEP
         self._last_pts = -self._least_step
         self._untimed = encoder == "libx265"
-        self._step = 1 / fps
+        self._finer = _finer(encoder, crf, bitrate, fps, stream.width * stream.height)
+        self._usual = round(1 / (fps * self._clock))
+        self._durations: dict[int, int] = {}
+        """Time of a frame whose packet has not come yet -> how long it is shown, in ticks of the clock."""
+        self._last: av.VideoFrame | None = None
+        self._untold = steady or encoder in ("gif", "apng")
+        """Whether files of this kind cannot say how long the last frame is shown."""
+        self._end_pts = 0
 
     @property
     def end_s(self) -> float:
         """End of the last frame, in seconds."""
-        return float(self._last_pts * self._clock) + self._step if self._last_pts >= 0 else 0.0
+        return float(self._end_pts * self._clock)
 
-    def encode(self, image: Image, time_s: float, least_scale: float) -> list[av.Packet[av.video.stream.VideoStream]]:
+    def encode(
+        self, image: Image, time_s: float, least_scale: float, duration_s: float | None = None
+    ) -> list[Packet]:
         """Encode a frame at ``time_s`` seconds from the start (adjusted to be strictly increasing) and return the
-        packets. One colour conversion, no other copy. ``least_scale``: as for ``Fitter.fit``."""
+        packets. One colour conversion, no other copy. ``least_scale``: as for ``Fitter.fit``. ``duration_s``: how
+        long it is shown if it is the last one. Raises OutputError rather than compress a picture so far that its only
+        mark is lost."""
+        if least_scale and self._finer:
+            raise OutputError(
+                "the video would be compressed so far that no mark is left in it",
+                expected=f"{self._finer}, or the badge",
+                do="Leave out --no-badge, or choose that quality.",
+            )
         pts = max(round(time_s / self._clock), self._last_pts + self._least_step)
-        self._last_pts = pts
         frame = self._frame(self._fitter.fit(image, least_scale))
-        frame.pts, frame.time_base = pts, self._clock
-        packets = self._stream.encode(frame)
+        frame.time_base = self._clock
+        self._last = frame if self._untold else None
+        return self._packets(frame, pts, round(duration_s / self._clock) if duration_s else self._usual)
+
+    def _packets(self, frame: av.VideoFrame, pts: int, shown: int) -> list[Packet]:
+        frame.pts = self._last_pts = pts
+        shown = self._durations[pts] = max(self._least_step, shown)
+        self._end_pts = pts + shown
+        return self._lasting(self._stream.encode(frame))
+
+    def _lasting(self, packets: list[Packet]) -> list[Packet]:
+        """Say of packets how long their frames are shown: else FFmpeg takes the time of the one before for the last
+        frame, which decides when an animation begins again, and how long a slide is seen."""
         self._untimed &= not packets
+        for packet in packets:
+            packet.duration = self._durations.pop(cast(int, packet.pts), 0)
         return packets
 
     def _frame(self, image: Image) -> av.VideoFrame:
@@ -169,12 +206,24 @@ class VideoEncoder:
         whole = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(image), format="bgr24")
         return whole.reformat(format=self._layout, dst_colorspace=_BT601, dst_color_range=_FULL)
 
-    def finish(self) -> list[av.Packet[av.video.stream.VideoStream]]:
-        packets = self._stream.encode(None)
-        return _timed(packets) if self._untimed else packets
+    def finish(self) -> list[Packet]:
+        repeated = self._repeated()
+        rest = self._stream.encode(None)
+        rest = self._lasting(_timed(rest) if self._untimed else rest)
+        if rest:  # it need not be the last one shown, but MP4 ends with it
+            rest[-1].duration = self._end_pts - cast(int, rest[-1].pts)
+        return repeated + rest
+
+    def _repeated(self) -> list[Packet]:
+        """Show the last frame again halfway through its time, where FFmpeg shows it as long as the one before."""
+        left = self._end_pts - self._last_pts
+        if self._last is None or left <= self._usual:
+            return []
+        later = left - 1 if self._steady else left // 2
+        return self._packets(self._last, self._last_pts + later, left - later)
 
 
-def _timed(packets: list[av.Packet[av.video.stream.VideoStream]]) -> list[av.Packet[av.video.stream.VideoStream]]:
+def _timed(packets: list[Packet]) -> list[Packet]:
     """Give the packets of a whole film their decoding times. libx265 reads those of a film of one or two frames from
     memory that nobody wrote."""
     timed = [packet for packet in packets if packet.pts is not None]
@@ -204,6 +253,15 @@ def check_quality(encoder: str, crf: int | None, bitrate: int | None) -> None:
         raise UsageError(f"{flag} has no effect with {encoder}", do="Leave it out, or write a video such as .mp4.")
     if crf is not None and encoder not in _USUAL_CRF and not encoder.endswith("_nvenc"):
         raise UsageError(f"--crf has no effect with {encoder}", do="Use --bitrate, such as --bitrate 4M.")
+
+
+def _finer(encoder: str, crf: int | None, bitrate: int | None, fps: float, pixels: int) -> str:
+    """The quality that leaves the invisible mark in a picture; empty if it has it."""
+    most = _MARKED_CRF.get(encoder, _MARKED_CRF["libx264"]) + _LARGER * (pixels >= _LARGE)
+    least = round(_LEAST_BITS * fps)
+    if bitrate is not None:
+        return f"--bitrate {-(-least // 1000)}k or more" if bitrate < least else ""
+    return f"--crf {most} or less" if crf is not None and crf > most else ""
 
 
 def _options(encoder: str, live: bool, crf: int | None, bitrate: int | None) -> dict[str, str]:

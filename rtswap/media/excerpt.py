@@ -49,7 +49,8 @@ class Excerpt:
             if last_s >= self._end_s - _EARLY_S:
                 break
             time_s = None if frame.time_s is None else max(0.0, frame.time_s - self._start_s)
-            yield replace(frame, index=index, time_s=time_s)
+            shown_s = None if frame.duration_s is None else min(frame.duration_s, self._end_s - last_s)
+            yield replace(frame, index=index, time_s=time_s, duration_s=shown_s)
             index += 1
         self._input.close()
         if not index and not self._info.live:

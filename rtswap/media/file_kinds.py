@@ -10,6 +10,14 @@ from rtswap.core.errors import UsageError
 _FRAGMENTED = {"movflags": "hybrid_fragmented+delay_moov", "use_editlist": "1"}
 _ISO_SOUND = frozenset({"aac", "mp3", "ac3", "alac"})
 _BITMAP_SUBTITLES = frozenset({"dvb_subtitle", "hdmv_pgs_subtitle", "dvd_subtitle"})
+VIDEO_SUFFIXES = frozenset(
+    {".mp4", ".m4v", ".mov", ".qt", ".3gp", ".3g2", ".f4v", ".mkv", ".mk3d", ".webm"}
+    | {".avi", ".divx", ".dv", ".wmv", ".asf", ".flv", ".ogv", ".ogg", ".ogm", ".mxf"}
+    | {".rm", ".rmvb", ".mpg", ".mpeg", ".mpe", ".m2v", ".ts", ".mts", ".m2ts", ".m2t"}
+    | {".trp", ".vob", ".mod", ".tod", ".dav", ".wtv", ".y4m", ".mjpeg", ".mjpg", ".amv"}
+    | {".nut"}
+)
+"""What is taken for a video in a folder or behind a pattern. A file that is named may have any suffix."""
 
 
 @dataclass(frozen=True, slots=True)

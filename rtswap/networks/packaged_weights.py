@@ -7,6 +7,7 @@ import importlib.util
 from pathlib import Path
 
 from rtswap.core.errors import ModelError, NotInstalled, reason
+from rtswap.core.machine import pip_install
 
 
 def find_weights(what: str, inside: str, package: str, version: str) -> Path:
@@ -22,7 +23,7 @@ def find_weights(what: str, inside: str, package: str, version: str) -> Path:
         f"{what} are not installed",
         expected=f"the package {package} {version}",
         got="the package without this file" if folders else "no such package",
-        do=f"Run: pip install {package}=={version}",
+        do=f"Run: {pip_install(f'{package}=={version}')}",
     )
 
 
@@ -38,6 +39,6 @@ def read_verified(path: Path, sha256: str, package: str, version: str) -> bytes:
             f"{path} is not the file of {package} {version}",
             expected=f"sha256 {sha256[:12]}...",
             got=f"{found[:12]}...",
-            do=f"Run: pip install --force-reinstall --no-deps {package}=={version}",
+            do=f"Run: {pip_install(f'--force-reinstall --no-deps {package}=={version}')}",
         )
     return content

@@ -5,7 +5,8 @@ A face that is not swapped is covered. A *ward* is a face that was followed and 
 is measured and swapped, nothing is covered. While it coasts, its predicted and its last seen position are covered
 before the swap is pasted over them. When it is lost, its last position stays covered, growing with time, until it is
 found again or nobody was seen there for ``empty_after_s``. A *stray* is what a detector takes for a head and no swap
-accounts for: it is covered from the first frame on, and a little longer than it is seen. Until the first face is
+accounts for: it is covered from the first frame on, and a little longer than it is seen; in a crowd of small faces,
+of which the detectors miss some, the complete frame is. Until the first face is
 found, the complete frame is covered until no detector has seen anybody for ``empty_after_s``; also after a gap, and
 when the size of the frame changes.
 """
@@ -47,6 +48,9 @@ ONE_HEAD = 2.5
 """How much larger one of two boxes of the same head is, at most, unless the other lies in its middle."""
 AS_LARGE = 0.35, 1.2
 """Least and largest size of what looks but faintly like a head, in boxes of a lost face, that keeps it covered."""
+CROWD, SMALL, SMALL_PX = 12, 1 / 20, 32.0
+"""People in a crowd; their faces are narrower than this share of the frame's longer side, or than so many pixels. Of
+60 faces 16 px wide the detectors see 19, of 220 that are a fortieth as wide as the frame 130."""
 LONGEST_STEP_S = 1.0
 """Gap between two frames after which all positions are unknown."""
 
@@ -90,10 +94,11 @@ class _Stray:
 
 class Guard:
     """Tracks the faces to cover. One per session. Times are in seconds on any one clock. ``others_shown``: while
-    everybody who is to be swapped is, strays are not covered."""
+    everybody who is to be swapped is, strays are not covered. ``photos``: single pictures, in all
+    pixels of which the detectors look."""
 
-    def __init__(self, *, empty_after_s: float, others_shown: bool = False) -> None:
-        self._empty_after_s, self._others_shown = empty_after_s, others_shown
+    def __init__(self, *, empty_after_s: float, others_shown: bool = False, photos: bool = False) -> None:
+        self._empty_after_s, self._others_shown, self._photos = empty_after_s, others_shown, photos
         self._wards: dict[Hashable, _Ward] = {}
         self._strays: list[_Stray] = []
         self._own: list[_Stray] = []
@@ -146,7 +151,8 @@ class Guard:
         why = {Reason.UNSEEN: coasting, Reason.LOST: wards if self._lost else [], Reason.DOUBT: strays}
         told = (reason for reason, places in why.items() if places)
         self.reasons = frozenset([*(bare[track.id] for track in unswapped), *told])
-        return [*map(_around, (*unswapped, *coasting)), *wards, *strays]
+        around = [_whole(size)] if strays and self._is_crowd(tracks, max(size)) else []
+        return [*around, *map(_around, (*unswapped, *coasting)), *wards, *strays]
 
     def fail(self, now: float, size: tuple[int, int]) -> list[Box]:
         """Return the boxes to cover after a failure, when it is unknown who is in the frame: the complete frame."""
@@ -254,6 +260,12 @@ class Guard:
             for stray in self._strays
             if stray.seen_at == now or stray.beside or not any(is_of(stray.head, track) for track in swapped)
         ]
+
+    def _is_crowd(self, tracks: Sequence[Track], longer: int) -> bool:
+        """Whether so many small faces are in view that there are more."""
+        boxes = [*(track.box for track in tracks), *(stray.head.box for stray in self._strays)]
+        least = SMALL_PX if self._photos else max(SMALL * longer, SMALL_PX)
+        return sum(side_of(box) < least for box in boxes) >= CROWD
 
     def _go_blind(self, now: float) -> None:
         """Reset the time of absence of every face: it was not observed."""

@@ -197,7 +197,8 @@ class Pipeline:
         self._guard, self._shown, self._settled = self._new_guard(), False, []
 
     def _new_guard(self) -> Guard:
-        return Guard(empty_after_s=self._policy.empty_after_s, others_shown=self._policy.others_shown)
+        policy, photos = self._policy, self.separate is not None
+        return Guard(empty_after_s=policy.empty_after_s, others_shown=policy.others_shown, photos=photos)
 
     def _reset(self) -> None:
         """Forget every person."""

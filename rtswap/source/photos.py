@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.errors import InputError, NotInstalled, SourceError, reason
+from rtswap.core.files import list_files
 from rtswap.core.protocols import Detector, Embedder, IdentitySpaces, LandmarkModel
 from rtswap.core.types import Detection, Image, Points, Portrait, SourceIdentity
 from rtswap.source.identity import IdentityVectors, WeighedFace, mean_vector
@@ -145,7 +146,7 @@ def _files(paths: Sequence[Path], on_event: Event) -> list[Path]:
             files.append(path)
             continue
         try:
-            inside = sorted(child for child in path.iterdir() if child.suffix.lower() in PICTURE_SUFFIXES)
+            inside = list_files(path, PICTURE_SUFFIXES)
         except OSError as error:
             raise SourceError(f"cannot read the folder {path}", got=reason(error)) from error
         if not inside:

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.errors import InputError
+from rtswap.core.machine import pip_install
 from rtswap.core.native_logs import quiet_opencv
 from rtswap.core.types import Image
 from rtswap.core.urls import shown_if_missing
@@ -36,8 +37,8 @@ if TYPE_CHECKING:
 
 _HEIF_SUFFIXES = (".heic", ".heif", ".hif")
 PICTURE_SUFFIXES = frozenset(
-    {".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".webp", ".tif", ".tiff", ".avif", ".jp2", ".gif"}
-    | {*_HEIF_SUFFIXES}
+    {".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".avif"}
+    | {".jp2", *_HEIF_SUFFIXES}
 )
 MAX_BYTES = 200 * 1024 * 1024
 MAX_PIXELS = 100_000_000
@@ -336,6 +337,6 @@ def _register_heif() -> None:
         import pi_heif
     except ImportError:
         raise InputError(
-            "cannot read HEIC images", expected="the package pi-heif", do="Run: pip install pi-heif"
+            "cannot read HEIC images", expected="the package pi-heif", do=f"Run: {pip_install('pi-heif')}"
         ) from None
     pi_heif.register_heif_opener(thumbnails=False)

@@ -16,6 +16,10 @@ from PIL import Image as Pillow
 from prepared_sources import ready  # noqa: F401
 
 from rtswap.app import program
+from rtswap.app.batch import batch_of
+from rtswap.app.config import Config
+from rtswap.app.io_sections import InputConfig, OutputConfig
+from rtswap.commands.extract.files import files_in
 from rtswap.commands.main import main
 from rtswap.runtime.session import Session
 from rtswap.source.personas import persona_photo
@@ -38,6 +42,22 @@ def test_every_video_is_swapped_and_keeps_its_name(folder: Path, address: str) -
     assert main([*VERA, "-i", address, "-o", "out/"]) == 0
     assert {path.name for path in (folder / "out").iterdir()} == {"one [1].mkv", "one [1].c2pa", "two.mp4"}
     assert len(read_back(folder / "out/two.mp4")[0]) == 3
+
+
+@pytest.mark.parametrize("suffix", ["ogv", "MTS", "m2ts", "vob", "mpeg", "3gp", "wmv"])
+def test_films_of_cameras_discs_and_old_programs_are_not_passed_over(folder: Path, suffix: str) -> None:
+    """A folder's ``.m2ts``, ``.vob``, ``.mpeg`` and ``.ogv`` were left out without a word, by ``extract`` also
+    others."""
+    for clip in (folder / "clips").iterdir():
+        clip.unlink()
+    make_clip("clips/a.mkv", 2)
+    Path("clips/a.mkv").rename(f"clips/a.{suffix}")
+    assert [config.input.address for config in batch_of(_into_a_folder())] == [f"clips/a.{suffix}"]
+    assert files_in(["clips"], folder / "faces") == [Path(f"clips/a.{suffix}")]
+
+
+def _into_a_folder() -> Config:
+    return Config(input=InputConfig(address="clips"), output=OutputConfig(to=("out/",)))
 
 
 def test_a_folder_without_a_flag_is_the_output_also_the_second_time(folder: Path) -> None:

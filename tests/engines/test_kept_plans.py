@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -85,6 +86,30 @@ def test_a_plan_that_is_not_sound_is_refused_with_the_reason_and_built_again(
     assert "\n" not in events[0]
     assert plan_for(content, "net", RECIPE, NO_TENSORRT, cache)[2] is False
     assert len(events) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a user's folders are their own")
+@pytest.mark.parametrize("how", ["writable by all", "of another user"])
+def test_a_plan_that_others_could_have_written_is_not_run(
+    tmp_path: Path, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As RTSWAP_CACHE in a folder that many share: a plan is code, and its manifest lies beside it."""
+    events: list[str] = []
+    cache, content = PlanCache(tmp_path / "plans", on_event=events.append), network()
+    truth = replace(manifest(PLAN), onnx_sha256=hashlib.sha256(content).hexdigest())
+    monkeypatch.setattr(build_all_module, "build_plan", lambda *_, **__: (PLAN, truth))
+    theirs = b"another plan"
+    cache.put(theirs, replace(manifest(theirs), onnx_sha256=truth.onnx_sha256))
+    assert plan_for(content, "net", RECIPE, NO_TENSORRT, cache)[0] == theirs, "it is the right one but for that"
+    if how == "writable by all":
+        cache.folder.chmod(0o777)
+    elif os.geteuid() == 0:
+        os.chown(cache.folder, 4242, -1)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    assert cache.kernels_file("net", "key", "card") is None
+    assert plan_for(content, "net", RECIPE, NO_TENSORRT, cache) == (PLAN, truth, True)
+    assert "other users can write" in events[0]
 
 
 def test_every_part_of_the_recipe_counts() -> None:

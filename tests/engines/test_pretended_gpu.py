@@ -18,6 +18,7 @@ from plan_files import manifest
 from requirements import need_torch
 
 from rtswap.core.errors import EngineError
+from rtswap.core.machine import pip_install
 from rtswap.engines.build import all_plans
 from rtswap.engines.build.all_plans import PlanOptions, recipe_for
 from rtswap.engines.contract import TensorSpec
@@ -278,7 +279,7 @@ def test_unsupported_gpu_is_reported_in_one_line(api: Api, monkeypatch: pytest.M
     assert str(caught.value) == (
         "plans of tensorrt_rtx do not run on compute capability 9.0 (Pretended Card), and a plan built for this GPU "
         f"does not run either; expected one of 7.5, 8.0, 8.6, 8.9, 12.0, 12.1, or newer; got {reason} "
-        "Use --engine torch-cuda, or install classic TensorRT: pip install tensorrt"
+        f"Use --engine torch-cuda, or install classic TensorRT: {pip_install('tensorrt')}"
     )
 
 

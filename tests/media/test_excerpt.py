@@ -80,6 +80,12 @@ def test_times_and_numbers_begin_anew(clip: Path) -> None:
     assert [frame.time_s for frame in frames] == pytest.approx([0, 0.04, 0.08, 0.12, 0.16], abs=1e-3)
 
 
+def test_the_last_picture_of_a_part_ends_with_it(tmp_path: Path) -> None:
+    make_clip(tmp_path / "slides.mp4", 3, fps=1)
+    frames = list(Excerpt(VideoFile(tmp_path / "slides.mp4"), 0.0, 1.4).frames())
+    assert [frame.duration_s for frame in frames] == pytest.approx([1.0, 0.4], abs=1e-3)
+
+
 def test_a_part_beyond_the_end_is_an_error(clip: Path) -> None:
     with pytest.raises(InputError, match=r"no frame between 1:00\.00 and the end; got a last frame at 0:0"):
         list(Excerpt(VideoFile(clip), 60.0).frames())

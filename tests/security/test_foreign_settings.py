@@ -50,6 +50,7 @@ UNSAFE = [
     ("tracking", "box_average = 0.9"),
     ("models", 'detector = "yunet"'),
     ("models", 'enhance = "theirs"'),
+    ("models", "coverage = 0.3"),
     ("swap", 'swapper = "theirs"'),
     ("swap", 'swapper = "theirs.dfm"'),
     ("swap", 'finishes = ["theirs"]'),
@@ -139,7 +140,7 @@ def test_every_risky_setting_is_checked() -> None:
     }
     taste |= {"badge.look", "badge.language", "budget.target", "console.json", "console.stats"}
     taste |= {row.key for row in OPTIONS if row.section in ("swap", "engine")} - {"swap.swapper", "swap.finishes"}
-    taste |= {"models.boost", "models.morph", "models.coverage"}
+    taste |= {"models.boost", "models.morph"}
     taste |= {"models.enhance_weight", "models.enhance_blend", "models.enhance_every"}
     assert guarded.isdisjoint(taste)
     assert {row.key for row in OPTIONS} == guarded | taste

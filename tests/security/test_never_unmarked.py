@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
-from mark_reading import is_marked
+from mark_reading import is_film_marked, is_marked
 from people import group
 
 from rtswap.app.config import Config
@@ -146,6 +146,44 @@ def test_a_recording_that_began_small_does_not_shrink_a_mark_away(tmp_path: Path
     output.close()
     assert [file.name for file in tmp_path.iterdir()] == [f"a.partial{suffix}"]
     assert "is not complete" in told[0]
+
+
+STRONGEST = [
+    ("h264", {"crf": 28}, {"crf": 29}),
+    ("hevc", {"crf": 28}, {"crf": 29}),
+    ("av1", {"crf": 41}, {"crf": 42}),
+    ("vp9", {"crf": 37}, {"crf": 38}),
+    ("h264", {"bitrate": 500_000}, {"bitrate": 499_000}),
+]
+"""Codec, and the strongest compression that leaves the mark in 640x480, and one that may not."""
+
+
+@pytest.mark.parametrize(("codec", "strong", "stronger"), STRONGEST)
+def test_no_mark_is_compressed_away(
+    tmp_path: Path, codec: str, strong: dict[str, int], stronger: dict[str, int]
+) -> None:
+    """At CRF 51 and at 60 kbit/s streams and Matroska had no mark at all."""
+    pictures = [hidden((640, 480)) for _ in range(30)]
+    kept = VideoWriter(tmp_path / "kept.mkv", OutputRequest(fps=25, codec=codec, **strong))
+    for picture in pictures:
+        kept.send(picture)
+    kept.close()
+    assert is_film_marked(tmp_path / "kept.mkv")
+    refused = OutputRequest(fps=25, codec=codec, **stronger)
+    outputs = [VideoWriter(tmp_path / "lost.mkv", refused)]
+    outputs += [NetworkOutput("udp://127.0.0.1:9", refused)] if codec == "h264" else []
+    for output in outputs:
+        with pytest.raises(OutputError, match=r"no mark is left in it.*or the badge.*--no-badge"):
+            output.send(pictures[0])
+        output.close()
+    assert [file.name for file in tmp_path.iterdir()] == ["kept.mkv"]
+
+
+def test_what_has_the_badge_may_be_compressed(tmp_path: Path) -> None:
+    output = VideoWriter(tmp_path / "a.mkv", OutputRequest(fps=25, crf=51))
+    output.send(hidden((100, 100)))
+    output.close()
+    assert (tmp_path / "a.mkv").exists()
 
 
 def test_the_sheets_of_a_training_are_marked(tmp_path: Path) -> None:

@@ -9,9 +9,11 @@ import tomllib
 from pathlib import Path
 
 import cv2
+import foreign_models as foreign
 import pytest
 from media_files import make_clip, mark_picture
 from people import group
+from plan_files import PLAN, manifest
 
 from rtswap.app.config import Config
 from rtswap.app.io_sections import InputConfig, MetricsConfig, OutputConfig
@@ -22,6 +24,8 @@ from rtswap.commands.main import main
 from rtswap.core.errors import OutputError, UsageError
 from rtswap.core.files import write_atomic
 from rtswap.core.parts import OutputSpec
+from rtswap.engines.openvino import OpenVinoEngine
+from rtswap.engines.tensorrt.plan_store import PlanCache
 from rtswap.faceset.table import TABLE, TableWriter
 from rtswap.media import outputs as media_outputs
 from rtswap.media.outputs import open_output
@@ -282,3 +286,18 @@ def test_measuring_replaces_no_file(folder: Path, args: str, capsys: pytest.Capt
     assert main(["bench", "-q", "--seconds", "0.1", *args.split()]) == 1
     assert "already exists" in capsys.readouterr().err
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a user's folders are their own")
+@pytest.mark.parametrize("name", ["openvino", "plans"])
+def test_no_folder_of_the_users_is_emptied_for_a_cache(tmp_path: Path, name: str) -> None:
+    """With RTSWAP_CACHE=~/models and Ubuntu's umask (002) all that was in ~/models/openvino was deleted."""
+    (tmp_path / name / "mine").mkdir(parents=True)
+    (tmp_path / name / "mine/weights.xml").write_text("precious")
+    (tmp_path / name).chmod(0o775)
+    if name == "openvino":
+        network = foreign.file([foreign.node("Relu", "x", "y")], {"x": [1, 3]}, {"y": [1, 3]})
+        OpenVinoEngine(network, cache_dir=tmp_path / name)
+    else:
+        PlanCache(tmp_path / name).put(PLAN, manifest(PLAN))
+    assert (tmp_path / name / "mine/weights.xml").read_text() == "precious"

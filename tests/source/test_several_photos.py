@@ -10,6 +10,7 @@ import pytest
 from photos import Face, Scene, World, world
 
 from rtswap.core.errors import SourceError
+from rtswap.source.consent.question import photo_files
 from rtswap.vision.pose import pose_of
 
 
@@ -124,6 +125,14 @@ def test_a_folder_means_the_pictures_in_it(tmp_path: Path) -> None:
     photos = World({str(tmp_path / "a.PNG"): Scene(), str(tmp_path / "b.jpg"): Scene((Face(yaw=20),))})
     assert photos.load(str(tmp_path)).name == "a.PNG"
     assert all(" has a weight of " in event for event in photos.events)
+
+
+def test_hidden_files_of_a_folder_are_no_photos(tmp_path: Path) -> None:
+    """macOS leaves ``._me.jpg`` beside ``me.jpg`` on sticks and in zip files."""
+    (tmp_path / "._me.jpg").write_bytes(b"\0\5\x16\7")
+    assert photo_files([tmp_path]) == []
+    with pytest.raises(SourceError, match="no image in the folder"):
+        world().load(str(tmp_path))
 
 
 def test_a_folder_without_pictures_is_an_error(tmp_path: Path) -> None:

@@ -146,7 +146,8 @@ def test_the_schedule_is_the_originals() -> None:
 
 @pytest.mark.parametrize("paces", [WHOLE, PARTS])
 def test_faces_are_not_warped_in_the_last_fifth(paces: tuple) -> None:
-    assert [Schedule(paces).at(share).warped for share in (0, 0.5, 0.79, 0.8, 1.0)] == [True, True, True, False, False]
+    assert all(Schedule(paces).at(share).warped for share in (0, 0.5, 0.79))
+    assert not any(Schedule(paces).at(share).warped for share in (0.8, 1.0))
 
 
 @pytest.mark.parametrize(("paces", "begins"), [(WHOLE, 0.8), (PARTS, 0.67)])

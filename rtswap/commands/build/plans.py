@@ -10,6 +10,7 @@ from typing import Any
 from rtswap.app.console import Shown
 from rtswap.commands.reports.table import Cell, table
 from rtswap.core.errors import EngineError, ModelError, UsageError
+from rtswap.core.machine import pip_install
 from rtswap.core.text import plural
 from rtswap.engines.build.all_plans import BuildResult, PlanOptions, build_all
 from rtswap.engines.build.precision import PRECISIONS
@@ -81,7 +82,7 @@ def _check(tensorrt: TensorRt, options: PlanOptions) -> None:
     if not tensorrt.portable:
         raise EngineError(
             f"{tensorrt.name} builds plans only on the GPU that runs them, on first use",
-            do="Run: pip install tensorrt_rtx",
+            do=f"Run: {pip_install('tensorrt_rtx')}",
         )
     if options.target and options.target not in tensorrt.targets:
         raise UsageError(

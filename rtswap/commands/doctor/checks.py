@@ -20,7 +20,7 @@ from typing import NamedTuple
 from rtswap.core.errors import RtswapError, reason
 from rtswap.core.files import make_writable
 from rtswap.core.isolation import program
-from rtswap.core.machine import package_version, processor_name
+from rtswap.core.machine import package_version, pip, pip_install, processor_name
 from rtswap.core.text import as_argument, plural
 
 MIN_PYTHON = (3, 11)
@@ -90,7 +90,7 @@ def check_virtual_camera(
         Finding("Virtual camera", State.OK, "package pyvirtualcam installed")
         if has_package
         else Finding(
-            "Virtual camera", State.NOTE, "package pyvirtualcam (GPL-2.0) not installed", "pip install pyvirtualcam"
+            "Virtual camera", State.NOTE, "package pyvirtualcam (GPL-2.0) not installed", pip_install("pyvirtualcam")
         )
     ]
     findings.append(_loopback(sys_folder / "module/v4l2loopback") if system == "Linux" else _obs(system))
@@ -134,7 +134,7 @@ def check_display(*, system: str = platform.system(), environ: Mapping[str, str]
 
     gui = next((line for line in cv2.getBuildInformation().splitlines() if line.strip().startswith("GUI:")), "")
     if "NONE" in gui:
-        mend = "pip uninstall -y opencv-python-headless && pip install --force-reinstall opencv-python"
+        mend = f"{pip('uninstall -y opencv-python-headless')} && {pip_install('--force-reinstall opencv-python')}"
         return [Finding("Preview window", State.NOTE, "this OpenCV was built without window support", mend)]
     if system == "Linux" and not (environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY")):
         mend = "Run in a desktop session, or name an --output."
@@ -146,7 +146,7 @@ def check_engines() -> list[Finding]:
     """Check the CPU engines, of which at least one is needed; report why any fails to import."""
     findings = [_engine("OpenVINO", "openvino"), _engine("ONNX Runtime", "onnxruntime")]
     if not any(finding.state is State.OK for finding in findings):
-        findings.append(Finding("Engines", State.MISSING, "no engine found", "pip install openvino onnxruntime"))
+        findings.append(Finding("Engines", State.MISSING, "no engine found", pip_install("openvino onnxruntime")))
     return findings
 
 
@@ -158,7 +158,7 @@ def _engine(title: str, module: str) -> Finding:
             version = importlib.import_module(module).__version__
     except (ImportError, OSError, RuntimeError, AttributeError) as error:
         found = f"{type(error).__name__}: {reason(error)}"
-        return Finding(title, State.NOTE, found, f"pip install --force-reinstall {module}")
+        return Finding(title, State.NOTE, found, pip_install(f"--force-reinstall {module}"))
     return Finding(title, State.OK, str(version).split("-")[0])
 
 
@@ -217,7 +217,7 @@ def _tensorrt_finding() -> Finding:
         return Finding(name, State.NOTE, str(error), error.do)
     if capability and not found.serves(capability):
         refusal = f"{found.refusal(capability)}, but on {', '.join(found.targets)} and newer"
-        return Finding(name, State.NOTE, refusal, "Use --engine torch-cuda, or try: pip install tensorrt")
+        return Finding(name, State.NOTE, refusal, f"Use --engine torch-cuda, or try: {pip_install('tensorrt')}")
     return Finding(name, State.OK, f"{found.name} {found.version}")
 
 
@@ -263,7 +263,7 @@ def check_codecs() -> list[Finding]:
 
     lost = missing(("libx264", "aac"), "w") + missing(("h264", "hevc", "vp9", "mjpeg", "aac"), "r")
     if lost:
-        mend = "pip install --force-reinstall --only-binary :all: av"
+        mend = pip_install("--force-reinstall --only-binary :all: av")
         return [Finding("Codecs", State.NOTE, f"PyAV {av.__version__} without {', '.join(lost)}", mend)]
     return [Finding("Codecs", State.OK, f"PyAV {av.__version__}: H.264 and AAC in and out; HEVC, VP9, MJPEG in")]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from rtswap.app.console import Console, Shown
@@ -11,10 +10,11 @@ from rtswap.commands.doctor.checks import Check, Finding, State
 from rtswap.commands.reports.table import table
 from rtswap.core.errors import RtswapError, UsageError
 from rtswap.core.files import sha256_of
+from rtswap.core.machine import pip_install
 from rtswap.core.parts import FinishSpec, InputSpec, OutputSpec, SwapperSpec
 from rtswap.core.plugins import plugin, plugin_names
 
-_AGAIN = "pip install --force-reinstall . (in the folder with rtswap's source)"
+_AGAIN = f"{pip_install('--force-reinstall .')} (in the folder with rtswap's source)"
 """No package index has rtswap."""
 STYLES = {State.OK: "good", State.NOTE: "warn", State.MISSING: "bad"}
 
@@ -132,14 +132,13 @@ def check_plugins() -> list[Finding]:
 
 def check_choice() -> list[Finding]:
     """Report the engine that ``--engine auto`` last chose, with its measurements."""
+    from rtswap.engines.measurement import read_record
     from rtswap.networks.registry import cache_folder
 
-    try:
-        found = json.loads((cache_folder() / "landmarks.engine.json").read_text("utf-8"))
-        why = str(found["why"])
-    except (OSError, ValueError, KeyError, TypeError):
+    found = read_record(cache_folder() / "landmarks.engine.json")
+    if found is None:
         return [Finding("--engine auto", State.OK, "no choice yet; the first run measures the engines")]
-    return [Finding("--engine auto", State.OK, why)]
+    return [Finding("--engine auto", State.OK, found.why)]
 
 
 def check_plans() -> list[Finding]:

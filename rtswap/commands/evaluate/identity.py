@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from rtswap.app.networks import FaceModels
 from rtswap.core.errors import ModelError, SourceError
+from rtswap.core.machine import pip_install
 from rtswap.core.protocols import Embedder
 from rtswap.core.types import Image, Points
 from rtswap.vision.geometry import keypoints_of
@@ -45,7 +46,7 @@ def identity_judges(models: FaceModels, embedder: Embedder | None) -> list[Ident
         judges.append(IdentityJudge("rtswap's own recognition network", True, models.recogniser))
     if not judges:
         raise ModelError(
-            "no network to judge identity", do="Run: pip install 'rtswap[identity]', or add --follow person."
+            "no network to judge identity", do=f"Run: {pip_install('rtswap[identity]')}, or add --follow person."
         )
     return judges
 

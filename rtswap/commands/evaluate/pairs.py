@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from rtswap.core.errors import InputError, reason
+from rtswap.core.files import list_files
 from rtswap.vision.images import PICTURE_SUFFIXES
 
 Pair = tuple[Path, Path]
@@ -19,7 +20,7 @@ Pair = tuple[Path, Path]
 def pictures_in(folder: Path) -> list[Path]:
     """Return the pictures in a folder, sorted by name. Raises InputError if there is no folder or picture."""
     try:
-        found = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
+        found = sorted(list_files(folder, PICTURE_SUFFIXES))
     except OSError as error:
         raise InputError(f"cannot read the folder {folder}", got=reason(error), do="Check the path.") from None
     if not found:

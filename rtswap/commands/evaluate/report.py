@@ -16,13 +16,14 @@ from rtswap.commands.evaluate.table import Line, figures_table, table_lines
 from rtswap.commands.evaluate.tones import tone_tables, tones_json
 from rtswap.commands.reports.folder import finite
 from rtswap.compositing.renderer import LEAST_REPLACED
+from rtswap.core.machine import pip_install
 from rtswap.core.text import plural
 from rtswap.core.types import Image
 
 VERSION = 1
 KIDS = ("kid_local_statistics", "kid_dlib_stages")
 WORST = 8
-WEAK = "a weak judge: install the extra identity (pip install 'rtswap[identity]') for a reliable one"
+WEAK = f"a weak judge: install the extra identity ({pip_install('rtswap[identity]')}) for a reliable one"
 
 
 @dataclass

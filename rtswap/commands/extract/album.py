@@ -216,9 +216,9 @@ class Album:
         if settings == self.settings:
             return
         if not self.overwrite:
-            names = [name for name in self.settings if settings.get(name) != self.settings[name]]
+            flags = ", ".join(_differing(settings, self.settings)) or "settings"
             do = "Choose another folder with --out, or start over with -y."
-            raise OutputError(f"{self.folder} was extracted with a different {', '.join(names) or 'setting'}", do=do)
+            raise OutputError(f"{self.folder} was extracted with other {flags}", do=do)
         self.started_over = True
         self.drop(set(self.done))
         self._keep = 0
@@ -267,3 +267,18 @@ def _progress_from(entry: Mapping[str, Any]) -> FileProgress:
 
 def _cannot_write(path: Path, error: Exception) -> OutputError:
     return OutputError(f"cannot write {str(path)[:300]!r}", got=reason(error), do="Choose another folder with --out.")
+
+
+def _differing(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Return the flags whose settings differ."""
+    found: list[str] = []
+    for name, value in now.items():
+        old = before.get(name)
+        if isinstance(value, dict) and isinstance(old, dict):
+            found += _differing(old, value)
+        elif name == "light" and isinstance(old, list):
+            pairs = zip(("--min-light", "--max-light"), old, value, strict=False)
+            found += [flag for flag, one, other in pairs if one != other]
+        elif old != value:
+            found.append("--" + name.removesuffix("_s").removesuffix("_px").replace("_", "-"))
+    return found

@@ -27,7 +27,7 @@ FIELDS = {
 EXAMPLES = """\
 examples:
   rtswap extract holiday/ --out faces             every good face of a folder
-  rtswap extract talk.mp4 --out faces --every 1s  a video, one frame per second
+  rtswap extract talk.mp4 --out talk --every 1s   a video, one frame per second
   rtswap extract a.mp4 --out a --for-training --person ada.jpg
   rtswap extract a.jpg b.jpg --out f --template arcface --size 128 --keep-all
   rtswap extract --from-dfl aligned/ --out faces  an aligned set of DeepFaceLab

@@ -10,12 +10,10 @@ from pathlib import Path
 from rtswap.core.errors import InputError, UsageError, reason
 from rtswap.core.files import list_files, sha256_of
 from rtswap.core.urls import scheme
+from rtswap.media.file_kinds import VIDEO_SUFFIXES
 from rtswap.source.personas import is_persona, persona_photo
 from rtswap.vision.images import PICTURE_SUFFIXES
 from rtswap.vision.picture_kinds import looks_like_picture
-
-VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".gif"})
-"""Suffixes to look for in folders. A file named on the command line may have any suffix."""
 
 
 def files_in(inputs: Sequence[str], out: Path) -> list[Path]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from rtswap.app.console import Console, Shown
 from rtswap.core.errors import NotInstalled
+from rtswap.core.machine import pip_install
 from rtswap.training.spec import RecipeSpec
 
 
@@ -31,7 +32,7 @@ def run(
     except ImportError as error:
         if error.name is None or error.name.partition(".")[0] != "torch":
             raise
-        do = 'Run: pip install "rtswap[train]"'
+        do = f"Run: {pip_install('rtswap[train]')}"
         raise NotInstalled("training needs PyTorch, which is not installed", do=do) from None
     back = "-back" if options["direction"] == "back" else ""
     file = out / f"{out.resolve().name or spec.name}{back}{spec.suffix}"

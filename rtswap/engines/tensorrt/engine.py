@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rtswap.core.errors import EngineError
+from rtswap.core.machine import pip_install
 from rtswap.core.types import Tensor
 from rtswap.engines.build.all_plans import PlanOptions, plan_for, recipe_for
 from rtswap.engines.contract import TensorSpec, check_inputs, check_threads, read_model_file
@@ -130,7 +131,7 @@ def _unsupported(tensorrt: TensorRt, card: Gpu, error: EngineError) -> EngineErr
         f"{tensorrt.refusal(card.capability)} ({card.name}), and a plan built for this GPU does not run either",
         expected=f"one of {', '.join(tensorrt.targets)}, or newer",
         got=error.got,
-        do="Use --engine torch-cuda, or install classic TensorRT: pip install tensorrt",
+        do=f"Use --engine torch-cuda, or install classic TensorRT: {pip_install('tensorrt')}",
     )
 
 

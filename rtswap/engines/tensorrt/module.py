@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rtswap.core.errors import EngineError, reason
+from rtswap.core.machine import pip_install
 
 MODULES = ("tensorrt_rtx", "tensorrt")
 """In order of preference."""
-INSTALL = 'pip install "rtswap[gpu]"'
+INSTALL = pip_install("rtswap[gpu]")
 _REASON = re.compile(r"Error Code \d+: (?:[\w ]+ \()?(.*?)\)?(?: In \w+ at.*)?$")
 _LONGEST = 400
 """Maximum characters of an error: TensorRT's messages list every supported GPU before the remedy."""

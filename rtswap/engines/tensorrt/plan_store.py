@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rtswap.core.errors import EngineError, reason
-from rtswap.core.files import read_regular, write_cached
+from rtswap.core.files import make_private, others_can_write, read_regular, write_cached
 from rtswap.engines.tensorrt.plan import Manifest, manifest_from_json, manifest_to_json
 
 
@@ -25,7 +25,8 @@ class StoredPlan:
 
 
 class PlanCache:
-    """The cached plans of this machine. ``folder`` is created on the first write."""
+    """The cached plans of this machine. ``folder`` is created on the first write, for this user alone: the GPU runs
+    whatever it holds, so nothing is read from one into which others can write."""
 
     def __init__(self, folder: Path, *, on_event: Callable[[str], None] = lambda event: None) -> None:
         self.folder, self._on_event = folder, on_event
@@ -36,6 +37,10 @@ class PlanCache:
         if not path.exists():
             return None
         try:
+            if others_can_write(self.folder):
+                raise EngineError(
+                    f"other users can write into {self.folder}, so nothing in it is used until you remove it"
+                )
             return read_plan(path, key)
         except EngineError as error:
             self._on_event(f"{error}. Rebuilding it")
@@ -45,6 +50,8 @@ class PlanCache:
         """Store a plan and delete the ones of the same network that it replaces. Returns its path. Raises
         EngineError."""
         path = self._path(manifest.network, manifest.key)
+        with suppress(OSError):  # then it is written, and not read
+            make_private(self.folder)
         with suppress(OSError):  # a plan without a manifest is never loaded
             path.with_suffix(".json").unlink()
         for file, content in ((path, plan), (path.with_suffix(".json"), manifest_to_json(manifest).encode())):
@@ -62,8 +69,11 @@ class PlanCache:
                 size, manifest = path.stat().st_size if path.exists() else 0, None
             yield StoredPlan(path, size, manifest)
 
-    def kernels_file(self, network: str, key: str, card: str) -> Path:
-        """Return the path of the kernels that TensorRT for RTX compiled for a plan on a GPU."""
+    def kernels_file(self, network: str, key: str, card: str) -> Path | None:
+        """Return the path of the kernels that TensorRT for RTX compiled for a plan on a GPU; None where others can
+        write."""
+        if others_can_write(self.folder):
+            return None
         return self.folder / f"{_plain(network)}-{key[:20]}-{_plain(card)}.kernels"
 
     def _path(self, network: str, key: str) -> Path:

@@ -78,7 +78,7 @@ class AnimationInput:
                 if not told and shown.getchannel("A").getextrema()[0] != _OPAQUE:
                     told = True
                     self._on_event(f"{self._path}: transparency is not kept; transparent places become white")
-                yield Frame(_on_white(shown), index, time.perf_counter(), time_s)
+                yield Frame(_on_white(shown), index, time.perf_counter(), time_s, duration_s=duration_s)
                 time_s += duration_s
 
     def close(self) -> None:

@@ -121,8 +121,10 @@ class VideoFile(ClosingInput):
                 for frame in batch:
                     time_s = self._time_of(frame, last_s + step_s if index else 0.0)
                     last_s = time_s if not index else max(time_s, last_s + _LEAST_STEP_S)
-                    ends_s = last_s + float((frame.duration or 0) * (frame.time_base or 0))
-                    yield Frame(self._pictures.to_image(frame), index, time.perf_counter(), last_s)
+                    shown_s = float((frame.duration or 0) * (frame.time_base or 0))
+                    ends_s = last_s + shown_s
+                    image = self._pictures.to_image(frame)
+                    yield Frame(image, index, time.perf_counter(), last_s, duration_s=shown_s or None)
                     index += 1
                     if self.closed.is_set():
                         return

@@ -108,7 +108,7 @@ class VideoWriter:
             self._encoder = self._set_up(self._container, marked)
         if self._tracks is not None:
             self._container.mux(list(self._tracks.until(time_s)))
-        self._container.mux(self._encoder.encode(marked.image, time_s, marked.least_scale))
+        self._container.mux(self._encoder.encode(marked.image, time_s, marked.least_scale, marked.duration_s))
         self._count += 1
 
     def _set_up(self, container: av.container.OutputContainer, marked: MarkedImage) -> VideoEncoder:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rtswap.core.errors import OutputError
+from rtswap.core.machine import pip_install
 from rtswap.core.parts import OutputRequest, OutputSpec
 from rtswap.core.types import Image, MarkedImage
 from rtswap.media.fitting import Fitter
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 LOAD_MODULE = 'sudo modprobe v4l2loopback devices=1 exclusive_caps=1 card_label="rtswap"'
 """exclusive_caps: browsers ignore devices that are also listed as outputs."""
-INSTALL_PACKAGE = "pip install 'rtswap[vcam]'"
+INSTALL_PACKAGE = pip_install("rtswap[vcam]")
 
 
 class VirtualCamera:

@@ -10,6 +10,7 @@ from importlib import resources
 from pathlib import Path
 
 from rtswap.core.errors import SourceError, UsageError
+from rtswap.core.files import list_files
 from rtswap.source.consent.record import ConsentRecord, photo_digest
 from rtswap.vision.images import PICTURE_SUFFIXES
 
@@ -104,7 +105,7 @@ def photo_files(photos: Sequence[str | Path]) -> list[Path]:
             files.append(path)
             continue
         try:
-            files += sorted(child for child in path.iterdir() if child.suffix.lower() in PICTURE_SUFFIXES)
+            files += list_files(path, PICTURE_SUFFIXES)
         except OSError as error:
             raise SourceError(f"cannot read the folder {path}", got=error.strerror or str(error)) from None
     return files

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from rtswap.core.errors import NotInstalled, reason
+from rtswap.core.machine import pip_install
 from rtswap.web.routes.route import Route, field_of, json_of, only, studio_of
 from rtswap.web.studio import Studio
 
@@ -26,7 +27,7 @@ class Peers:
         try:
             from rtswap.web.connections import Connections
         except ImportError as error:
-            do = "Run: pip install 'rtswap[studio]'"
+            do = f"Run: {pip_install('rtswap[studio]')}"
             raise NotInstalled("WebRTC needs the package aiortc", got=reason(error), do=do) from None
         if studio not in self._of:
             self._of[studio] = Connections(studio, loopback=self._loopback)

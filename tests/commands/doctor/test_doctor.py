@@ -17,6 +17,7 @@ from rtswap.app.console import Console
 from rtswap.commands.doctor import checks, report
 from rtswap.commands.doctor.checks import Finding, State
 from rtswap.core.errors import InputError
+from rtswap.core.machine import pip_install
 from rtswap.networks.model_store import add
 
 
@@ -72,7 +73,7 @@ def test_quiet_leaves_the_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
     ("reason", "mend"),
     [
         ("libGL.so.1: cannot open shared object file: No such file or directory", "sudo apt install libgl1"),
-        ("No module named 'av'", "pip install --force-reinstall . (in the folder with rtswap's source)"),
+        ("No module named 'av'", f"{pip_install('--force-reinstall .')} (in the folder with rtswap's source)"),
     ],
 )
 def test_a_package_that_does_not_import_is_a_finding(reason: str, mend: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 from dataclasses import replace
 from importlib import metadata
@@ -17,6 +18,7 @@ from rtswap.commands.doctor import checks, report
 from rtswap.commands.doctor.checks import State
 from rtswap.core.errors import EngineError
 from rtswap.engines.contract import TensorSpec
+from rtswap.engines.measurement import Record, write_record
 from rtswap.engines.tensorrt import module
 from rtswap.engines.tensorrt.plan import Manifest, Recipe
 from rtswap.engines.tensorrt.plan_store import PlanCache
@@ -173,11 +175,16 @@ def test_the_engine_that_was_chosen_is_shown_with_its_figures(
 ) -> None:
     monkeypatch.setenv("RTSWAP_CACHE", str(tmp_path))
     record = tmp_path / "landmarks.engine.json"
-    for content in (None, b"\xff", b"[]", b"{}"):
+    for content in (None, b"\xff", b"[]", b"{}", b"[" * 200_000):
         if content is not None:
             record.write_bytes(content)
         assert "no choice yet" in report.check_choice()[0].found
-    record.write_text('{"why": "openvino: over 6 networks openvino 7.67 ms a frame"}')
+    record.unlink()
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(record)
+        assert "no choice yet" in report.check_choice()[0].found, "it waits for nobody"
+        record.unlink()
+    write_record(record, Record("key", {}, {}, "openvino", "openvino: over 6 networks openvino 7.67 ms a frame"))
     assert report.check_choice()[0].found.startswith("openvino: over 6")
 
 

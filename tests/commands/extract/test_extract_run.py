@@ -225,8 +225,9 @@ def test_files_that_an_earlier_run_found_nothing_in_are_not_said_to_show_nobody(
 def test_nothing_is_overwritten_without_the_flag(people_photo: Path, out: Path) -> None:
     run(out, people_photo)
     before = contents(out)
-    with pytest.raises(OutputError, match="was extracted with a different size"):
-        run(out, people_photo, size=256)
+    other = QualityLimits(min_face_px=100, light=(30, 200))
+    with pytest.raises(OutputError, match=r"was extracted with other --size, --min-face, --max-light, --every\."):
+        run(out, people_photo, size=256, every_s=1.0, limits=other)
     assert contents(out) == before
     run(out, people_photo, size=256, overwrite=True)
     assert {face.size for face in faces_in(out)} == {256}

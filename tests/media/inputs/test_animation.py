@@ -28,6 +28,7 @@ def test_every_frame_at_its_time(tmp_path: Path, name: str) -> None:
     frames = list(found.frames())
     assert [number_of(frame.image) for frame in frames] == list(range(6))
     assert np.allclose([frame.time_s for frame in frames], [0, 0.04, 0.08, 0.12, 0.32, 0.36])
+    assert np.allclose([frame.duration_s or 0 for frame in frames], [0.04, 0.04, 0.04, 0.2, 0.04, 0.04])
     assert number_of(read_image(path)) == 0, "as a source: the first frame"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import av
 import numpy as np
 import pytest
 from media_files import SUFFIXES, mark_picture, numbered_picture, read_back
+from PIL import Image as Pillow
+from PIL import ImageSequence
 
 from rtswap.core.parts import OutputRequest
 from rtswap.core.types import Image, MarkedImage
@@ -34,6 +37,29 @@ def test_order_and_irregular_times_are_kept(tmp_path: Path, suffix: str) -> None
     numbers, written = read_back(path)
     assert numbers == list(range(len(times)))
     assert written == pytest.approx(times, abs=1.1e-3)
+
+
+@pytest.mark.parametrize("suffix", [*SUFFIXES, ".gif", ".apng"])
+def test_the_last_picture_is_shown_for_its_own_time(tmp_path: Path, suffix: str) -> None:
+    """It was shown for as long as the one before: an animation that rests on its last picture began again at once."""
+    path = tmp_path / f"out{suffix}"
+    writer = VideoWriter(path, OutputRequest(fps=10))
+    for index, (time_s, duration_s) in enumerate([(0.0, 0.1), (0.1, 0.5), (0.6, 0.3), (0.9, 2.0)]):
+        writer.send(replace(mark_picture(index, time_s=time_s), duration_s=duration_s))
+    writer.close()
+    assert _length_s(path) == pytest.approx(2.9, abs=0.011)
+    assert read_back(path)[0][:4] == [0, 1, 2, 3] or suffix == ".avi"
+
+
+def _length_s(path: Path) -> float:
+    if path.suffix not in (".gif", ".apng"):
+        with av.open(path) as container:
+            return (container.duration or 0) / av.time_base
+    length_ms = 0.0
+    with Pillow.open(path) as animation:
+        for shown in ImageSequence.Iterator(animation):
+            length_ms += shown.info["duration"]
+    return length_ms / 1000
 
 
 @pytest.mark.parametrize("live", [False, True])

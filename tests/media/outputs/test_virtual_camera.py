@@ -171,7 +171,7 @@ def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
         return real(name, *args, **kw)  # type: ignore[arg-type]
 
     monkeypatch.setattr(builtins, "__import__", no_vcam)
-    with pytest.raises(OutputError, match=r"pip install 'rtswap\[vcam\]'"):
+    with pytest.raises(OutputError, match=r'pip install "rtswap\[vcam\]"'):
         VirtualCamera(fps=25)
     assert available()[0] is False
 
