@@ -60,6 +60,10 @@ EYES_EXCESS = 0.4
 BROW_EXCESS, AROUND_BROWS, BELOW_BROWS = 1.2, 0.3, 0.1
 """How much more than in the landmarks the brows move. In inter-ocular distances: how far around them this reaches,
 and over which distance it ends above the eyes."""
+LOWER_BROWS, UPPER_LIDS = [52, 53, 65, 282, 283, 295], [159, 160, 158, 386, 387, 385]
+LID_ROOM, LEAST_ROOM = 0.08, 0.02
+"""Inter-ocular distances above the upper lids that brows leave free when they are lowered, since the lids are drawn
+over them; and by how much any can be lowered."""
 
 
 def measures(frontal: Points) -> Vector:
@@ -161,7 +165,7 @@ class SourceShape:
             motion = neutral.update(measured, now - told, _trust(pose, visibility), time_s)
             supposed = self._supposed(motion.first)
             goal = self._following(measured, supposed + np.float32(motion.settled) * (motion.rest - supposed))
-            others = motion.others * (np.float32(expression) * followed_share())
+            others = self._above_lids(motion.others * (np.float32(expression) * followed_share()))
         change = goal - rest
         change[:3] += MOUTH_EXCESS * MOUTH_LARGE * np.tanh(change[:3] / MOUTH_LARGE)
         goal = rest + np.float32(expression) * change
@@ -169,6 +173,15 @@ class SourceShape:
         shape = self.frontal + moved_by(goal - self.measured) + others
         own = (shape - pose[:, 3]) @ (pose[:, :3] / (pose[0, :3] @ pose[0, :3]))  # a scaled rotation's inverse
         return (target + inner_weights() * (own - target)).astype(np.float32)
+
+    def _above_lids(self, others: Points) -> Points:
+        """``others`` (468, 3) with brows that sink ever more slowly the nearer they come to the lids."""
+        gap = float(self.frontal[UPPER_LIDS, 1].mean() - self.frontal[LOWER_BROWS, 1].mean())
+        room = np.float32(max(gap - LID_ROOM, LEAST_ROOM))
+        down = np.maximum(others[:, 1], 0) * ((followed_share()[:, 0] - 1) / np.float32(BROW_EXCESS))
+        limited = others.copy()
+        limited[:, 1] -= down - room * np.tanh(down / room)
+        return limited
 
     def _following(self, measured: Vector, from_rest: Vector) -> Vector:
         """Measures (5,) of the source when the target's are ``measured``, and ``from_rest`` at rest."""

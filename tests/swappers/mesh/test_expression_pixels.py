@@ -14,7 +14,7 @@ from rtswap.core.types import Image, Points
 from rtswap.swappers.mesh.lips import LOWER, UPPER, at_edges
 from rtswap.swappers.mesh.neutral_expression import NeutralExpression
 from rtswap.swappers.mesh.placement import LIDS
-from rtswap.swappers.mesh.shape import PERSONAL, SourceShape, mean_measures, to_canonical
+from rtswap.swappers.mesh.shape import LOWER_BROWS, PERSONAL, UPPER_LIDS, SourceShape, mean_measures, to_canonical
 from rtswap.swappers.mesh.swapper import MeshSwapModel
 from rtswap.vision.geometry import canonical, transform
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, RIGHT_BROW, RIGHT_EYE
@@ -195,6 +195,19 @@ def test_raised_brows_come_through(source: str, target: str) -> None:
         found = shape.destination(mesh, neutral=neutral, time_s=frame / 30)
         height.append(transform(to_canonical(mesh), found)[[*LEFT_BROW, *RIGHT_BROW], 1].mean())
     assert 0.045 < height[0] - height[-1] < 0.12
+
+
+@pytest.mark.parametrize(("source", "target"), PAIRS)
+def test_lowered_brows_stay_above_the_lids(source: str, target: str) -> None:
+    """However far they sink: the lids are drawn over them, and low brows were cut off."""
+    shape, gap = SourceShape.of(person(source).landmarks), []
+    neutral = NeutralExpression(mean_measures(), PERSONAL)
+    for frame in range(45):
+        mesh = acting(target, brows=-0.1 if frame >= 30 else 0)
+        found = transform(to_canonical(mesh), shape.destination(mesh, neutral=neutral, time_s=frame / 30))
+        gap.append(found[UPPER_LIDS, 1].mean() - found[LOWER_BROWS, 1].mean())
+    assert gap[-1] < gap[0] - 0.03, "they sink"
+    assert gap[-1] > 0.06
 
 
 def test_wrinkles_come_with_raised_brows_only() -> None:
