@@ -12,7 +12,7 @@ from typing import Any
 from rtswap.app.config import OPTIONS, RETIRED, SECTIONS, Config
 from rtswap.core.errors import ConfigError, reason
 from rtswap.core.files import open_regular
-from rtswap.core.text import nearest
+from rtswap.core.text import nearest, printable
 
 FILE_NAME = "rtswap.toml"
 MAX_BYTES = 1_000_000
@@ -134,7 +134,7 @@ def to_toml(effective: Effective) -> str:
             if row.section == section:
                 value = getattr(getattr(effective.config, section), row.name)
                 line = f"# {row.word} =" if value is None else f"{row.word} = {row.kind.to_toml(value)}"
-                lines.append(f"{line:<36}  # {_one_line(effective.origins[row.key])}")
+                lines.append(f"{line:<36}  # {printable(effective.origins[row.key])}")
     return "\n".join(lines[1:]) + "\n"
 
 
@@ -222,7 +222,3 @@ def _nearest_key(name: str, section: str | None = None) -> str:
     keys = {row.word: row.key for row in OPTIONS}
     elsewhere = nearest(name, keys)
     return f"Did you mean {keys[elsewhere]}?" if elsewhere else ""
-
-
-def _one_line(comment: str) -> str:
-    return "".join(c if c.isprintable() else "?" for c in comment)

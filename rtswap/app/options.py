@@ -154,7 +154,7 @@ def integer(metavar: str, low: int, high: int) -> Kind:
 def number(metavar: str, low: float, high: float) -> Kind:
     """A finite number from ``low`` to ``high``, inclusive."""
     read, expected = _in_range(float, low, high), f"a number from {low:.9g} to {high:.9g}"
-    return Kind(expected, metavar, read, (int, float), write=_number, low=low, high=high)
+    return Kind(expected, metavar, read, (int, float), write=lambda value: repr(float(value)), low=low, high=high)
 
 
 def choice(*names: str, metavar: str = "") -> Kind:
@@ -284,10 +284,6 @@ def _seconds(digits: str, unit: str) -> float:
 
 def _duration(seconds: float) -> str:
     return f"{seconds * 1000:g}ms" if 0 < seconds < 1 else f"{seconds:g}s"
-
-
-def _number(value: float) -> str:
-    return repr(float(value))
 
 
 def _quote(value: str) -> str:

@@ -123,7 +123,7 @@ def run(
             done = metrics.frames + len(unswapped)
             console.progress(done, done, status_line(metrics, live=False))
     _report(config, metrics, pipeline, unswapped, event)
-    address = config.input.address
+    address, first_at = config.input.address, metrics.first_swap_at
     return metrics.summary() | {
         "input": redact(address) if scheme(address) else address,
         "live": input.info.live,
@@ -132,7 +132,7 @@ def run(
         "skipped": skipped,
         "unreadable": input.skipped if isinstance(input, ImageInput) else 0,
         "recorded": controls.recorded,
-        "start_to_first_swap_s": _seconds_between(began_at, metrics.first_swap_at),
+        "start_to_first_swap_s": None if first_at is None else round(first_at - began_at, 3),
         "outputs": [output.name for output in [*outputs, *([window] if window else [])]],
     }
 
@@ -312,7 +312,3 @@ def _process_began_at() -> float:
     """Return when the process began, on ``time.perf_counter``."""
     began: float = psutil.Process().create_time()
     return time.perf_counter() - time.time() + began
-
-
-def _seconds_between(began_at: float, ended_at: float | None) -> float | None:
-    return None if ended_at is None else round(ended_at - began_at, 3)

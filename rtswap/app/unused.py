@@ -18,10 +18,6 @@ class _Rule(NamedTuple):
     needs: str
 
 
-def _has_imported_swapper(config: Config) -> bool:
-    return config.swap.swapper not in _OWN_SWAPPERS
-
-
 def _switches_sources(config: Config) -> bool:
     outputs = config.output.to
     return config.tracking.faces == "all" or not outputs or any(one.strip() == "window" for one in outputs)
@@ -34,7 +30,7 @@ def _connects(config: Config) -> bool:
 _RULES = (
     _Rule(
         ("models.boost", "models.morph", "models.coverage"),
-        _has_imported_swapper,
+        lambda config: config.swap.swapper not in _OWN_SWAPPERS,
         "an imported or trained --swapper",
     ),
     _Rule(

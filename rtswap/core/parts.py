@@ -126,14 +126,6 @@ class SwapperSpec:
     """False: the face is in the network's weights, and no photo is needed."""
 
 
-def _always(_: BuildContext) -> bool:
-    return True
-
-
-def _never(_: BuildContext) -> bool:
-    return False
-
-
 @dataclass(frozen=True, slots=True)
 class FinishSpec:
     """A step between swap and paste."""
@@ -149,9 +141,9 @@ class FinishSpec:
     """Whether the settings turn it on. None: ``--finish NAME`` turns it on."""
     flag: Callable[[BuildContext], str] | None = None
     """The flag that turned it on, for messages: ``--color idt``. None: ``--finish NAME``."""
-    gpu_serves: Callable[[BuildContext], bool] = _always
+    gpu_serves: Callable[[BuildContext], bool] = lambda context: True
     """Whether ``build_gpu`` supports the settings."""
-    slow: Callable[[BuildContext], bool] = _never
+    slow: Callable[[BuildContext], bool] = lambda context: False
     """Whether it takes more than 10 ms per face, which is too slow for live video."""
     networks: Callable[[BuildContext], tuple[str, ...]] | None = None
     """The networks and imported models that the settings make it use; the context has no engines yet. Raises

@@ -187,10 +187,6 @@ def _scalar(dtype: _Dtype, data: bytes) -> Any:
     return value.item()
 
 
-def _array(*_: Any) -> Array:
-    return Array()
-
-
 def _buffer(data: bytes, dtype: _Dtype, shape: tuple[int, ...], order: str) -> Array:
     """As arrays are written in protocol 5."""
     made = Array()
@@ -223,7 +219,7 @@ def _set_array(target: Array, _: Any, shape: tuple[int, ...], dtype: _Dtype, for
 
 
 _CALLS: dict[str, Callable[..., Any]] = {
-    "array": _array,
+    "array": lambda *_: Array(),
     "buffer": _buffer,
     "scalar": _scalar,
     "dtype": _dtype,

@@ -110,8 +110,5 @@ def codec_for(suffix: str, codec: str) -> str:
 def holds(suffix: str, codec: str) -> bool:
     """Whether a kind of file can hold what ``--codec`` names. Its default is that of the kind, where h264 is none."""
     allowed = KINDS[suffix].codecs
-    return not allowed or codec == _DEFAULT or any(_matches(codec.lower(), name) for name in allowed)
-
-
-def _matches(codec: str, name: str) -> bool:
-    return any(part in codec for part in _ENCODERS.get(name, (name,)))
+    parts = [part for name in allowed for part in _ENCODERS.get(name, (name,))]
+    return not allowed or codec == _DEFAULT or any(part in codec.lower() for part in parts)

@@ -119,9 +119,4 @@ class LiveTrack:
             yield from self._out.encode(resampled)
 
     def _new_resampler(self) -> av.AudioResampler:
-        return av.AudioResampler(format=_format_of(self._out), layout="stereo", rate=_RATE)
-
-
-def _format_of(stream: Any) -> str:
-    """Return the sample format that an audio encoder takes."""
-    return str(stream.codec_context.format.name)
+        return av.AudioResampler(format=self._out.codec_context.format.name, layout="stereo", rate=_RATE)

@@ -81,7 +81,7 @@ class SoundTrack:
         while True:
             if self._waiting is None:
                 self._waiting = next(self._packets, None)
-            if self._waiting is None or _start_s(self._waiting) >= time_s:
+            if self._waiting is None or self._waiting.pts * self._waiting.time_base >= time_s:
                 return
             packet, self._waiting = self._waiting, None
             yield packet
@@ -174,10 +174,6 @@ def holds_picture(header: bytes) -> bool:
     """Whether a codec's header holds a picture, as the comments of Vorbis and the [Graphics] of ASS may: it may show
     the face as it was."""
     return any(mark in header.upper() for mark in (b"METADATA_BLOCK_PICTURE=", b"[GRAPHICS]"))
-
-
-def _start_s(packet: Any) -> float:
-    return float(packet.pts * packet.time_base)
 
 
 def describe(out: Any, stream: Any) -> None:

@@ -12,12 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rtswap.networks.landmarks import MARGIN
+from rtswap.networks.landmarks import place
 from rtswap.networks.recognition import SKIN
 from rtswap.training.losses import smooth, unlike
 from rtswap.training.onnx_files import load_weights
 from rtswap.training.recogniser import SIZE, Deployed, RecognitionNetwork
-from rtswap.vision.crops import place_upright
 from rtswap.vision.templates import TEMPLATES
 
 SHIFT_PX, TURN, ZOOM = 2.0, 0.07, 0.05
@@ -143,12 +142,7 @@ class Perception(nn.Module):
         """For faces of ``side`` px that are placed by ``template``."""
         super().__init__()
         self.network = load_shipped()
-        matrix = place_upright(TEMPLATES[template] * side, SIZE, margin=MARGIN, middle=SIZE / 2)
-        assert matrix is not None
-        corner, length = -matrix[:, 2] / matrix[0, 0], SIZE / matrix[0, 0]
-        low = [max(0, round(float(at))) for at in corner]
-        high = [min(side, round(float(at + length))) for at in corner]
-        self.columns, self.rows = slice(low[0], high[0]), slice(low[1], high[1])
+        self.columns, self.rows = seen_part(template, side)
         self.register_buffer("skin", torch.from_numpy(SKIN).view(1, 3, 1, 1))
 
     def forward(self, made: Tensor, truth: Tensor) -> Tensor:
@@ -180,6 +174,15 @@ class Perception(nn.Module):
 
     def _vector(self, stages: list[Tensor]) -> Tensor:
         return functional.normalize(self.network.head(stages[-1].flatten(1)).float(), dim=1, eps=1e-6)
+
+
+def seen_part(template: str, side: int) -> tuple[slice, slice]:
+    """Columns and rows of faces of ``side`` px, placed by ``template``, that the recogniser sees."""
+    matrix = place(TEMPLATES[template] * side, SIZE)
+    assert matrix is not None
+    corner, length = -matrix[:, 2] / matrix[0, 0], SIZE / matrix[0, 0]
+    columns, rows = (slice(max(0, round(float(at))), min(side, round(float(at + length)))) for at in corner)
+    return columns, rows
 
 
 def features_apart(made: Sequence[Tensor], wanted: Sequence[Tensor], weights: Sequence[float] = STAGES) -> Tensor:

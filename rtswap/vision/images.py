@@ -30,6 +30,7 @@ from rtswap.vision.heif_items import heif_pixels
 from rtswap.vision.picture_contents import count_pages, says_how_it_was_taken
 from rtswap.vision.picture_kinds import is_heif, kind_of, looks_like_picture
 from rtswap.vision.picture_parts import JPEG, refuse_many_parts, tile_size
+from rtswap.vision.resample import lay_over
 
 if TYPE_CHECKING:
     from PIL import Image as Pillow
@@ -224,10 +225,9 @@ def on_white(image: Image, opacity: NDArray[np.uint8]) -> Image:
     """Lay an image over white paper; ``opacity``: (H, W), 255 for opaque."""
     from rtswap.vision.colour_profiles import strips
 
-    laid = np.empty_like(image)
+    laid = np.full_like(image, 255)
     for rows in strips(*image.shape[:2]):
-        covered = cv2.multiply(image[rows], cv2.merge([opacity[rows]] * 3), scale=1 / 255)
-        laid[rows] = cv2.add(covered, cv2.merge([255 - opacity[rows]] * 3))
+        lay_over(laid[rows], image[rows], opacity[rows])
     return laid
 
 

@@ -48,3 +48,11 @@ def blended(over: NDArray[np.uint8], base: NDArray[np.uint8], mask: NDArray[np.u
     """Blend two pictures: ``over`` where the mask is 255, ``base`` where it is 0."""
     share = mask.astype(np.float32) * np.float32(1 / 255)
     return np.asarray(cv2.blendLinear(over, base, share, 1 - share), np.uint8)
+
+
+def lay_over(base: NDArray[np.uint8], over: NDArray[np.uint8], mask: NDArray[np.uint8]) -> None:
+    """Blend two pictures in place of ``base``, faster than ``blended``: between 0 and 255 of the mask within 1 of
+    their weighted mean."""
+    share = cv2.merge([mask, mask, mask])
+    own = cv2.multiply(base, cv2.bitwise_not(share), scale=1 / 255)
+    cv2.add(own, cv2.multiply(over, share, scale=1 / 255), dst=base)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.vision.resample import warped
+from rtswap.vision.resample import lay_over, warped
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, RIGHT_BROW, RIGHT_EYE
 from training.arrays import Bytes, Floats
 from training.camera import motion
@@ -72,9 +72,7 @@ def lay(crop: Bytes, hidden: Bytes, layer: Layer, rng: np.random.Generator) -> N
         alpha = np.asarray(cv2.GaussianBlur(alpha, (0, 0), float(rng.uniform(0.3, 1.3))), np.uint8)
     if rng.random() < 0.5:
         _shadow(crop, alpha, rng)
-    share = cv2.merge([alpha] * 3)
-    own = cv2.multiply(crop, cv2.bitwise_not(share), scale=1 / 255)
-    cv2.add(own, cv2.multiply(picture, share, scale=1 / 255), dst=crop)
+    lay_over(crop, picture, alpha)
     np.maximum(hidden, alpha, out=hidden)
 
 
@@ -189,11 +187,10 @@ def decorate(crop: Bytes, points: Floats, bank: Floats, rng: np.random.Generator
 
 
 def _tint(crop: Bytes, mask: Bytes, colour: Floats, share: float, sigma: float) -> None:
-    part = cv2.merge([cv2.convertScaleAbs(cv2.GaussianBlur(mask, (0, 0), sigma), alpha=share)] * 3)
     layer = np.empty_like(crop)
     layer[:] = np.clip(colour, 0, 255)
-    own = cv2.multiply(crop, cv2.bitwise_not(part), scale=1 / 255)
-    cv2.add(own, cv2.multiply(layer, part, scale=1 / 255), dst=crop)
+    soft = cv2.convertScaleAbs(cv2.GaussianBlur(mask, (0, 0), sigma), alpha=share)
+    lay_over(crop, layer, np.asarray(soft, np.uint8))
 
 
 def make_up(crop: Bytes, points: Floats, rng: np.random.Generator) -> None:

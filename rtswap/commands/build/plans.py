@@ -57,7 +57,7 @@ def build_networks(
     """
     tensorrt = load_tensorrt()
     _check(tensorrt, options)
-    networks = [(_name(word), _path(word, path_of)) for word in names] or _available(catalog, path_of, on_event)
+    networks = [_network(word, path_of) for word in names] or _available(catalog, path_of, on_event)
     if twice := {name for name, _ in networks if [one for one, _ in networks].count(name) > 1}:
         raise UsageError(f"two networks are called {sorted(twice)[0]}", do="Give the files different names.")
     cache = PlanCache(plan_folder(folder), on_event=on_event)
@@ -104,12 +104,9 @@ def _available(
     return found
 
 
-def _name(word: str) -> str:
-    return Path(word).stem if word.endswith(".onnx") else word
-
-
-def _path(word: str, path_of: Callable[[str], Path]) -> Path:
-    return Path(word) if word.endswith(".onnx") else path_of(word)
+def _network(word: str, path_of: Callable[[str], Path]) -> tuple[str, Path]:
+    """Name and file of what the user named."""
+    return (Path(word).stem, Path(word)) if word.endswith(".onnx") else (word, path_of(word))
 
 
 def _line(built: BuildResult) -> str:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.commands.inspect.probes import Probe, SeenMasks
+from rtswap.commands.inspect.probes import Probe
 from rtswap.core.types import Mesh, Points, Track
 from rtswap.swappers.mesh.shape import measures, to_canonical
 from rtswap.tracking.smoothing import STABLE
@@ -149,7 +149,7 @@ class FaceMeter:
             jitter_raw=jitter_raw,
             jitter=jitter,
             jump=jump / max(1.0, step_s / NOMINAL_S),
-            mask=_final_share(masks),
+            mask=masks.share(masks.final) if masks is not None else NAN,
             skin=lost.get("skin", 0.0) if masks is not None else NAN,
             occlusion=lost.get("occlusion", 0.0) + lost.get("glasses", 0.0) if masks is not None else NAN,
             parts=lost.get("parts", 0.0) if masks is not None else NAN,
@@ -177,7 +177,3 @@ class FaceMeter:
 
 def _length(vectors: Points) -> float:
     return float(np.linalg.norm(vectors, axis=1).mean())
-
-
-def _final_share(masks: SeenMasks | None) -> float:
-    return masks.share(masks.final) if masks is not None else NAN

@@ -34,7 +34,8 @@ def list_models() -> Answer:
     rows: list[Sequence[Cell]] = []
     for model in catalog.models.values():
         kind = catalog.families[model.family].kind
-        rows.append((model.name, kind, _commercial(model), size(model.bytes) if model.bytes else "", model.licence))
+        commercial = "yes" if model.commercial else "no"
+        rows.append((model.name, kind, commercial, size(model.bytes) if model.bytes else "", model.licence))
     yours = [
         ((model.name, "good"), model.family or "damaged", model.damage or model.origin, _verdict(model))
         for model in here
@@ -177,10 +178,6 @@ def _command(model: Installed, family: Family) -> str:
     if family.kind not in flags:
         return f"{model.name}: used by the swappers that need it"
     return f"rtswap {flags[family.kind]} {source}--cam 0"
-
-
-def _commercial(model: KnownModel) -> str:
-    return "yes" if model.commercial else "no"
 
 
 def _verdict(model: Installed) -> str:

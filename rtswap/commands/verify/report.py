@@ -10,7 +10,7 @@ from rtswap.app.console import Shown
 from rtswap.commands.reports.table import table
 from rtswap.core.text import clock
 from rtswap.disclosure.manifest import ManifestReport
-from rtswap.disclosure.verdict import Span, Verdict
+from rtswap.disclosure.verdict import Verdict
 from rtswap.disclosure.watermark import Kind, Payload
 
 MARKED, UNMARKED = 0, 3
@@ -31,7 +31,7 @@ def exit_code(verdict: Verdict) -> int:
 def as_json(verdict: Verdict) -> dict[str, Any]:
     """Return the fields of ``Verdict`` and a few derived ones as JSON types."""
     found = asdict(verdict)
-    spans = [_span_json(span) for span in verdict.spans]
+    spans = [asdict(span) | {"payload": _payload_json(span.payload)} for span in verdict.spans]
     manifest = found["manifest"]
     if verdict.manifest is not None:
         manifest |= {"holds": verdict.manifest.holds}
@@ -124,10 +124,6 @@ def odds(chance: float) -> str:
     pictures is credible."""
     power = math.floor(-math.log10(max(chance, 1e-12)))
     return f"less than once in 10^{power}" if power >= 2 else f"{chance:.0%} of the time"
-
-
-def _span_json(span: Span) -> dict[str, Any]:
-    return asdict(span) | {"payload": _payload_json(span.payload)}
 
 
 def _payload_json(payload: Payload | None) -> dict[str, Any] | None:

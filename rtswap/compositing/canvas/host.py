@@ -7,7 +7,7 @@ import numpy as np
 
 from rtswap.core.types import Box, Image, Mask, Matrix
 from rtswap.vision.geometry import clip_box, inverse, scale_of, upright_box
-from rtswap.vision.resample import resized, warped
+from rtswap.vision.resample import lay_over, resized, warped
 
 AVERAGED = 1.6
 """Frame pixels per crop pixel above which a crop is averaged. Below, sampling skips hardly any pixels and takes 0.9
@@ -49,7 +49,7 @@ class HostCanvas:
         if x1 >= x2 or y1 >= y2:
             return
         inside = np.s_[y1 - box[1] : y2 - box[1], x1 - box[0] : x2 - box[0]]
-        _blend(self._image[y1:y2, x1:x2], crop[inside], mask[inside])
+        lay_over(self._image[y1:y2, x1:x2], crop[inside], mask[inside])
 
     def _region(self, box: tuple[int, int, int, int]) -> Image:
         """The pixels in the box: a view, or a copy with replicated borders if the box leaves the frame."""
@@ -70,13 +70,6 @@ class HostCanvas:
         small = resized(region, cells, cv2.INTER_AREA)
         how = cv2.INTER_NEAREST if style == "pixelate" else cv2.INTER_CUBIC
         cv2.resize(small, region.shape[1::-1], dst=region, interpolation=how)
-
-
-def _blend(region: Image, crop: Image, mask: Mask) -> None:
-    """Blend in place: crop where the mask is 255, region where it is 0; otherwise within 1 of their weighted mean."""
-    share = cv2.merge([mask, mask, mask])
-    own = cv2.multiply(region, cv2.bitwise_not(share), scale=1 / 255)
-    cv2.add(own, cv2.multiply(crop, share, scale=1 / 255), dst=region)
 
 
 def _shrinking(size: tuple[int, int], region: Image) -> int:

@@ -92,10 +92,6 @@ class Enhance:
         return _Past(difference, target.time_s)
 
 
-def _networks(context: BuildContext) -> tuple[str, ...]:
-    return () if context.models.enhance == NONE else (context.models.enhance,)
-
-
 def _build(context: BuildContext) -> Enhance:
     models = context.models
     return Enhance(
@@ -114,6 +110,6 @@ SPEC = FinishSpec(
     _build,
     enabled=lambda context: context.models.enhance != NONE,
     flag=lambda context: f"--enhance {context.models.enhance}",
-    networks=_networks,
+    networks=lambda context: () if context.models.enhance == NONE else (context.models.enhance,),
     slow=lambda context: True,
 )

@@ -135,10 +135,6 @@ def _without(mask: Mask, kept: Mask, matrix: Matrix) -> Mask:
     return found
 
 
-def _build(context: BuildContext) -> GlassesMask:
-    return GlassesMask(GlassesModel(context.engines["glasses"]), every_s=every_s(context))
-
-
 def _build_gpu(context: BuildContext) -> GpuFinish:
     from rtswap.compositing.finishes.glasses_gpu import GpuGlassesMask
 
@@ -149,7 +145,7 @@ SPEC = FinishSpec(
     "glasses",
     "keeps glasses in front of the face",
     "mask",
-    _build,
+    lambda context: GlassesMask(GlassesModel(context.engines["glasses"]), every_s(context)),
     _build_gpu,
     enabled=lambda context: "occlusion" in context.mask.masks and "glasses" in context.engines,
     flag=lambda context: "--mask occlusion",

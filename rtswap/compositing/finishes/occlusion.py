@@ -244,10 +244,6 @@ def every_s(context: BuildContext) -> float:
     return LIVE_EVERY_S if context.live else 0.0
 
 
-def _build(context: BuildContext) -> OcclusionMask:
-    return OcclusionMask(OcclusionModel(context.engines["occlusion"]), every_s=every_s(context))
-
-
 def _build_gpu(context: BuildContext) -> GpuFinish:
     from rtswap.compositing.finishes.occlusion_gpu import GpuOcclusionMask
 
@@ -258,7 +254,7 @@ SPEC = FinishSpec(
     "occlusion",
     "keeps hands, cups and hair in front of the face",
     "mask",
-    _build,
+    lambda context: OcclusionMask(OcclusionModel(context.engines["occlusion"]), every_s(context)),
     _build_gpu,
     enabled=lambda context: "occlusion" in context.mask.masks and "occlusion" in context.engines,
     flag=lambda context: "--mask occlusion",

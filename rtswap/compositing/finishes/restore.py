@@ -107,10 +107,6 @@ def mask_in(mask: Mask, window: tuple[slice, slice], landmarks: Points) -> Mask:
     return skin_weights(mask, clamp_points(landmarks) - (columns.start, rows.start), 1)
 
 
-def _networks(context: BuildContext) -> tuple[str, ...]:
-    return ("sharpness",) if context.swap.detail == "restore" else ()
-
-
 def _build_gpu(context: BuildContext) -> GpuFinish:
     from rtswap.compositing.finishes.restore_gpu import GpuRestoreDetail
 
@@ -125,5 +121,5 @@ SPEC = FinishSpec(
     _build_gpu,
     enabled=lambda context: context.swap.detail == "restore",
     flag=lambda context: "--detail restore",
-    networks=_networks,
+    networks=lambda context: ("sharpness",) if context.swap.detail == "restore" else (),
 )

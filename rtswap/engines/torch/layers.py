@@ -103,10 +103,6 @@ def _gemm(torch: Any, attributes: Attributes, a: Any, b: Any, c: Any = None) -> 
     return torch.addmm(c, a, b, beta=beta, alpha=alpha)
 
 
-def _prelu(torch: Any, attributes: Attributes, x: Any, slope: Any) -> Any:
-    return torch.where(x < 0, x * slope, x)
-
-
 def _clip(torch: Any, attributes: Attributes, x: Any, least: Any = None, most: Any = None) -> Any:
     least = attributes.get("min") if least is None else least.item()
     most = attributes.get("max") if most is None else most.item()
@@ -214,7 +210,7 @@ LAYERS: Mapping[str, Callable[..., Any]] = MappingProxyType(
         "InstanceNormalization": _instance_norm,
         "LayerNormalization": _layer_norm,
         "Gemm": _gemm,
-        "PRelu": _prelu,
+        "PRelu": lambda torch, attributes, x, slope: torch.where(x < 0, x * slope, x),
         "LeakyRelu": _activation("leaky_relu", alpha=0.01),
         "Elu": _activation("elu", alpha=1.0),
         "Softplus": _activation("softplus"),

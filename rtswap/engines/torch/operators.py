@@ -162,10 +162,6 @@ def _constant_of_shape(torch: Any, attributes: Mapping[str, Any], shape: Any) ->
     return torch.zeros(_ints(shape)) if value is None else value.new_full(_ints(shape), value.reshape(-1)[0].item())
 
 
-def _where(torch: Any, attributes: Mapping[str, Any], condition: Any, a: Any, b: Any) -> Any:
-    return torch.where(*_together(condition, a, b))
-
-
 def _range(torch: Any, attributes: Mapping[str, Any], start: Any, limit: Any, step: Any) -> Any:
     return torch.arange(start.item(), limit.item(), step.item(), dtype=start.dtype, device=start.device)
 
@@ -198,7 +194,7 @@ OPS: Mapping[str, Op] = MappingProxyType(
         "Min": _many("minimum"),
         "Max": _many("maximum"),
         "Sum": _many("add"),
-        "Where": _where,
+        "Where": lambda torch, attributes, condition, a, b: torch.where(*_together(condition, a, b)),
         "ReduceMean": _reduce(lambda x, axes, keep: x.mean(axes, keep)),
         "ReduceSum": _reduce(lambda x, axes, keep: x.sum(axes, keep)),
         "ReduceMax": _reduce(lambda x, axes, keep: x.amax(axes, keep)),

@@ -196,10 +196,6 @@ class VideoWriter:
         return OutputError(f"cannot write {self._path}", got=reason(error), do=do)
 
 
-def _open(address: str, request: OutputRequest) -> VideoWriter:
-    return VideoWriter(Path(address).expanduser(), request)
-
-
 def _check(address: str, request: OutputRequest) -> None:
     path = Path(address).expanduser()
     _encoder_for(path.suffix.lower(), request)
@@ -218,7 +214,7 @@ SPEC = OutputSpec(
     "video",
     f"video ({' '.join(KINDS)})",
     lambda address: Path(address).suffix.lower() in KINDS,
-    _open,
+    lambda address, request: VideoWriter(Path(address).expanduser(), request),
     _check,
     by_suffix=True,
 )

@@ -13,7 +13,7 @@ import numpy as np
 
 from rtswap.core.errors import OutputError
 from rtswap.core.machine import pip_install
-from rtswap.core.parts import OutputRequest, OutputSpec
+from rtswap.core.parts import OutputSpec
 from rtswap.core.types import Image, MarkedImage
 from rtswap.media.fitting import Fitter
 
@@ -116,8 +116,9 @@ def _one_line(error: Exception) -> str:
     return "; ".join(line.strip() for line in str(error).splitlines() if line.strip()) or type(error).__name__
 
 
-def _open_camera(address: str, request: OutputRequest) -> VirtualCamera:
-    return VirtualCamera(address.partition(":")[2] or None, fps=request.fps)
-
-
-SPEC = OutputSpec("virtual camera", "vcam[:name]", lambda address: address.partition(":")[0] == "vcam", _open_camera)
+SPEC = OutputSpec(
+    "virtual camera",
+    "vcam[:name]",
+    lambda address: address.partition(":")[0] == "vcam",
+    lambda address, request: VirtualCamera(address.partition(":")[2] or None, fps=request.fps),
+)

@@ -14,12 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rtswap.networks.landmarks import place
-from rtswap.training.identity import Recogniser
+from rtswap.training.identity import Recogniser, seen_part
 from rtswap.training.layers import to_input
 from rtswap.training.recipes.faceshifter.network import Aei, Bound, Dims, Step
 from rtswap.training.recogniser import SIZE
-from rtswap.vision.templates import TEMPLATES
 
 CLUTTERED = 0.75
 """Share of the faces before which something is pasted."""
@@ -67,15 +65,11 @@ class Embedder(nn.Module):
     def __init__(self, recogniser: Recogniser, template: str, side: int) -> None:
         super().__init__()
         self.recogniser = recogniser
-        matrix = place(TEMPLATES[template] * side, SIZE)
-        assert matrix is not None
-        corner, length = -matrix[:, 2] / matrix[0, 0], SIZE / matrix[0, 0]
-        self._low = [max(0, round(float(at))) for at in corner]
-        self._high = [min(side, round(float(at + length))) for at in corner]
+        self._columns, self._rows = seen_part(template, side)
 
     def forward(self, faces: Tensor) -> Tensor:
         """Embed."""
-        part = faces[..., self._low[1] : self._high[1], self._low[0] : self._high[0]]
+        part = faces[..., self._rows, self._columns]
         return self.recogniser.embed(functional.interpolate(part, size=(SIZE, SIZE), mode="bilinear"))
 
 
