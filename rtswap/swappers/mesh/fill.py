@@ -19,7 +19,7 @@ from rtswap.swappers.mesh.multi_view import PhotoView
 from rtswap.swappers.mesh.smooth_skin import averaged, smooth_skin, spread
 from rtswap.swappers.mesh.uv_chart import COARSE, FINE, OFFSET, SIZE, Field, features, inwards, ramp, rings_mask
 from rtswap.vision.resample import blurred, resized
-from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_OUTER, RIGHT_BROW, RIGHT_EYE
+from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, RIGHT_BROW, RIGHT_EYE
 
 FAIR, GOOD = 0.25, 0.6
 """Facing of a place: below the first value the mirrored half replaces it, above the second it never does."""
@@ -129,9 +129,11 @@ def _evened(logs: Field, smooth: Field, face: Mask) -> Field:
 
 
 def _with_features(skin: Field, logs: Field, own: Field) -> Field:
-    """Smooth colours with those of features next to their visible part, (128, 128, 3)."""
+    """Smooth colours with those of eyes and lips next to their visible part, (128, 128, 3). A brow ends where hair
+    hides it: its colour, and that of the hair beside it, would be a broad stain."""
     known = np.asarray(cv2.erode(own, np.ones((3, 3), np.uint8)), np.float32)
-    return skin + features()[..., None] * (spread(averaged(logs, known, 1.0), known) - skin)
+    rings = blurred(rings_mask((LEFT_EYE, RIGHT_EYE, LIPS_OUTER, LIPS_INNER), 1.0), 1.2)
+    return skin + rings[..., None] * (spread(averaged(logs, known, 1.0), known) - skin)
 
 
 def _light_ratio(logs: Field, own: Field, worth: Field) -> Field:

@@ -120,6 +120,27 @@ def test_brows_that_neither_half_shows_are_the_target_s() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_brows_whose_ends_hair_hides_are_no_broader_for_it(name: str) -> None:
+    """They were continued in their own colour, as a stain as broad as the hair beside them."""
+    who = person(name)
+    points, after = who.landmarks[:, :2], who.portrait
+    for ring in (LEFT_BROW, RIGHT_BROW):
+        brow = points[ring]
+        away = np.sign(brow[:, 0].mean() - points[1, 0]) * np.ptp(points[:, 0])
+        corner = np.array([brow[:, 0].mean() + 0.02 * away, brow[:, 1].max() + 0.03 * abs(away)])
+        after = covered(
+            after,
+            corner + np.array([[0, 0], [0.5 * away, 0], [0.5 * away, -2 * abs(away)], [0, -2 * abs(away)]]),
+            1.5,
+        )
+    clean = Texture.bake(after, who.landmarks, occlusion_model=OcclusionModel(Network(who.portrait, after, who)))
+    picture = cv2.cvtColor(low(clean.full), cv2.COLOR_BGR2GRAY).astype(float)
+    x, y = np.round(chart().points[[46, 53, 70, 63, 276, 283, 300, 293], :2] * (COARSE / SIZE)).astype(int).T
+    middle_x, middle_y = np.round(chart().points[151, :2] * (COARSE / SIZE)).astype(int)
+    assert picture[y, x].min() > 0.62 * picture[middle_y, middle_x]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_an_unhidden_face_does_not_change(name: str) -> None:
     who = person(name)
     clean = Texture.bake(who.portrait, who.landmarks)
