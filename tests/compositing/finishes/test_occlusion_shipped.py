@@ -9,7 +9,7 @@ from people import ReadyMesh, face_models, person, swap_face
 
 from rtswap.compositing.finishes.occlusion import OcclusionMask
 from rtswap.core.types import Image, Points, Quality
-from rtswap.vision.topology import GLASSES, LEFT_EYE, RIGHT_EYE
+from rtswap.vision.topology import GLASSES, LEFT_EYE, OVAL, RIGHT_EYE
 
 
 def mask_over(picture: Image, landmarks: Points) -> tuple[np.ndarray, Points]:
@@ -72,3 +72,30 @@ def test_pale_skin_around_the_eyes_is_no_frame(name: str) -> None:
         cv2.fillPoly(band, [landmarks[GLASSES, :2].astype(np.int32)], 1)
         hidden.append(float((swapped[band > 0] < 128).mean()))
     assert hidden[1] < hidden[0] + 0.02
+
+
+def bald(name: str, light: float) -> Image:
+    """The person with skin, darker towards its edge, from the brows to the crown."""
+    picture, points = person(name).portrait.astype(np.float32), person(name).landmarks[:, :2]
+    tall, middle = float(np.ptp(points[:, 1])), points[OVAL].mean(0)
+    higher = 0.28 * tall * np.clip((middle[1] - points[OVAL, 1]) / (0.5 * tall), 0, 1)
+    crown = middle + 1.06 * (points[OVAL] - np.stack([0 * higher, higher], 1) - middle)
+    head = np.zeros(picture.shape[:2], np.uint8)
+    cv2.fillPoly(head, [crown.astype(np.int32)], 255)
+    head[int(points[[105, 334], 1].min() - 0.04 * tall) :] = 0
+    share = cv2.GaussianBlur(head, (0, 0), 0.012 * tall)[..., None].astype(np.float32) / 255
+    x, y = points[151].astype(int)
+    skin = picture[y - 4 : y + 5, x - 4 : x + 5].mean((0, 1))
+    across, down = (np.arange(length, dtype=np.float32) for length in picture.shape[1::-1])
+    lit = np.exp(-(((across - middle[0]) / (0.42 * tall)) ** 2 + ((down[:, None] - y) / (0.5 * tall)) ** 2))
+    picture += share * (skin * (0.55 + 0.5 * lit[..., None]) - picture)
+    return np.clip(picture * light + np.random.default_rng(0).normal(0, 2, picture.shape), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("name", ["hiro", "ben", "george"])
+@pytest.mark.parametrize("light", [1.0, 0.5, 0.3])
+def test_a_bald_head_is_no_hair(name: str, light: float) -> None:
+    """It was for a fifth, as were the foreheads of five of 16 people with dark skin for a half."""
+    mask, points = mask_over(bald(name, light), person(name).landmarks)
+    x, y = points[[151, 9, 108, 337, 69, 299, 107, 336], :2].astype(int).T
+    assert mask[y, x].mean() > 0.97 * 255
