@@ -123,7 +123,7 @@ def unmasked(change: Change) -> Change:
 @pytest.mark.parametrize("photos", [False, True])
 @pytest.mark.parametrize("change", [noisy, blurred, lambda target, swapped: swapped])
 def test_a_swapper_that_shows_the_own_face_when_it_is_on_air_shows_nobody(change: Change, photos: bool) -> None:
-    """A network of 300 kB did, and the face was counted as swapped."""
+    """A network of 2 MB did, and the face was counted as swapped."""
     face = group("ben", size=320)
     program = program_with(Spoilt(unmasked(change)), "ada")
     pipeline = program.pipeline(live=False, photos=photos)
