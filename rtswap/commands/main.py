@@ -7,6 +7,7 @@ of stdout went away.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import threading
@@ -60,6 +61,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return EXIT_BROKEN_PIPE
+    except OSError as error:
+        if error.errno not in (errno.EMFILE, errno.ENFILE):
+            raise
+        _say("rtswap: the system opens no more files. Raise the limit: ulimit -n 1024", _trace() if debug else "")
+        return 1
     return code
 
 
