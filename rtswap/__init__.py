@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from rtswap.core.isolation import keep_library_path
+from rtswap.core.isolation import PICTURE_LIMIT, keep_library_path
 from rtswap.core.version import __version__ as __version__
 
 TYPE_CHECKING = False  # `python -m rtswap` looks in the working folder for what is imported here, even for typing
@@ -37,7 +37,7 @@ __all__ = [
 
 keep_library_path()
 os.environ.setdefault("GNUTLS_SYSTEM_PRIORITY_FILE", "/etc/gnutls/config")  # PyAV's wheels: in /tmp/vendor, anybody's
-os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", "100000000")  # `vision.images.MAX_PIXELS`; read as it loads
+os.environ.setdefault(*PICTURE_LIMIT)  # your program may have set its own
 
 
 def __dir__() -> list[str]:

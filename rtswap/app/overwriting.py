@@ -82,10 +82,13 @@ def refuse(reads: Iterable[tuple[str, str]], written: Sequence[WrittenFiles]) ->
         if not scheme(address) or scheme(address) == "file":
             path = local_path(address)
             inside = (child for child in _children(path) if child.suffix.lower() in PICTURE_SUFFIXES)
-            known |= {_identity(one): what for one in (path, *inside, *files_named(path))}
+            found = path, *inside, *files_named(path)
+            manifests = (beside for one in found if (beside := manifest_beside(one)) is not None and beside.exists())
+            known |= {_identity(one): f"the manifest of {what}" for one in manifests}
+            known |= {_identity(one): what for one in found}
     for target in written:
-        found = [target.folder] if target.many else []
-        for path in (*found, *target.existing()):
+        folder = [target.folder] if target.many else []
+        for path in (*folder, *target.existing()):
             if lost := known.get(_identity(path)):
                 raise UsageError(
                     f"the output {path} is {lost}", do="Give the output another name: inputs are never overwritten."

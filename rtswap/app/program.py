@@ -24,6 +24,7 @@ from rtswap.app.renderers import gpu_renderer, plain_renderer
 from rtswap.app.swap_check import SwapCheck
 from rtswap.compositing.canvas.host import HostCanvas
 from rtswap.compositing.finishes import enabled_finishes, find_finishes
+from rtswap.compositing.own_faces import WatchedRenderer
 from rtswap.compositing.renderer import HostRenderer
 from rtswap.core.errors import InputError
 from rtswap.core.parts import BuildContext, FinishSpec, SwapperSpec
@@ -38,6 +39,7 @@ from rtswap.runtime.metrics import Metrics, Spans
 from rtswap.runtime.pipeline import Pipeline, Policy
 from rtswap.runtime.session import Session
 from rtswap.swappers import built_in_swappers, swapper_spec
+from rtswap.swappers.onnx.crops import COVERAGE
 from rtswap.tracking.lookout import Sentinel
 from rtswap.tracking.smoothing import Smoothing
 from rtswap.tracking.tracker import FaceTracker
@@ -144,7 +146,7 @@ class Program:
         swapper = self.swap_model.bind(source)
         if self._probes is not None:
             return self._probes.swapper(swapper)
-        if self.spec not in built_in_swappers():
+        if not self._is_own:
             unseen = Disclosure(None, reason="it is measured and never shown")
             renderer = plain_renderer(swapper, unseen.stamp, name=self._name, on_gpu=self.on_gpu)
             self._swap_check.run(renderer, self._name)
@@ -211,7 +213,8 @@ class Program:
         if self.on_gpu:
             built = [spec.build_gpu(context) for spec in specs if spec.build_gpu]
             stamp = self.disclosure.stamp
-            return gpu_renderer(self.swappers, stamp, name=self._name, finishes=built, partial=partial)
+            gpu = gpu_renderer(self.swappers, stamp, name=self._name, finishes=built, partial=partial)
+            return self._watched(gpu, partial=partial)
         if self.why_on_host and self._probes is None:
             self.on_event(f"networks run on the GPU, but frames are processed on the CPU: {self.why_on_host}")
         if live and (slow := [spec.words(context) for spec in specs if spec.slow(context)]):
@@ -222,7 +225,19 @@ class Program:
             canvas = lambda image: probes.canvas(HostCanvas(image))  # noqa: E731
             finishes = [probes.finish(step, spec.name) for step, spec in zip(finishes, specs, strict=True)]
         stamp = self.disclosure.stamp
-        return HostRenderer(self.swappers, canvas=canvas, stamp=stamp, finishes=finishes, partial=partial)
+        host = HostRenderer(self.swappers, canvas=canvas, stamp=stamp, finishes=finishes, partial=partial)
+        return self._watched(host, partial=partial)
+
+    def _watched(self, renderer: Renderer, *, partial: bool) -> Renderer:
+        """The renderer, watched if the swapper is a stranger's, unless parts of the target's own face are to show."""
+        if self._is_own or partial or self.config.models.coverage < COVERAGE:
+            return renderer
+        return WatchedRenderer(renderer, self._swap_check.recogniser)
+
+    @property
+    def _is_own(self) -> bool:
+        """Whether the swapper came with rtswap, or is measured and never shown."""
+        return self._probes is not None or self.spec in built_in_swappers()
 
     @property
     def policy(self) -> Policy:

@@ -44,10 +44,10 @@ class SwapCheck:
             swapped = _swap(renderer, face)
             if swapped is None:
                 return
-            before = self._recogniser.embed(face.portrait, face.landmarks)
+            before = self.recogniser.embed(face.portrait, face.landmarks)
             shown = swapped, _in_colours_of(face, swapped)
             likeness = min(
-                likeness, max(float(before @ self._recogniser.embed(image, face.landmarks)) for image in shown)
+                likeness, max(float(before @ self.recogniser.embed(image, face.landmarks)) for image in shown)
             )
         if likeness > UNCHANGED:
             raise ModelError(
@@ -62,7 +62,8 @@ class SwapCheck:
         return [self._models.load_source([Path(PREFIX + name)]) for name in FACES]
 
     @cached_property
-    def _recogniser(self) -> Embedder:
+    def recogniser(self) -> Embedder:
+        """The network that compares faces."""
         return self._models.recogniser or self._models.spaces["rtswap"]()
 
 

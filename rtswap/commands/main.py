@@ -7,6 +7,7 @@ of stdout went away.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import threading
@@ -22,6 +23,7 @@ from typing import NoReturn
 from rtswap.commands import COMMANDS
 from rtswap.core.errors import RtswapError, UsageError
 from rtswap.core.interrupts import ignore_signals, raise_on_signals
+from rtswap.core.isolation import PICTURE_LIMIT
 from rtswap.core.memory import limit_memory
 from rtswap.core.text import nearest
 from rtswap.core.urls import hide_secrets
@@ -59,6 +61,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return EXIT_BROKEN_PIPE
+    except OSError as error:
+        if error.errno not in (errno.EMFILE, errno.ENFILE):
+            raise
+        _say("rtswap: the system opens no more files. Raise the limit: ulimit -n 1024", _trace() if debug else "")
+        return 1
     return code
 
 
@@ -102,6 +109,7 @@ def _dispatch(args: list[str]) -> int:
     _check_folder()
     # Without it OpenCV waits 10 s for an unplugged camera; it reads the variable on first import.
     os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2")
+    os.environ.update([PICTURE_LIMIT])  # many have set another one for all programs
     if args and args[0] in ("help", "version") and not os.path.exists(args[0]):
         args = ["--version"] if args[0] == "version" else [*_command_named(args[1:2]), "--help"]
     if args[:1] in (["-h"], ["--help"]) and args[1:2] and args[1] in COMMANDS:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _HOME = os.path.realpath(os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", ".."))
 """The folder that contains the package rtswap."""
+PICTURE_LIMIT = "OPENCV_IO_MAX_IMAGE_PIXELS", "100000000"
+"""What limits pictures in OpenCV, read as it loads: ``vision.images.MAX_PIXELS``."""
 _STANDARD = os.path.dirname(os.path.realpath(os.__file__))
 """The folder of Python's standard library."""
 

@@ -7,15 +7,17 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 import pytest
-from people import ReadyMesh, face_models, person
+from people import ReadyMesh, face_models, group, person
 from prepared_sources import ready  # noqa: F401
 
 from rtswap.app.config import Config
+from rtswap.app.model_section import ModelsConfig
 from rtswap.app.probes import Probes
 from rtswap.app.program import Program
+from rtswap.app.swap_check import FACES
 from rtswap.core.errors import ModelError
 from rtswap.core.protocols import SwapModel, Swapper
-from rtswap.core.types import Image, Quality, SourceIdentity, SwappedFace, Target
+from rtswap.core.types import Frame, Image, Quality, SourceIdentity, SwappedFace, Target
 from rtswap.disclosure import Disclosure
 from rtswap.swappers.mesh.swapper import MeshSwapModel
 
@@ -110,3 +112,31 @@ def test_the_swappers_that_come_with_rtswap_are_trusted(monkeypatch: pytest.Monk
     monkeypatch.setattr("rtswap.app.swap_check.SwapCheck.run", lambda *_: pytest.fail("checked"))
     program = Program(Config(), on_event=print, models=face_models(), sources=[person("ada")])
     assert program.swappers
+
+
+def unmasked(change: Change) -> Change:
+    """Swaps the two personas that it is tried on, and goes over to ``change`` when it is on air."""
+    tried = iter(range(len(FACES)))
+    return lambda target, swapped: change(target, swapped) if next(tried, None) is None else swapped
+
+
+@pytest.mark.parametrize("photos", [False, True])
+@pytest.mark.parametrize("change", [noisy, blurred, lambda target, swapped: swapped])
+def test_a_swapper_that_shows_the_own_face_when_it_is_on_air_shows_nobody(change: Change, photos: bool) -> None:
+    """A network of 2 MB did, and the face was counted as swapped."""
+    face = group("ben", size=320)
+    program = program_with(Spoilt(unmasked(change)), "ada")
+    pipeline = program.pipeline(live=False, photos=photos)
+    for number in range(3):
+        outcome = pipeline.process(Frame(face.copy(), number, number / 30, number / 30), Quality())
+        assert outcome.image is not None
+        assert outcome.swapped == (0 if change in (noisy, blurred) else 1)
+        assert np.abs(outcome.image.astype(int) - face)[100:220, 100:220].mean() > 8
+
+
+def test_who_wants_to_see_parts_of_the_own_face_is_not_watched() -> None:
+    config = Config(models=ModelsConfig(coverage=0.5))
+    program = program_with(Spoilt(unmasked(noisy)), "ada")
+    program.config = config
+    face = group("ben", size=320)
+    assert program.pipeline(live=False).process(Frame(face, 0, 0.0, 0.0), Quality()).swapped == 1

@@ -327,16 +327,21 @@ def test_ctrl_c_while_the_program_is_being_read_shows_no_traceback() -> None:
     assert (done.returncode, done.stderr) == (130, "")
 
 
-@pytest.mark.parametrize("error", [MemoryError(), BlockingIOError(), RuntimeError("can't start new thread")])
+MEMORY = "gives no more memory or threads. Close other programs."
+FILES = "opens no more files. Raise the limit: ulimit -n 1024"
+GIVEN = (MemoryError(), MEMORY), (BlockingIOError(), MEMORY), (RuntimeError("can't start new thread"), MEMORY)
+
+
+@pytest.mark.parametrize(("error", "told"), [*GIVEN, (OSError(24, "", "a.py"), FILES)])
 def test_too_little_memory_is_no_internal_error(
-    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    error: Exception, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(*_: object, **__: object) -> None:
         raise error
 
     monkeypatch.setattr("rtswap.app.config_file.effective", fail)
     assert main(["config"]) == 1
-    assert last_words(capsys) == "rtswap: the system gives no more memory or threads. Close other programs.\n"
+    assert last_words(capsys) == f"rtswap: the system {told}\n"
 
 
 @pytest.mark.parametrize(("word", "do"), [("benhc", "Did you mean bench?"), ("xyzzy", "`rtswap help` lists them.")])

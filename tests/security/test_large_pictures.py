@@ -254,6 +254,15 @@ def test_opencv_decodes_no_more_than_rtswap_reads() -> None:
     assert run_python(DECODES).stdout.splitlines() == ["(10000, 10000)", "pixels <= CV_IO_MAX_IMAGE_PIXELS"]
 
 
+@pytest.mark.parametrize("set_for_all", ["1099511627776", "none"])
+def test_a_command_has_its_own_limit(set_for_all: str) -> None:
+    """Advice on OpenCV's errors is to raise it for all programs; what is no number aborted every command."""
+    here = f"import os\nos.environ['OPENCV_IO_MAX_IMAGE_PIXELS'] = {set_for_all!r}\n"
+    command = "from rtswap.commands.main import main\nmain(['completion', 'bash', '-q'])\n"
+    shown = run_python(here + command + DECODES).stdout.splitlines()
+    assert shown[-2:] == ["(10000, 10000)", "pixels <= CV_IO_MAX_IMAGE_PIXELS"]
+
+
 @pytest.mark.parametrize("size", [(160, 160), (640, 360), (333, 721)])
 def test_a_large_picture_gets_the_same_mark(size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
     """The two ways of adding it agree to the bit, in every frame of a stream whose texture changes."""

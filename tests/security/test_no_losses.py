@@ -54,6 +54,7 @@ CASES = {
     "the next source": "-s persona:vera --also face.png -i clip.mp4 -o face.png",
     "the metrics": "-s persona:vera -i clip.mp4 -o null --metrics clip.mp4",
     "the manifest beside": "-s persona:vera -i clip.c2pa -o clip.mkv",
+    "the input's manifest": "-s persona:vera -i film.mkv -o film.webm",
     "the key": "-s persona:vera -i clip.mp4 -o face.png --sign-with clip.mp4 --sign-key face.png",
     "another file of a batch": "-s persona:vera clip.ts there/clip.mp4 there/",
     "a part of a playlist": "-s persona:vera -i list.m3u8 -o clip.mp4",
@@ -80,7 +81,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("face.png", "frames/00000.png", "frames/00001.png", "seen/sheet.png", "named/sheet.png"):
         assert cv2.imwrite(str(tmp_path / name), face)
     make_clip("clip.mp4", [face] * 3)
-    for name in ("clip.c2pa", "seen/annotated.mp4"):
+    for name in ("clip.c2pa", "film.mkv", "film.c2pa", "seen/annotated.mp4"):
         (tmp_path / name).write_bytes((tmp_path / "clip.mp4").read_bytes())
     (tmp_path / "list.m3u8").write_text("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nsub/deep.m3u8\n")
     (tmp_path / "sub/deep.m3u8").write_text("#EXTM3U\n#EXTINF:1,\n../clip.mp4\n")
