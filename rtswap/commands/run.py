@@ -72,9 +72,10 @@ def _run(flags: Flags, commands: Collection[str]) -> int:
 
     for line in unused_flags(whole):
         console_of(found).event(line)
-    if configs := batch_of(found, files):
+    configs = batch_of(found, files)
+    if configs[1:]:
         return _swap_batch(configs)
-    return 0 if _all_written(_swap(found)) else 1
+    return 0 if _all_written(_swap(configs[0] if configs else found)) else 1
 
 
 def _swap(config: Config, **options: Any) -> dict[str, Any]:

@@ -66,6 +66,24 @@ def test_a_folder_without_a_flag_is_the_output_also_the_second_time(folder: Path
     assert [path.name for path in (folder / "out").iterdir()] == ["two.mp4"]
 
 
+@pytest.mark.parametrize("name", ["two.flv", "two", "two.seq"])
+@pytest.mark.parametrize("output", ["out/", "out"])
+def test_one_film_into_a_folder_stays_a_film(folder: Path, name: str, output: str) -> None:
+    """``clips/*.mp4`` may stand for one file: each of its frames became a picture."""
+    Path("clips/two.flv").rename(f"clips/{name}")
+    Path("out").mkdir()
+    assert main([*VERA, f"clips/{name}", output]) == 0
+    assert [path.name for path in (folder / "out").iterdir()] == ["two.mp4"]
+    assert main([*VERA, f"clips/{name}", "%03d.png", "--pass-through"]) == 0
+    assert len(list(folder.glob("*.png"))) == 3
+
+
+def test_a_picture_into_a_folder_stays_a_picture(folder: Path) -> None:
+    Pillow.open(persona_photo("persona:ben")).resize((256, 256)).save("photo", "PNG")
+    assert main([*VERA, "photo", "out/"]) == 0
+    assert [path.name for path in (folder / "out").iterdir()] == ["photo.png"]
+
+
 @pytest.mark.parametrize("made_before", [False, True])
 def test_a_folder_may_have_a_dot_in_its_name(folder: Path, made_before: bool) -> None:
     out = "v1.2" if made_before else "v1.2/"

@@ -18,7 +18,7 @@ from rtswap.core.types import Frame, Image, StreamInfo
 from rtswap.core.urls import local_path, scheme
 from rtswap.vision.foreign_pictures import DAMAGED
 from rtswap.vision.images import open_with_pillow, read_checked
-from rtswap.vision.picture_kinds import looks_like_picture
+from rtswap.vision.picture_kinds import is_picture
 
 if TYPE_CHECKING:
     from PIL import Image as Pillow
@@ -119,11 +119,8 @@ def _on_white(picture: Pillow.Image) -> Image:
 def is_animated(path: Path) -> bool:
     """Whether a file is a picture with more than one frame."""
     try:
-        if not path.is_file():
+        if not path.is_file() or not is_picture(path):
             return False
-        with path.open("rb") as file:
-            if not looks_like_picture(file.read(32)):
-                return False
         with open_with_pillow(read_checked(path)[0]) as picture:
             animated = getattr(picture, "is_animated", False)
             return picture is not None and picture.format in _FORMATS and bool(animated)
