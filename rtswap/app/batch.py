@@ -1,5 +1,5 @@
 """Several files in one run: a folder in which anything moves, or a pattern such as ``clips/*.mp4``; each keeps its
-name, as does one film whose output is a folder. A folder of still pictures alone is one input."""
+name, as does one film whose output is a folder. A folder or pattern of still pictures alone is one input."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def _files(address: str) -> Sequence[Path]:
     found = [Path(name) for name in glob(str(path)) if name.lower().endswith(wanted)]
     if not found:
         raise UsageError(f"no video or picture matches {address[:200]!r}", do="Check the pattern.")
-    return sorted(found, key=natural_key)
+    return sorted(found, key=natural_key) if any(_moves(file) for file in found) else ()
 
 
 def _is_meant(folder: str) -> bool:

@@ -173,6 +173,10 @@ class _AddressSpec:
     """Whether it accepts an address."""
 
 
+PICTURES_FPS = 25.0
+"""As FFmpeg takes numbered pictures."""
+
+
 @dataclass(frozen=True, slots=True)
 class InputRequest:
     """Options of an input other than its address."""
@@ -181,6 +185,8 @@ class InputRequest:
     """(width, height) in pixels requested from a camera."""
     fps: float = 30.0
     """Frames per second requested from a camera."""
+    pictures_fps: float = PICTURES_FPS
+    """Frames per second of several pictures."""
     hwaccel: str = "none"
     """GPU decoding of video files: none, auto or cuda."""
     tls_ca: str | None = None

@@ -78,6 +78,25 @@ def test_one_film_into_a_folder_stays_a_film(folder: Path, name: str, output: st
     assert len(list(folder.glob("*.png"))) == 3
 
 
+@pytest.mark.parametrize("address", ["stills/p_%03d.png", "stills/p_*.png"])
+def test_numbered_pictures_become_a_film(folder: Path, address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Their pattern was refused, and --fps was for cameras alone."""
+    person = Pillow.open(persona_photo("persona:ben")).resize((256, 256))
+    (folder / "stills").mkdir()
+    for name in ("p_001", "p_002", "p_003", "other"):
+        person.save(f"stills/{name}.png")
+    assert main(["-s", "persona:vera", address, "film.mp4", "--fps", "10"]) == 0
+    assert read_back(Path("film.mp4"))[1] == pytest.approx([0.0, 0.1, 0.2], abs=1e-3)
+    assert "ignored" not in capsys.readouterr().err
+    assert main([*VERA, address, "out/"]) == 0
+    assert {path.name for path in (folder / "out").iterdir()} == {"p_001.png", "p_002.png", "p_003.png"}
+    for output in ("stills/", "stills/p_%d.png"):
+        assert main([*VERA, address, output, "-y"]) == 2
+    assert "the output stills" in capsys.readouterr().err
+    assert main([*VERA, "stills/other.png", "stills/p_001.png", "stills/p_002.png", "film2.mp4"]) == 2
+    assert "quote their pattern" in capsys.readouterr().err
+
+
 def test_a_picture_into_a_folder_stays_a_picture(folder: Path) -> None:
     Pillow.open(persona_photo("persona:ben")).resize((256, 256)).save("photo", "PNG")
     assert main([*VERA, "photo", "out/"]) == 0
