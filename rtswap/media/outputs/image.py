@@ -28,7 +28,7 @@ _QUALITY = {
 
 class ImageOutput:
     """Output to ``face.png`` (one image), ``out_%05d.png`` (by frame index) or a folder, where images keep the names
-    of their input files (``OutputNames``) and frames of videos become ``00000.png`` ....
+    of their input files (``OutputNames``) and frames without one become ``00000.png`` ....
 
     Raises OutputError if a file exists (unless ``overwrite``) or cannot be written, and for a second frame if the
     name has no number. ``sign`` is called with each finished file.
@@ -67,7 +67,7 @@ class ImageOutput:
     def send(self, image: MarkedImage) -> None:
         if self._sent and not self._many:
             many = f"{self._path.stem}_%05d{self._path.suffix}"
-            do = f"Write a video or .gif, or use {many} or a folder for a picture of each frame."
+            do = f"Write a video or .gif, or use {many} for a picture of each frame."
             raise OutputError(f"{self.name} can hold only one frame", got="a second frame", do=do)
         path = self._path_for(image)
         refuse_taken(path, self._overwrite)
