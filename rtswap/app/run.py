@@ -272,6 +272,7 @@ def _request(config: Config, info: StreamInfo, sign: Sign, event: Event) -> Outp
     output = config.output
     return OutputRequest(
         fps=info.fps,
+        frames=info.frame_count,
         codec=output.codec,
         crf=output.crf,
         bitrate=output.bitrate,

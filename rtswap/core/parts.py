@@ -207,6 +207,8 @@ class OutputRequest:
     """Options of an output other than its address."""
 
     fps: float = 30.0
+    frames: int | None = None
+    """How many will come; None if that is unknown."""
     codec: str = "h264"
     """FFmpeg's codec name, for files and streams."""
     audio_from: str | None = None

@@ -97,6 +97,19 @@ def test_numbered_pictures_become_a_film(folder: Path, address: str, capsys: pyt
     assert "quote their pattern" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("address", ["clips/two.flv", "stills/"])
+def test_one_picture_does_not_hold_a_film(folder: Path, address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its first frame was written before the error, in the place of what was there with -y."""
+    (folder / "stills").mkdir()
+    for name in ("a", "b", "c"):
+        Pillow.open(persona_photo("persona:ben")).resize((256, 256)).save(f"stills/{name}.png")
+    (folder / "one.jpg").write_bytes(b"kept")
+    assert main([*VERA, address, "one.jpg", "-y"]) == 1
+    said = capsys.readouterr().err
+    assert "one.jpg can hold only one frame; got several. Write a video or .gif, or use one_%05d.jpg" in said
+    assert (folder / "one.jpg").read_bytes() == b"kept"
+
+
 def test_a_picture_into_a_folder_stays_a_picture(folder: Path) -> None:
     Pillow.open(persona_photo("persona:ben")).resize((256, 256)).save("photo", "PNG")
     assert main([*VERA, "photo", "out/"]) == 0

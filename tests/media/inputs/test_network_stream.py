@@ -77,9 +77,7 @@ def test_a_camera_that_asks_for_a_login_is_told_from_one_that_is_off(kind: str) 
         server.daemon_threads = True
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         url = f"{kind}://127.0.0.1:{server.server_address[1]}/live"
-        with pytest.raises(
-            InputError, match=r"401.*Write the login into the address, NAME:PASSWORD@ before"
-        ):
+        with pytest.raises(InputError, match=r"401.*Write the login into the address, NAME:PASSWORD@ before"):
             NetworkStream(url, on_event=lambda event: None)
         server.shutdown()
 
