@@ -287,7 +287,7 @@ class MarkedImage:
     """A frame that may leave the program. Only ``rtswap.disclosure`` creates it (a test checks this). Two are equal
     if they are the same object, since arrays have no equality."""
 
-    image: Image
+    image: Image = field(repr=False)
     index: int
     captured_at: float
     time_s: float | None = None
