@@ -273,6 +273,7 @@ def _request(config: Config, info: StreamInfo, sign: Sign, event: Event) -> Outp
     return OutputRequest(
         fps=info.fps,
         frames=info.frame_count,
+        plays=info.plays,
         codec=output.codec,
         crf=output.crf,
         bitrate=output.bitrate,

@@ -209,6 +209,8 @@ class OutputRequest:
     fps: float = 30.0
     frames: int | None = None
     """How many will come; None if that is unknown."""
+    plays: int = 0
+    """How often an animation is played; 0 is without end."""
     codec: str = "h264"
     """FFmpeg's codec name, for files and streams."""
     audio_from: str | None = None

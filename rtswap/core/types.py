@@ -263,6 +263,8 @@ class StreamInfo:
     """True: late frames are worthless and may be dropped. False: no frame may be lost."""
     frame_count: int | None = None
     """None if unknown."""
+    plays: int = 0
+    """How often an animation is played; 0 is without end."""
     audio_path: str | None = None
     """Path or URL of the file that the frames come from, whose sound and other tracks can be copied; None if there is
     none."""

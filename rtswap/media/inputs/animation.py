@@ -100,7 +100,15 @@ def _describe(picture: Pillow.Image) -> StreamInfo:
         if not durations:
             raise
     fps = 1 / float(np.median(durations))
-    return StreamInfo(picture.width, picture.height, fps, live=False, frame_count=number)
+    return StreamInfo(picture.width, picture.height, fps, live=False, frame_count=number, plays=_plays(picture))
+
+
+def _plays(picture: Pillow.Image) -> int:
+    """How often it is played, 0 for without end. A GIF says how often it is repeated, if it is."""
+    stated = picture.info.get("loop")
+    if picture.format != "GIF":
+        return int(stated or 0)
+    return 1 if stated is None else int(stated) + bool(stated)
 
 
 def _duration_s(picture: Pillow.Image) -> float:
