@@ -27,7 +27,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, ClassVar, Self, Unpack
+from typing import Any, ClassVar, NoReturn, Self, Unpack
 
 import numpy as np
 
@@ -127,6 +127,11 @@ class _Loop:
             if not self._closed:
                 self._closed = True
                 del self._program, self._pipeline
+
+    def __reduce__(self) -> NoReturn:
+        """For ``pickle`` and ``copy``. Always raises UsageError."""
+        what = f"a {type(self).__name__} cannot be copied or sent to another process"
+        raise UsageError(what, do="Make one in each process.")
 
     def __enter__(self) -> Self:
         return self

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import io
+import pickle
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Thread
 from types import SimpleNamespace
@@ -239,6 +241,20 @@ def test_an_open_file_is_no_list_of_photos(swapper: rtswap.Swapper) -> None:
             call(file)
         assert "BufferedReader" in str(caught.value)
     assert str(caught.value).endswith("Pass what is in the file: file.read().")
+
+
+@pytest.mark.parametrize("use", [pickle.dumps, copy.deepcopy])
+def test_a_swapper_is_not_sent_to_another_process(use: Callable[[Any], Any], swapper: rtswap.Swapper) -> None:
+    """``Pool.map(swapper.swap, pictures)`` ended with: cannot pickle CompiledModel."""
+    with pytest.raises(rtswap.UsageError, match=r"a Swapper cannot be copied .* Make one in each process\."):
+        use(swapper.swap)
+
+
+def test_a_result_is_shown_without_its_pixels(swapper: rtswap.Swapper) -> None:
+    """In a notebook each filled a screen with numbers."""
+    shown = repr(swapper.swap(persona("ben")))
+    assert "swapped=1" in shown
+    assert "array" not in shown
 
 
 def test_results_can_be_compared_and_collected(swapper: rtswap.Swapper) -> None:

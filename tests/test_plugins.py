@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from media_files import make_clip
 from paths import ASSETS, ROOT
 from prepared_sources import ready  # noqa: F401
 
@@ -74,7 +75,8 @@ def test_an_input_and_an_output_of_another_package_run(site: Path, tmp_path: Pat
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["frames"] > 3
     assert (tmp_path / "000000.png").exists()
-    done = rtswap(site, "-s", "persona:ada", "-i", f"{tmp_path}/*.png", "-o", f"stills:{tmp_path}/new")
+    make_clip(tmp_path / "clip.mp4", 2)
+    done = rtswap(site, "-s", "persona:ada", "-i", f"{tmp_path}/*", "-o", f"stills:{tmp_path}/new")
     assert "expected one folder" in done.stderr
 
 

@@ -1,5 +1,5 @@
 """Several files in one run: a folder in which anything moves, or a pattern such as ``clips/*.mp4``; each keeps its
-name. A folder of still pictures alone is one input."""
+name, as does one film whose output is a folder. A folder or pattern of still pictures alone is one input."""
 
 from __future__ import annotations
 
@@ -20,18 +20,23 @@ from rtswap.media.inputs.animation import ANIMATED_SUFFIXES, is_animated
 from rtswap.media.output_names import IMAGE_SUFFIXES, NUMBER, OutputNames, is_folder
 from rtswap.media.outputs import with_prefix
 from rtswap.vision.images import PICTURE_SUFFIXES
+from rtswap.vision.picture_kinds import is_picture
 
 _ANIMATIONS = (".gif", ".apng")
 
 
 def batch_of(config: Config, given: Sequence[str] = ()) -> list[Config]:
     """Return a configuration for each file: of those ``given``, or those that the input stands for; empty if it is
-    one input. Raises UsageError if nothing matches a pattern, if the output is not one folder, or if a file in it
-    would replace one of the inputs, OutputError if the folder cannot be created."""
-    files = [Path(file) for file in given] or _files(config.input.address.strip())
+    one input that needs no new name. Raises UsageError if nothing matches a pattern, if the output is not one folder,
+    or if a file in it would replace one of the inputs, OutputError if the folder cannot be created."""
+    folder, address = _folder(config.output.to), config.input.address.strip()
+    files = (
+        [Path(file) for file in given]
+        or _files(address)
+        or (_one_film(address) if folder and _is_meant(config.output.to[0]) else [])
+    )
     if not files:
         return []
-    folder = _folder(config.output.to)
     if folder is None:
         raise UsageError(f"{len(files)} files as the input", expected="one folder as the output, as in -o out/")
     try:
@@ -64,7 +69,7 @@ def _output(wanted: OutputConfig, address: str) -> OutputConfig:
 def _folder(outputs: Sequence[str]) -> Path | None:
     if len(outputs) != 1 or scheme(outputs[0]) or outputs[0].partition(":")[0] in ("window", "null", "vcam"):
         return None
-    if with_prefix(outputs[0]) is not None:
+    if with_prefix(outputs[0]) is not None or outputs[0].strip() == "-":
         return None
     return local_path(outputs[0]) if is_folder(outputs[0]) else None
 
@@ -85,13 +90,30 @@ def _files(address: str) -> Sequence[Path]:
     found = [Path(name) for name in glob(str(path)) if name.lower().endswith(wanted)]
     if not found:
         raise UsageError(f"no video or picture matches {address[:200]!r}", do="Check the pattern.")
-    return sorted(found, key=natural_key)
+    return sorted(found, key=natural_key) if any(_moves(file) for file in found) else ()
+
+
+def _is_meant(folder: str) -> bool:
+    """Whether a folder is meant, and no suffix was forgotten."""
+    return folder.endswith(("/", "\\")) or os.path.isdir(local_path(folder))
+
+
+def _one_film(address: str) -> list[Path]:
+    """The film at an address: ``clips/*.mp4`` may stand for one, as for several."""
+    try:
+        path = local_path(address)
+        found = address and scheme(address) in ("", "file") and path.is_file() and _moves(path)
+    except (OSError, ValueError):
+        return []
+    return [path] if found else []
 
 
 def _moves(file: Path) -> bool:
     """Whether a file is a video or an animated picture."""
     suffix = file.suffix.lower()
-    return suffix in VIDEO_SUFFIXES or (suffix in ANIMATED_SUFFIXES and is_animated(file))
+    if suffix in PICTURE_SUFFIXES:
+        return suffix in ANIMATED_SUFFIXES and is_animated(file)
+    return suffix in VIDEO_SUFFIXES or not is_picture(file)
 
 
 def _name(file: Path, names: OutputNames, codec: str) -> str:

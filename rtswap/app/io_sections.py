@@ -30,12 +30,15 @@ class InputConfig:
         address(),
         "--input",
         "-i",
-        help="camera number, video file, image, folder, pattern such as '*.mp4', or URL (rtsp, rtmp, http, udp)",
+        help="camera number, video file, image, folder, pattern such as '*.mp4' or 'img_*.png', "
+        "or URL (rtsp, rtmp, http, udp)",
         also=[("--cam", camera_index(), "camera number, as listed by `rtswap cameras`")],
         own=leads_away,
     )
     size: tuple[int, int] | None = option(None, size(), "--size", help="size to request from the camera")
-    fps: float | None = option(None, number("FPS", 1, 1000), "--fps", help="frame rate to request from the camera")
+    fps: float | None = option(
+        None, number("FPS", 1, 1000), "--fps", help="frame rate to request from the camera, or of numbered pictures"
+    )
     hwaccel: str = option(
         "none",
         choice("none", "auto", "cuda"),

@@ -16,8 +16,9 @@ from pathlib import Path
 
 from rtswap.app.config import Config
 from rtswap.app.mapping import read_swap_rules
-from rtswap.core.errors import UsageError
+from rtswap.core.errors import InputError, UsageError
 from rtswap.core.urls import local_path, scheme
+from rtswap.media.inputs.image import pictures_at
 from rtswap.media.output_names import NUMBER, candidates, is_folder, manifest_beside
 from rtswap.media.outputs import with_prefix
 from rtswap.media.playlists import files_named
@@ -81,8 +82,7 @@ def refuse(reads: Iterable[tuple[str, str]], written: Sequence[WrittenFiles]) ->
     for address, what in reads:
         if not scheme(address) or scheme(address) == "file":
             path = local_path(address)
-            inside = (child for child in _children(path) if child.suffix.lower() in PICTURE_SUFFIXES)
-            found = path, *inside, *files_named(path)
+            found = path, *_pictures(address), *files_named(path)
             manifests = (beside for one in found if (beside := manifest_beside(one)) is not None and beside.exists())
             known |= {_identity(one): f"the manifest of {what}" for one in manifests}
             known |= {_identity(one): what for one in found}
@@ -124,11 +124,15 @@ def _names_in_folder(pictures: Iterable[Path]) -> re.Pattern[str]:
 
 
 def _pictures(address: str) -> list[Path]:
-    """Return the picture file, or those of the folder, at an input address."""
+    """Return the picture file, or those of the folder or pattern, at an input address."""
     if scheme(address) not in ("", "file"):
         return []
     path = local_path(address)
-    return [one for one in (path, *_children(path)) if one.suffix.lower() in PICTURE_SUFFIXES]
+    try:
+        found = pictures_at(path)
+    except InputError:
+        return []
+    return [one for one in (found or [path]) if one.suffix.lower() in PICTURE_SUFFIXES]
 
 
 def one_file(path: Path) -> WrittenFiles:

@@ -19,7 +19,7 @@ from rtswap.app.marking import Sign, make_signer, unmarked_reason
 from rtswap.app.overwriting import refuse_losses
 from rtswap.app.program import Event, Program
 from rtswap.core.errors import ConfigError, InputError, OutputError, OutputExists
-from rtswap.core.parts import InputRequest, OutputRequest
+from rtswap.core.parts import PICTURES_FPS, InputRequest, OutputRequest
 from rtswap.core.protocols import Input, Output
 from rtswap.core.text import clock, plural
 from rtswap.core.types import Frame, StreamInfo
@@ -178,6 +178,7 @@ def input_request(config: Config, event: Event) -> InputRequest:
     return InputRequest(
         size=wanted.size or DEFAULT_SIZE,
         fps=wanted.fps or DEFAULT_FPS,
+        pictures_fps=wanted.fps or PICTURES_FPS,
         hwaccel=wanted.hwaccel,
         tls_ca=config.network.tls_ca,
         on_event=event,
@@ -187,7 +188,7 @@ def input_request(config: Config, event: Event) -> InputRequest:
 def _open_input(config: Config, event: Event) -> Input:
     wanted = config.input
     input = open_input(wanted.address, input_request(config, event))
-    if not input.info.live and (wanted.size or wanted.fps):
+    if not input.info.live and (wanted.size or (wanted.fps and not isinstance(input, ImageInput))):
         event("--size and --fps are for cameras and are ignored: a file keeps its size and frame rate")
     if not wanted.start_s and math.isinf(wanted.last_s):
         return input
@@ -273,6 +274,8 @@ def output_request(config: Config, info: StreamInfo, sign: Sign, event: Event) -
     output = config.output
     return OutputRequest(
         fps=info.fps,
+        frames=info.frame_count,
+        plays=info.plays,
         codec=output.codec,
         crf=output.crf,
         bitrate=output.bitrate,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import NamedTuple
 
 from rtswap.app.config import OPTIONS, Config
 from rtswap.app.config_file import Effective
 from rtswap.core.urls import scheme
+from rtswap.media.file_kinds import KINDS, codec_for, holds
 
 _OWN_SWAPPERS = next(row.kind.choices for row in OPTIONS if row.key == "swap.swapper")
 
@@ -50,3 +52,15 @@ def unused_flags(effective: Effective) -> Iterable[str]:
         flags = [effective.origins[key] for key in rule.keys if effective.origins[key].startswith("-")]
         if flags and not rule.takes_part(effective.config):
             yield f"{', '.join(flags)} {'have' if flags[1:] else 'has'} no effect without {rule.needs}"
+    yield from _other_codecs(effective)
+
+
+def _other_codecs(effective: Effective) -> Iterable[str]:
+    """Of ``--codec h264``, which is the default: files of some kinds hold another."""
+    codec = effective.config.output.codec
+    if not effective.origins["output.codec"].startswith("-"):
+        return
+    for address in effective.config.output.to:
+        suffix = "" if scheme(address) else Path(address).suffix.lower()
+        if suffix in KINDS and holds(suffix, codec) and (written := codec_for(suffix, codec)) != codec:
+            yield f"--codec {codec} has no effect in {suffix} files: they hold {written}"

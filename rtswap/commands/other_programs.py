@@ -10,12 +10,16 @@ _BY_ADVICE = {
     "Give the file to change first, or with --input FILE; as FFmpeg's -t use --duration TIME.": "-t",
     "Give the camera's number: --cam 0.": "--camera --device --webcam --camera-id",
     "No command is needed: rtswap INPUT OUTPUT --source PHOTO": "--run --convert",
+    "`rtswap cameras` lists cameras.": "--list-cams --list-cameras --list-devices",
+    "Press f in the window.": "--fullscreen --full-screen -fs",
+    "Films are turned upright as they say; others: ffmpeg -i IN -vf transpose=1 OUT": "--rotate --rotation",
+    "A file is played once, up to its end.": "--loop -loop -stream_loop",
     "Use --source PHOTO.": "--source-path --source-paths --face-image",
     "Use --output FILE.": "--output-path --out --target-output",
     "`rtswap studio --open` opens a page in the browser.": "--gui --ui --ui-layouts",
     "Use -o window for a preview.": "--preview --live --show-fps",
     "Run rtswap without it: there is no other mode than the command line.": "--headless --headless-run --cli",
-    "Use --faces all.": "--many-faces --all-faces --face-selector-mode",
+    "Use --faces all.": "--many-faces --all-faces --all --everyone --face-selector-mode",
     "Use --swap PERSON=SOURCE.": "--map-faces --reference-face-position --reference-face-distance "
     "--reference-frame-number --face-selector-order --similar-face-distance --face-index",
     "Use --keep mouth.": "--mouth-mask",
@@ -36,7 +40,8 @@ _BY_ADVICE = {
     "Use --duration TIME.": "--length --limit",
     "Use --no-audio.": "-an --mute --skip-audio --no-sound",
     "Sound is copied already; --no-audio leaves it out.": "--keep-audio --audio -c:a -acodec",
-    "The frame rate of a file is kept; --fps is for cameras.": "-r --keep-fps --output-fps --output-video-fps",
+    "The frame rate of a file is kept; --fps is for cameras and numbered pictures.": "-r --keep-fps --output-fps "
+    "--output-video-fps --framerate -framerate",
     "The size of a file is kept; --size is for cameras.": "--resolution --output-video-resolution "
     "--output-image-resolution --width --height -vf --scale",
     "Existing files are kept; -y replaces them.": "-n --no-overwrite",

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from rtswap.app.config import OPTIONS, Config
@@ -18,6 +19,7 @@ from rtswap.core.text import nearest, plural
 from rtswap.core.urls import hide_secrets
 from rtswap.media.output_names import is_folder
 from rtswap.swappers import swapper_spec
+from rtswap.vision.picture_kinds import is_picture
 
 EXAMPLES = """\
 examples:
@@ -72,9 +74,10 @@ def _run(flags: Flags, commands: Collection[str]) -> int:
 
     for line in unused_flags(whole):
         console_of(found).event(line)
-    if configs := batch_of(found, files):
+    configs = batch_of(found, files)
+    if configs[1:]:
         return _swap_batch(configs)
-    return 0 if _all_written(_swap(found)) else 1
+    return 0 if _all_written(_swap(configs[0] if configs else found)) else 1
 
 
 def _swap(config: Config, **options: Any) -> dict[str, Any]:
@@ -156,6 +159,8 @@ def _take_words(flags: Flags, words: list[str], commands: Collection[str]) -> li
             inputs = words[:-1]
         elif there := next(filter(os.path.isfile, words[1:]), ""):
             do = "For several inputs name a folder at the end. For several outputs give each with -o."
+            if is_picture(Path(first)) and Path(there).suffix.lower() == Path(first).suffix.lower():
+                do = "For a film of pictures quote their pattern, or give their folder."
             if not flags.keys() & {"source.photos", "source.swap"}:
                 do = f"The photo of the face goes with --source. {do}"
             raise UsageError(f"several files given, and the output {there} exists", do=do)

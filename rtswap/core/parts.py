@@ -165,6 +165,10 @@ class _AddressSpec:
     """Whether it accepts an address."""
 
 
+PICTURES_FPS = 25.0
+"""As FFmpeg takes numbered pictures."""
+
+
 @dataclass(frozen=True, slots=True)
 class InputRequest:
     """Options of an input other than its address."""
@@ -173,6 +177,8 @@ class InputRequest:
     """(width, height) in pixels requested from a camera."""
     fps: float = 30.0
     """Frames per second requested from a camera."""
+    pictures_fps: float = PICTURES_FPS
+    """Frames per second of several pictures."""
     hwaccel: str = "none"
     """GPU decoding of video files: none, auto or cuda."""
     tls_ca: str | None = None
@@ -193,6 +199,10 @@ class OutputRequest:
     """Options of an output other than its address."""
 
     fps: float = 30.0
+    frames: int | None = None
+    """How many will come; None if that is unknown."""
+    plays: int = 0
+    """How often an animation is played; 0 is without end."""
     codec: str = "h264"
     """FFmpeg's codec name, for files and streams."""
     audio_from: str | None = None

@@ -263,6 +263,8 @@ class StreamInfo:
     """True: late frames are worthless and may be dropped. False: no frame may be lost."""
     frame_count: int | None = None
     """None if unknown."""
+    plays: int = 0
+    """How often an animation is played; 0 is without end."""
     audio_path: str | None = None
     """Path or URL of the file that the frames come from, whose sound and other tracks can be copied; None if there is
     none."""
@@ -287,7 +289,7 @@ class MarkedImage:
     """A frame that may leave the program. Only ``rtswap.disclosure`` creates it (a test checks this). Two are equal
     if they are the same object, since arrays have no equality."""
 
-    image: Image
+    image: Image = field(repr=False)
     index: int
     captured_at: float
     time_s: float | None = None

@@ -53,6 +53,7 @@ _PROTOCOLS = (
     "srt",
 )
 RELAY = "Let FFmpeg pass it on: ffmpeg -i ADDRESS -c copy -f mpegts udp://127.0.0.1:5000"
+LOGIN = "Write the login into the address, NAME:PASSWORD@ before the host, and %40 for an @ in the password."
 NAMES_OTHERS = "a kind of file that rtswap does not read, or a list of other files"
 MOST_TRACKS = 250
 """Subtitles and fonts included; a decoder of each takes 1 MB or more."""
@@ -161,6 +162,8 @@ class UnreadProtocol(ValueError):
 
 def advice(error: Exception, usual: str) -> str:
     """Return what to do about an address that FFmpeg could not open."""
+    if isinstance(error, av.error.HTTPUnauthorizedError) or str(error) == "HTTP 401":
+        return LOGIN
     return RELAY if isinstance(error, UnreadProtocol | av.error.ProtocolNotFoundError) else usual
 
 

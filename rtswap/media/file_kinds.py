@@ -87,11 +87,20 @@ KINDS = {
         chapters=True,
     ),
     ".avi": FileKind("avi", ("h264", "mpeg4", "mjpeg"), {}, frozenset({"mp3", "ac3", "pcm_s16le"}), "libmp3lame"),
-    ".gif": FileKind("gif", ("gif",), {"loop": "0"}),
-    ".apng": FileKind("apng", ("apng",), {"plays": "0"}),
+    ".gif": FileKind("gif", ("gif",)),
+    ".apng": FileKind("apng", ("apng",)),
 }
 """By suffix."""
 _DEFAULT = "h264"
+_MOST_PLAYS = 65_535
+"""That GIF can say, and FFmpeg of APNG."""
+
+
+def options_of(suffix: str, plays: int) -> dict[str, str]:
+    """Return what FFmpeg's muxer is told. ``plays``: how often an animation is played, 0 for without end."""
+    repeated = -1 if plays == 1 else min(max(0, plays - 1), _MOST_PLAYS)  # -1: GIF says nothing
+    played = {".gif": {"loop": str(repeated)}, ".apng": {"plays": str(min(plays, _MOST_PLAYS))}}
+    return {**KINDS[suffix].options, **played.get(suffix, {})}
 
 
 _ENCODERS = {"h264": ("264",), "vp9": ("vp9",), "av1": ("av1",)}

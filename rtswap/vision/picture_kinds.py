@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from rtswap.vision.picture_parts import JPEG, PNG
 
 _TIFF = b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"
@@ -17,6 +19,15 @@ def looks_like_picture(head: bytes) -> bool:
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return True
     return is_heif(head) or head[4:12] in (b"ftypavif", b"ftypavis", b"jP  \r\n\x87\n")
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a file that can be read has a known image format, whatever its name."""
+    try:
+        with path.open("rb") as file:
+            return looks_like_picture(file.read(32))
+    except (OSError, ValueError):
+        return False
 
 
 def is_heif(head: bytes) -> bool:

@@ -66,6 +66,56 @@ def test_a_folder_without_a_flag_is_the_output_also_the_second_time(folder: Path
     assert [path.name for path in (folder / "out").iterdir()] == ["two.mp4"]
 
 
+@pytest.mark.parametrize("name", ["two.flv", "two", "two.seq"])
+@pytest.mark.parametrize("output", ["out/", "out"])
+def test_one_film_into_a_folder_stays_a_film(folder: Path, name: str, output: str) -> None:
+    """``clips/*.mp4`` may stand for one file: each of its frames became a picture."""
+    Path("clips/two.flv").rename(f"clips/{name}")
+    Path("out").mkdir()
+    assert main([*VERA, f"clips/{name}", output]) == 0
+    assert [path.name for path in (folder / "out").iterdir()] == ["two.mp4"]
+    assert main([*VERA, f"clips/{name}", "%03d.png", "--pass-through"]) == 0
+    assert len(list(folder.glob("*.png"))) == 3
+
+
+@pytest.mark.parametrize("address", ["stills/p_%03d.png", "stills/p_*.png"])
+def test_numbered_pictures_become_a_film(folder: Path, address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Their pattern was refused, and --fps was for cameras alone."""
+    person = Pillow.open(persona_photo("persona:ben")).resize((256, 256))
+    (folder / "stills").mkdir()
+    for name in ("p_001", "p_002", "p_003", "other"):
+        person.save(f"stills/{name}.png")
+    assert main(["-s", "persona:vera", address, "film.mp4", "--fps", "10"]) == 0
+    assert read_back(Path("film.mp4"))[1] == pytest.approx([0.0, 0.1, 0.2], abs=1e-3)
+    assert "ignored" not in capsys.readouterr().err
+    assert main([*VERA, address, "out/"]) == 0
+    assert {path.name for path in (folder / "out").iterdir()} == {"p_001.png", "p_002.png", "p_003.png"}
+    for output in ("stills/", "stills/p_%d.png"):
+        assert main([*VERA, address, output, "-y"]) == 2
+    assert "the output stills" in capsys.readouterr().err
+    assert main([*VERA, "stills/other.png", "stills/p_001.png", "stills/p_002.png", "film2.mp4"]) == 2
+    assert "quote their pattern" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("address", ["clips/two.flv", "stills/"])
+def test_one_picture_does_not_hold_a_film(folder: Path, address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its first frame was written before the error, in the place of what was there with -y."""
+    (folder / "stills").mkdir()
+    for name in ("a", "b", "c"):
+        Pillow.open(persona_photo("persona:ben")).resize((256, 256)).save(f"stills/{name}.png")
+    (folder / "one.jpg").write_bytes(b"kept")
+    assert main([*VERA, address, "one.jpg", "-y"]) == 1
+    said = capsys.readouterr().err
+    assert "one.jpg can hold only one frame; got several. Write a video or .gif, or use one_%05d.jpg" in said
+    assert (folder / "one.jpg").read_bytes() == b"kept"
+
+
+def test_a_picture_into_a_folder_stays_a_picture(folder: Path) -> None:
+    Pillow.open(persona_photo("persona:ben")).resize((256, 256)).save("photo", "PNG")
+    assert main([*VERA, "photo", "out/"]) == 0
+    assert [path.name for path in (folder / "out").iterdir()] == ["photo.png"]
+
+
 @pytest.mark.parametrize("made_before", [False, True])
 def test_a_folder_may_have_a_dot_in_its_name(folder: Path, made_before: bool) -> None:
     out = "v1.2" if made_before else "v1.2/"

@@ -116,6 +116,8 @@ class _Evaluation:
                 f"{plural(len(self.findings.unusable), 'unusable photo')}, "
                 f"{plural(len(self._study.refused), 'pair')} without a result"
             )
+            if not self.findings.unusable and not self._study.refused:
+                raise InputError("no pair to evaluate", got="one photo as source and target", do="Give two or more.")
             raise InputError("no pair to evaluate", got=tried, do="Give photos that show one face each.")
         if count < min(FEW, self._wanted.pairs):
             self._console.event(f"{plural(count, 'pair')}: too few for reliable figures and for KID")

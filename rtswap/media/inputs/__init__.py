@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -11,13 +10,12 @@ from rtswap.core.errors import InputError
 from rtswap.core.parts import InputRequest, InputSpec
 from rtswap.core.plugins import built_in, plugins
 from rtswap.core.protocols import Input
-from rtswap.core.text import as_argument, nearest
+from rtswap.core.text import nearest
 from rtswap.core.urls import local_path
+from rtswap.media.output_names import NUMBER
 
 GROUP = "rtswap.inputs"
 """Entry point group of input plugins."""
-_NUMBER = re.compile(r"%0?\d{0,2}d")
-"""As in ``out_%05d.png``, which FFmpeg also reads."""
 _EXPECTED = "a camera number, video, image, folder or URL"
 
 
@@ -54,8 +52,8 @@ def no_pipe(path: Path) -> InputError:
 def _no_such(path: Path) -> InputError:
     if str(path) == "-":
         return no_pipe(path)
-    if _NUMBER.search(path.name):
-        do = f"For numbered pictures give their folder: {as_argument(path.parent)}"
+    if NUMBER.search(path.name):
+        do = "No picture has such a name with a number. Check the path."
         return InputError(f"no such file or folder: {str(path)[:300]!r}", expected=_EXPECTED, do=do)
     try:
         near = nearest(path.name, [p.name for p in path.parent.iterdir()])

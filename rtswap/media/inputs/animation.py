@@ -18,7 +18,7 @@ from rtswap.core.types import Frame, Image, StreamInfo
 from rtswap.core.urls import local_path, scheme
 from rtswap.vision.foreign_pictures import DAMAGED
 from rtswap.vision.images import open_with_pillow, read_checked
-from rtswap.vision.picture_kinds import looks_like_picture
+from rtswap.vision.picture_kinds import is_picture
 
 if TYPE_CHECKING:
     from PIL import Image as Pillow
@@ -100,7 +100,15 @@ def _describe(picture: Pillow.Image) -> StreamInfo:
         if not durations:
             raise
     fps = 1 / float(np.median(durations))
-    return StreamInfo(picture.width, picture.height, fps, live=False, frame_count=number)
+    return StreamInfo(picture.width, picture.height, fps, live=False, frame_count=number, plays=_plays(picture))
+
+
+def _plays(picture: Pillow.Image) -> int:
+    """How often it is played, 0 for without end. A GIF says how often it is repeated, if it is."""
+    stated = picture.info.get("loop")
+    if picture.format != "GIF":
+        return int(stated or 0)
+    return 1 if stated is None else int(stated) + bool(stated)
 
 
 def _duration_s(picture: Pillow.Image) -> float:
@@ -119,11 +127,8 @@ def _on_white(picture: Pillow.Image) -> Image:
 def is_animated(path: Path) -> bool:
     """Whether a file is a picture with more than one frame."""
     try:
-        if not path.is_file():
+        if not path.is_file() or not is_picture(path):
             return False
-        with path.open("rb") as file:
-            if not looks_like_picture(file.read(32)):
-                return False
         with open_with_pillow(read_checked(path)[0]) as picture:
             animated = getattr(picture, "is_animated", False)
             return picture is not None and picture.format in _FORMATS and bool(animated)

@@ -1,44 +1,52 @@
-"""Image input: one image file, or a folder of images in natural order."""
+"""Image input: one image file, or several in natural order: a folder, ``img_%04d.png``, ``img_*.png``."""
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
+from glob import glob
 from pathlib import Path
 
 from rtswap.core.errors import InputError, reason
-from rtswap.core.files import list_files
-from rtswap.core.parts import InputSpec
+from rtswap.core.files import list_files, natural_key
+from rtswap.core.parts import PICTURES_FPS, InputSpec
 from rtswap.core.text import plural
 from rtswap.core.types import Frame, Image, StreamInfo
 from rtswap.core.urls import local_path, scheme
 from rtswap.media.inputs.animation import ANIMATED_SUFFIXES, is_animated
+from rtswap.media.output_names import NUMBER
 from rtswap.vision.images import PICTURE_SUFFIXES, read_shown
 from rtswap.vision.picture_kinds import looks_like_picture
 
-FPS = 25.0
-"""Nominal frame rate of an image folder."""
-
 
 class ImageInput:
-    """Input from an image or an image folder; not live. Raises InputError if no image can be read.
+    """Input from one or several images; not live. Raises InputError if no image can be read.
 
-    Unreadable images of a folder are skipped, counted and reported; ``time_s`` is index / 25.
+    Unreadable ones of several are skipped, counted and reported; ``time_s`` is index / ``fps``.
     """
 
-    def __init__(self, path: str | Path, *, on_event: Callable[[str], None] = lambda event: None) -> None:
-        self._path, self._on_event = Path(path), on_event
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        fps: float = PICTURES_FPS,
+        on_event: Callable[[str], None] = lambda event: None,
+    ) -> None:
+        self._path, self._fps, self._on_event = Path(path), fps, on_event
         self._closed = threading.Event()
-        self._paths = pictures_in(self._path) if self._path.is_dir() else [self._path]
+        found = pictures_at(self._path)
+        self._several = found is not None
+        self._paths = [self._path] if found is None else found
         self.skipped = 0
         self._told: set[str] = set()
         """What of the files is lost, each told once."""
         self._and_so_on = "; other pictures like it are not named" if len(self._paths) > 1 else ""
         self._first: Image | None = self._first_readable()
         height, width = self._first.shape[:2]
-        self._info = StreamInfo(width, height, FPS, live=False, frame_count=len(self._paths))
+        self._info = StreamInfo(width, height, fps, live=False, frame_count=len(self._paths))
 
     @property
     def info(self) -> StreamInfo:
@@ -64,7 +72,7 @@ class ImageInput:
                 return
             image = image if image is not None else self._read(path)
             if image is not None:
-                yield Frame(image, index, time.perf_counter(), index / FPS, path)
+                yield Frame(image, index, time.perf_counter(), index / self._fps, path)
                 index += 1
             image = None
         if self.skipped:
@@ -74,7 +82,7 @@ class ImageInput:
         self._closed.set()
 
     def _read(self, path: Path) -> Image | None:
-        """Return None, after an event, for an unreadable image of a folder. Raises InputError for a single image."""
+        """Return None, after an event, for an unreadable one of several. Raises InputError for a single image."""
         try:
             image, losses = read_shown(path)
             for loss in losses:
@@ -85,7 +93,7 @@ class ImageInput:
                 self._on_event(f"{path}: only the first frame of this animation is read")
             return image
         except InputError as error:
-            if not self._path.is_dir():
+            if not self._several:
                 raise
             self.skipped += 1
             self._on_event(f"skipped: {error}")
@@ -102,33 +110,46 @@ class ImageInput:
         raise InputError(f"no pictures or videos in {self._path}", do="Check the path: folders in it are not read.")
 
 
-def pictures_in(folder: Path) -> list[Path]:
-    """Return the folder's image files, found by suffix. Raises InputError."""
+def pictures_at(path: Path) -> list[Path] | None:
+    """Return the image files, found by suffix, of a folder, of a name with a number (``img_%04d.png``, as FFmpeg has
+    it) or of a pattern (``img_*.png``); None if ``path`` stands for one file. Raises InputError."""
     try:
-        return list_files(folder, PICTURE_SUFFIXES)
-    except OSError as error:
+        if path.is_dir():
+            return list_files(path, PICTURE_SUFFIXES)
+        if path.exists():
+            return None
+        if number := NUMBER.search(path.name):
+            before, after = path.name[: number.start()], path.name[number.end() :]
+            name = re.compile(rf"{re.escape(before)}\d+{re.escape(after)}")
+            return [one for one in list_files(path.parent, PICTURE_SUFFIXES) if name.fullmatch(one.name)]
+        if not any(sign in path.name for sign in "*?["):
+            return None
+        found = [one for one in map(Path, glob(str(path))) if one.suffix.lower() in PICTURE_SUFFIXES]
+        return sorted(found, key=natural_key)
+    except (OSError, ValueError) as error:  # a zero byte in the name
+        folder = path if path.is_dir() else path.parent
         raise InputError(f"cannot read the folder {folder}", got=reason(error)) from None
 
 
 def _takes(address: str) -> bool:
-    """Whether an address is a folder or an image, by content or else by suffix, so that an empty or damaged .png is
-    reported as a damaged image."""
+    """Whether an address is a folder, a name of several images, or an image, by content or else by suffix, so that an
+    empty or damaged .png is reported as a damaged image."""
     if scheme(address) not in ("", "file"):
         return False
     path = local_path(address)
     try:
-        if path.is_dir() or not path.is_file():
-            return path.is_dir() and bool(address)
+        if not path.is_file():
+            return bool(address) and (path.is_dir() or bool(pictures_at(path)))
         with path.open("rb") as file:
             head = file.read(32)
-    except (OSError, ValueError):  # a name too long, a zero byte, no permission
+    except (OSError, ValueError, InputError):  # a name too long, a zero byte, no permission
         head = b""
     return looks_like_picture(head) or path.suffix.lower() in PICTURE_SUFFIXES
 
 
 SPEC = InputSpec(
     "image",
-    "image, folder of images",
+    "image, folder or pattern of images",
     _takes,
-    lambda address, request: ImageInput(local_path(address), on_event=request.on_event),
+    lambda address, request: ImageInput(local_path(address), fps=request.pictures_fps, on_event=request.on_event),
 )

@@ -28,14 +28,19 @@ _QUALITY = {
 
 class ImageOutput:
     """Output to ``face.png`` (one image), ``out_%05d.png`` (by frame index) or a folder, where images keep the names
-    of their input files (``OutputNames``) and frames of videos become ``00000.png`` ....
+    of their input files (``OutputNames``) and frames without one become ``00000.png`` ....
 
     Raises OutputError if a file exists (unless ``overwrite``) or cannot be written, and for a second frame if the
     name has no number. ``sign`` is called with each finished file.
     """
 
     def __init__(
-        self, path: str | Path, *, overwrite: bool = False, sign: Callable[[Path], None] | None = None
+        self,
+        path: str | Path,
+        *,
+        frames: int | None = None,
+        overwrite: bool = False,
+        sign: Callable[[Path], None] | None = None,
     ) -> None:
         self._path, self._overwrite, self._sign = Path(path), overwrite, sign
         folder = is_folder(str(path))
@@ -53,6 +58,8 @@ class ImageOutput:
             _make_folder(self._path)
         self._check_folder()
         if not self._many:
+            if frames is not None and frames > 1:
+                raise self._too_many("several")
             refuse_taken(self._path, overwrite)
 
     @property
@@ -66,9 +73,7 @@ class ImageOutput:
 
     def send(self, image: MarkedImage) -> None:
         if self._sent and not self._many:
-            many = f"{self._path.stem}_%05d{self._path.suffix}"
-            do = f"Write a video or .gif, or use {many} or a folder for a picture of each frame."
-            raise OutputError(f"{self.name} can hold only one frame", got="a second frame", do=do)
+            raise self._too_many("a second one")
         path = self._path_for(image)
         refuse_taken(path, self._overwrite)
         self._write(path, image.image)
@@ -78,6 +83,11 @@ class ImageOutput:
 
     def close(self) -> None:
         return
+
+    def _too_many(self, got: str) -> OutputError:
+        many = f"{self._path.stem}_%05d{self._path.suffix}"
+        do = f"Write a video or .gif, or use {many} for a picture of each frame."
+        return OutputError(f"{self.name} can hold only one frame", got=got, do=do)
 
     def _path_for(self, image: MarkedImage) -> Path:
         if self._names is not None and image.path is not None:
@@ -134,7 +144,9 @@ def _takes(address: str) -> bool:
 
 
 def _open(address: str, request: OutputRequest) -> ImageOutput:
-    return ImageOutput(os.path.expanduser(address), overwrite=request.overwrite, sign=request.sign)
+    return ImageOutput(
+        os.path.expanduser(address), frames=request.frames, overwrite=request.overwrite, sign=request.sign
+    )
 
 
 def _check(address: str, request: OutputRequest) -> None:

@@ -22,7 +22,7 @@ from rtswap.core.parts import OutputRequest, OutputSpec
 from rtswap.core.types import MarkedImage
 from rtswap.media.encoding import VideoEncoder, check_fits, check_quality, encoder_name
 from rtswap.media.faststart import move_index
-from rtswap.media.file_kinds import KINDS, codec_for
+from rtswap.media.file_kinds import KINDS, codec_for, options_of
 from rtswap.media.live_sound import LiveTrack
 from rtswap.media.output_names import refuse_taken
 from rtswap.media.tracks import Tracks
@@ -103,7 +103,10 @@ class VideoWriter:
             path = str(self.partial_path.absolute())  # else FFmpeg parses tcp:host.mp4 as a URL
             # By its name FFmpeg would follow a link that others planted meanwhile.
             held = f"/proc/self/fd/{self._new[0].fileno()}"
-            place, options = held if Path(held).exists() else path, _COMMON | dict(self._kind.options)
+            place, options = (
+                held if Path(held).exists() else path,
+                _COMMON | options_of(self._suffix, self._request.plays),
+            )
             self._container = av.open(place, "w", format=self._kind.muxer, options=options)
             self._encoder = self._set_up(self._container, marked)
         if self._tracks is not None:

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from rtswap.app.config import Config
 from rtswap.commands.evaluate import run as run_module
 from rtswap.commands.evaluate.command import COMMAND
 from rtswap.commands.evaluate.options import EvaluateOptions
 from rtswap.core.errors import InputError, UsageError
+from rtswap.source.personas import persona_photo
 
 
 @pytest.fixture
@@ -65,3 +67,14 @@ def test_a_missing_folder_is_refused_before_anything_is_loaded(tmp_path: Path) -
     with pytest.raises(InputError, match="absent"):
         run("--sources", str(tmp_path / "absent"), "--out", str(tmp_path / "out"))
     assert not list(tmp_path.iterdir())
+
+
+def test_one_photo_makes_no_pair(tmp_path: Path) -> None:
+    """The message was "got 0 unusable photos, 0 pairs without a result"."""
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    Image.open(persona_photo("persona:ben")).resize((256, 256)).save(photos / "a.png")
+    with pytest.raises(
+        InputError, match=r"no pair to evaluate; got one photo as source and target\. Give two or more"
+    ):
+        run("--sources", str(photos), "--out", str(tmp_path / "out"), "--i-have-consent", "-q")

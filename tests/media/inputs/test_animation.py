@@ -6,13 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from media_files import make_animation, number_of
+from media_files import make_animation, mark_picture, number_of
 from PIL import Image as Pillow
 
 from rtswap.core.errors import InputError
+from rtswap.core.parts import OutputRequest
 from rtswap.media.inputs import open_input
 from rtswap.media.inputs.animation import AnimationInput
 from rtswap.media.inputs.image import ImageInput
+from rtswap.media.outputs.video import VideoWriter
 from rtswap.vision.images import read_image
 
 
@@ -30,6 +32,24 @@ def test_every_frame_at_its_time(tmp_path: Path, name: str) -> None:
     assert np.allclose([frame.time_s for frame in frames], [0, 0.04, 0.08, 0.12, 0.32, 0.36])
     assert np.allclose([frame.duration_s or 0 for frame in frames], [0.04, 0.04, 0.04, 0.2, 0.04, 0.04])
     assert number_of(read_image(path)) == 0, "as a source: the first frame"
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".apng"])
+@pytest.mark.parametrize("plays", [0, 1, 3, 65_536])
+def test_an_animation_is_played_as_often_as_before(tmp_path: Path, suffix: str, plays: int) -> None:
+    """Each was played without end."""
+    pictures = [Pillow.new("RGB", (64, 64), colour) for colour in ("red", "blue")]
+    repeats = {} if plays == 1 else {"loop": max(0, plays - 1)}
+    said = repeats if suffix == ".gif" else {"loop": plays}
+    path, out = tmp_path / f"a{suffix}", tmp_path / f"b{suffix}"
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], **said)
+    info = AnimationInput(path).info
+    assert info.plays == plays
+    writer = VideoWriter(out, OutputRequest(fps=10, plays=info.plays))
+    for index in range(2):
+        writer.send(mark_picture(index, time_s=index / 10))
+    writer.close()
+    assert AnimationInput(out).info.plays in {plays, min(plays, 65_535)}
 
 
 def test_transparent_places_become_white_with_a_message(tmp_path: Path) -> None:

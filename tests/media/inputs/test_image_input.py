@@ -13,6 +13,8 @@ from PIL import Image as Pillow
 
 from rtswap.core.errors import InputError
 from rtswap.core.files import natural_key
+from rtswap.core.parts import InputRequest
+from rtswap.media.inputs import open_input
 from rtswap.media.inputs.image import ImageInput
 
 
@@ -43,6 +45,24 @@ def test_a_folder_in_natural_order(tmp_path: Path) -> None:
     frames = list(folder.frames())
     assert all_numbers(f.image for f in frames) == list(range(6))
     assert [f.time_s for f in frames] == [i / 25 for i in range(6)]
+
+
+@pytest.mark.parametrize("name", ["img_%d.png", "img_%04d.png", "img_*.png", "img_?*.png"])
+def test_numbered_pictures_of_a_folder_that_has_others(tmp_path: Path, name: str) -> None:
+    fill(tmp_path, ["img_8.png", "img_9.png", "img_0010.png", "other_1.png", "img_1.bmp"])
+    found = open_input(str(tmp_path / name), InputRequest(pictures_fps=30.0))
+    assert isinstance(found, ImageInput)
+    assert [path.name for path in found.paths] == ["img_8.png", "img_9.png", "img_0010.png"]
+    assert found.info.fps == 30.0
+    assert [frame.time_s for frame in found.frames()] == [i / 30 for i in range(3)]
+
+
+def test_a_file_whose_name_looks_like_a_pattern_is_that_file(tmp_path: Path) -> None:
+    fill(tmp_path, ["img_%d.png", "img_1.png", "[ab].png", "a.png"])
+    for name in ("img_%d.png", "[ab].png"):
+        found = open_input(str(tmp_path / name))
+        assert isinstance(found, ImageInput)
+        assert [path.name for path in found.paths] == [name]
 
 
 def test_what_is_not_kept_of_a_picture_is_told(tmp_path: Path) -> None:

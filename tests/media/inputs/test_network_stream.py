@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from socketserver import StreamRequestHandler, ThreadingTCPServer
 
 import av
 import numpy as np
@@ -54,6 +55,31 @@ class Sender(threading.Thread):
 @pytest.fixture
 def udp_url() -> str:
     return f"udp://127.0.0.1:{free_port(socket.SOCK_DGRAM)}"
+
+
+class _NeedsLogin(StreamRequestHandler):
+    """A camera that answers everything with 401."""
+
+    def handle(self) -> None:
+        while first := self.rfile.readline():
+            number = b"1"
+            while (line := self.rfile.readline()) not in (b"\r\n", b""):
+                number = line.partition(b":")[2].strip() if line.lower().startswith(b"cseq:") else number
+            protocol = b"RTSP/1.0" if b"RTSP" in first else b"HTTP/1.1"
+            realm = b'WWW-Authenticate: Basic realm="camera"'
+            self.wfile.write(b"%s 401 Unauthorized\r\nCSeq: %s\r\n%s\r\n" % (protocol, number, realm))
+            self.wfile.write(b"Content-Length: 0\r\n\r\n")
+
+
+@pytest.mark.parametrize("kind", ["rtsp", "http"])
+def test_a_camera_that_asks_for_a_login_is_told_from_one_that_is_off(kind: str) -> None:
+    with ThreadingTCPServer(("127.0.0.1", 0), _NeedsLogin) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        url = f"{kind}://127.0.0.1:{server.server_address[1]}/live"
+        with pytest.raises(InputError, match=r"401.*Write the login into the address, NAME:PASSWORD@ before"):
+            NetworkStream(url, on_event=lambda event: None)
+        server.shutdown()
 
 
 def test_udp_is_live_and_in_order(udp_url: str) -> None:
