@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rtswap.app.options import integer
 from rtswap.commands.command import Command, Flags, console_of, effective
 from rtswap.commands.flags import Parser, Reader
-from rtswap.core.machine import pip_install
+from rtswap.core.isolation import pip_install
 
 if TYPE_CHECKING:
     from rtswap.web.server import Address

@@ -86,3 +86,20 @@ def program(name: str) -> str | None:
 
     found = shutil.which(name, path=os.pathsep.join(absolute_path()))  # Windows searches the working folder, too
     return None if found is None or _same(os.path.dirname(found), os.curdir) else found
+
+
+def pip_install(what: str) -> str:
+    """Return the command that installs ``what``, pip's words for it, for the Python that runs."""
+    return pip(f'install "{what}"' if "[" in what else f"install {what}")
+
+
+def pip(command: str) -> str:
+    """Return a command of pip for the Python that runs: where its environment is not active, as after ``make setup``,
+    the shell's ``pip`` is that of another, for which no index has rtswap."""
+    found = program("pip")
+    folder = os.path.dirname(sys.executable)
+    if found and os.path.realpath(os.path.dirname(found)) == os.path.realpath(folder):
+        return f"pip {command}"
+    from rtswap.core.text import as_argument
+
+    return f"{as_argument(sys.executable)} -m pip {command}"

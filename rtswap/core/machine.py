@@ -1,14 +1,9 @@
-"""Report the CPU name and the versions of installed packages, and how to install others."""
+"""Report the CPU name and the versions of installed packages."""
 
 from __future__ import annotations
 
-import os
 import platform
-import shutil
-import sys
 from pathlib import Path
-
-from rtswap.core.text import as_argument
 
 
 def processor_name() -> str:
@@ -29,18 +24,3 @@ def package_version(package: str) -> str:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return ""
-
-
-def pip_install(what: str) -> str:
-    """Return the command that installs ``what``, pip's words for it, for the Python that runs."""
-    return pip(f'install "{what}"' if "[" in what else f"install {what}")
-
-
-def pip(command: str) -> str:
-    """Return a command of pip for the Python that runs: where its environment is not active, as after ``make setup``,
-    the shell's ``pip`` is that of another, for which no index has rtswap."""
-    found = shutil.which("pip")
-    folder = os.path.dirname(sys.executable)
-    if found and os.path.realpath(os.path.dirname(found)) == os.path.realpath(folder):
-        return f"pip {command}"
-    return f"{as_argument(sys.executable)} -m pip {command}"

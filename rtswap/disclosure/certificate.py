@@ -19,7 +19,7 @@ import platformdirs
 
 from rtswap.core.errors import ConfigError, reason
 from rtswap.core.files import open_regular
-from rtswap.core.machine import pip_install
+from rtswap.core.isolation import pip_install
 from rtswap.core.text import as_argument
 
 if TYPE_CHECKING:  # takes 50 ms, and the default install may lack it

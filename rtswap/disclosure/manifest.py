@@ -25,7 +25,7 @@ from types import MappingProxyType, ModuleType
 from typing import IO, Any
 
 from rtswap.core.errors import ConfigError, InputError, OutputError, RtswapError, reason
-from rtswap.core.machine import pip_install
+from rtswap.core.isolation import pip_install
 from rtswap.disclosure.certificate import SigningIdentity
 from rtswap.disclosure.manifest_content import ManifestFacts, definition, hash_input
 from rtswap.disclosure.manifest_report import ManifestReport, report_of

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from rtswap.core.errors import EngineError
-from rtswap.core.machine import pip_install
+from rtswap.core.isolation import pip_install
 from rtswap.core.protocols import Engine
 from rtswap.gpu.driver import find_gpus
 

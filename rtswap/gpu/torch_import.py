@@ -6,7 +6,7 @@ from typing import Any
 
 from rtswap.core.errors import EngineError, reason
 from rtswap.core.interrupts import hold_interrupts
-from rtswap.core.machine import pip_install
+from rtswap.core.isolation import pip_install
 
 INSTALL = pip_install("rtswap[gpu]")
 

@@ -7,7 +7,7 @@ import importlib.util
 from pathlib import Path
 
 from rtswap.core.errors import ModelError, NotInstalled, reason
-from rtswap.core.machine import pip_install
+from rtswap.core.isolation import pip_install
 
 
 def find_weights(what: str, inside: str, package: str, version: str) -> Path:

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.errors import InputError
-from rtswap.core.machine import pip_install
+from rtswap.core.isolation import pip_install
 from rtswap.core.native_logs import quiet_opencv
 from rtswap.core.types import Image
 from rtswap.core.urls import shown_if_missing

@@ -18,7 +18,7 @@ from plan_files import manifest
 from requirements import need_torch
 
 from rtswap.core.errors import EngineError
-from rtswap.core.machine import pip_install
+from rtswap.core.isolation import pip_install
 from rtswap.engines.build import all_plans
 from rtswap.engines.build.all_plans import PlanOptions, recipe_for
 from rtswap.engines.contract import TensorSpec

@@ -10,7 +10,7 @@ from typing import Any
 from rtswap.app.console import Shown
 from rtswap.commands.reports.table import Cell, table
 from rtswap.core.errors import EngineError, ModelError, UsageError
-from rtswap.core.machine import pip_install
+from rtswap.core.isolation import pip_install
 from rtswap.core.text import plural
 from rtswap.engines.build.all_plans import BuildResult, PlanOptions, build_all
 from rtswap.engines.build.precision import PRECISIONS

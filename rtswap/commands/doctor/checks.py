@@ -19,8 +19,8 @@ from typing import NamedTuple
 
 from rtswap.core.errors import RtswapError, reason
 from rtswap.core.files import make_writable
-from rtswap.core.isolation import program
-from rtswap.core.machine import package_version, pip, pip_install, processor_name
+from rtswap.core.isolation import pip, pip_install, program
+from rtswap.core.machine import package_version, processor_name
 from rtswap.core.text import as_argument, plural
 
 MIN_PYTHON = (3, 11)

@@ -10,7 +10,7 @@ from rtswap.commands.doctor.checks import Check, Finding, State
 from rtswap.commands.reports.table import table
 from rtswap.core.errors import RtswapError, UsageError
 from rtswap.core.files import sha256_of
-from rtswap.core.machine import pip_install
+from rtswap.core.isolation import pip_install
 from rtswap.core.parts import FinishSpec, InputSpec, OutputSpec, SwapperSpec
 from rtswap.core.plugins import plugin, plugin_names
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from rtswap.app.networks import FaceModels
 from rtswap.core.errors import ModelError, SourceError
-from rtswap.core.machine import pip_install
+from rtswap.core.isolation import pip_install
 from rtswap.core.protocols import Embedder
 from rtswap.core.types import Image, Points
 from rtswap.vision.geometry import keypoints_of

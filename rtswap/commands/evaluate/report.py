@@ -16,7 +16,7 @@ from rtswap.commands.evaluate.table import Line, figures_table, table_lines
 from rtswap.commands.evaluate.tones import tone_tables, tones_json
 from rtswap.commands.reports.folder import finite
 from rtswap.compositing.renderer import LEAST_REPLACED
-from rtswap.core.machine import pip_install
+from rtswap.core.isolation import pip_install
 from rtswap.core.text import plural
 from rtswap.core.types import Image
 

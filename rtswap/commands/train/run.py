@@ -8,7 +8,7 @@ from typing import Any
 
 from rtswap.app.console import Console, Shown
 from rtswap.core.errors import NotInstalled
-from rtswap.core.machine import pip_install
+from rtswap.core.isolation import pip_install
 from rtswap.training.spec import RecipeSpec
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rtswap.core.errors import EngineError
-from rtswap.core.machine import pip_install
+from rtswap.core.isolation import pip_install
 from rtswap.core.types import Tensor
 from rtswap.engines.build.all_plans import PlanOptions, plan_for, recipe_for
 from rtswap.engines.contract import TensorSpec, check_inputs, check_threads, read_model_file

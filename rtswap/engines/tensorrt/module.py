@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rtswap.core.errors import EngineError, reason
-from rtswap.core.machine import pip_install
+from rtswap.core.isolation import pip_install
 
 MODULES = ("tensorrt_rtx", "tensorrt")
 """In order of preference."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rtswap.core.errors import OutputError
-from rtswap.core.machine import pip_install
+from rtswap.core.isolation import pip_install
 from rtswap.core.parts import OutputSpec
 from rtswap.core.types import Image, MarkedImage
 from rtswap.media.fitting import Fitter

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from rtswap.core.errors import NotInstalled, reason
-from rtswap.core.machine import pip_install
+from rtswap.core.isolation import pip_install
 from rtswap.web.routes.route import Route, field_of, json_of, only, studio_of
 from rtswap.web.studio import Studio
 

@@ -17,7 +17,7 @@ from rtswap.app.console import Console
 from rtswap.commands.doctor import checks, report
 from rtswap.commands.doctor.checks import Finding, State
 from rtswap.core.errors import InputError
-from rtswap.core.machine import pip_install
+from rtswap.core.isolation import pip_install
 from rtswap.networks.model_store import add
 
 

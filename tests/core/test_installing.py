@@ -1,4 +1,4 @@
-"""What is said of the machine, and of installing more on it."""
+"""What is said of installing more."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rtswap.core.machine import pip_install
+from rtswap.core.isolation import pip_install
 
 
 @pytest.fixture
