@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from glob import glob
+from os.path import isdir
 from pathlib import Path
 
 from rtswap.core.errors import InputError, reason
@@ -127,7 +128,7 @@ def pictures_at(path: Path) -> list[Path] | None:
         found = [one for one in map(Path, glob(str(path))) if one.suffix.lower() in PICTURE_SUFFIXES]
         return sorted(found, key=natural_key)
     except (OSError, ValueError) as error:  # a zero byte in the name
-        folder = path if path.is_dir() else path.parent
+        folder = path if isdir(path) else path.parent  # of a name that is too long it raises nothing
         raise InputError(f"cannot read the folder {folder}", got=reason(error)) from None
 
 
