@@ -7,6 +7,7 @@ import random
 import string
 import time
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -83,8 +84,9 @@ def path_of(random: random.Random, path: str) -> str:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_malformed_requests_are_answered_with_problems(
-    session: Client, seed: int, monkeypatch: pytest.MonkeyPatch
+    session: Client, seed: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))  # presets that it stores are read by no other test
     monkeypatch.setattr("rtswap.web.browser_camera.FIRST_PICTURE_S", 0.2)
     rng = random.Random(seed)
     described = session.get("/api/openapi.json")["paths"]
