@@ -61,9 +61,10 @@ def run(code: str, **more: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def screen() -> Iterator[str]:
-    """The display of an X server of this test's own: two that choose a number themselves may choose the same."""
+    """The display of an X server of this test's own: two that choose a number themselves may choose the same. It does
+    not begin anew, and refuse connections meanwhile, when the program that looked whether there is one goes."""
     told, number = os.pipe()
-    args = ["Xvfb", "-displayfd", str(number), "-nolisten", "tcp", "-screen", "0", "1280x1024x24"]
+    args = ["Xvfb", "-displayfd", str(number), "-nolisten", "tcp", "-noreset", "-screen", "0", "1280x1024x24"]
     with subprocess.Popen(args, pass_fds=[number], stderr=subprocess.DEVNULL) as server:
         os.close(number)
         with os.fdopen(told) as line:
