@@ -6,9 +6,8 @@ is measured and swapped, nothing is covered. While it coasts, its predicted and 
 before the swap is pasted over them. When it is lost, its last position stays covered, growing with time, until it is
 found again or nobody was seen there for ``empty_after_s``. A *stray* is what a detector takes for a head and no swap
 accounts for: it is covered from the first frame on, and a little longer than it is seen; in a crowd of small faces,
-of which the detectors miss some, the complete frame is. Until the first face is
-found, the complete frame is covered until no detector has seen anybody for ``empty_after_s``; also after a gap, and
-when the size of the frame changes.
+of which the detectors miss some, the complete frame is. Until the first face is found, the complete frame is covered
+until no detector has seen anybody for ``empty_after_s``; also after a gap, and when the size of the frame changes.
 """
 
 from __future__ import annotations
@@ -94,8 +93,8 @@ class _Stray:
 
 class Guard:
     """Tracks the faces to cover. One per session. Times are in seconds on any one clock. ``others_shown``: while
-    everybody who is to be swapped is, strays are not covered. ``photos``: single pictures, in all
-    pixels of which the detectors look."""
+    everybody who is to be swapped is, strays are not covered. ``photos``: single pictures, in all pixels of which
+    the detectors look."""
 
     def __init__(self, *, empty_after_s: float, others_shown: bool = False, photos: bool = False) -> None:
         self._empty_after_s, self._others_shown, self._photos = empty_after_s, others_shown, photos

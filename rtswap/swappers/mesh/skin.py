@@ -135,9 +135,8 @@ def face_mask(
 
 def _skin(image: Image, hidden: Field, sure: Field, facing: Field, *, glasses: bool) -> Field:
     """1 where the chart's ``image`` shows the face, (256, 256). ``hidden`` (128, 128): probability that it does not;
-    ``sure`` (128, 128): 1 where the network says that it does.
-    ``facing`` (128, 128): 1 where a place faces the camera, 0 where it is seen from the side. ``glasses``: whether
-    any are worn."""
+    ``sure`` (128, 128): 1 where the network says that it does; ``facing`` (128, 128): 1 where a place faces the
+    camera, 0 where it is seen from the side. ``glasses``: whether any are worn."""
     kept = _fine(_kept() * (1 - ramp(facing[:, ::-1] - facing, *OBLIQUE)))
     front = _fine(1 - ramp(np.abs(coarse_positions()[..., 0]), *FRONT))
     eyes, inner = _fine(_around_eyes()) > 0, _fine(inwards()) > EDGE
