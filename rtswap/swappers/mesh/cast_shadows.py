@@ -1,7 +1,7 @@
 """Remove cast shadows from a photo's skin: edges of lightness that only one half of the face has.
 
 Skin and features are alike in both halves, light need not be. An edge without a counterpart at the mirrored place is
-one of the light: it is reduced to what the other half has there, in all colours alike, and the picture is integrated
+one of the light: it is reduced to what the other half has there, in each colour, and the picture is integrated
 again from the edges that remain (Weiss, Deriving intrinsic images from image sequences, ICCV 2001; here the sequence
 is the two halves).
 """
@@ -47,17 +47,14 @@ def without_cast_shadows(texture: Image, face: Mask) -> Image:
     skin = resized(np.asarray(face * (inwards() > 0) / np.float32(255), np.float32), (FINE, FINE))
     both = np.minimum(skin, skin[:, ::-1]) * (1 - _eyes())
     logs = np.log(np.asarray(resized(texture, (FINE, FINE), cv2.INTER_AREA), np.float32) + OFFSET)
-    light = blurred(logs.mean(2), 1.0)
-    share = both * ramp(_around(_unlike(light, both), NEAR), *UNLIKE)
+    planes = [np.ascontiguousarray(plane) for plane in cv2.split(logs)]
+    smooth = [blurred(plane, 1.0) for plane in planes]
+    share = both * ramp(_around(np.max([_unlike(plane, both) for plane in smooth], axis=0), NEAR), *UNLIKE)
     if not share.any():
         return texture
-    removed = [share * _without_counterpart(edge, sign) for edge, sign in zip(_edges(light), (-1, 1), strict=True)]
-    planes = (
-        _from_edges([-part * edge for part, edge in zip(removed, _edges(plane), strict=True)], skin > 0.5)
-        for plane in cv2.split(logs)
-    )
-    change = cv2.merge(list(planes))
-    lit = (skin > 0.5) & (light >= np.median(light[skin > 0.5]))
+    inside, light = skin > 0.5, np.mean(smooth, axis=0)
+    change = cv2.merge([_change(plane, even, share, inside) for plane, even in zip(planes, smooth, strict=True)])
+    lit = inside & (light >= np.median(light[inside]))
     change = np.clip(change - np.median(change[lit], axis=0), -MOST, MOST)
     brighter = resized(np.asarray(np.exp(change), np.float32), (SIZE, SIZE), cv2.INTER_LINEAR)
     even = (texture + np.float32(OFFSET)) * brighter - np.float32(OFFSET)
@@ -65,6 +62,16 @@ def without_cast_shadows(texture: Image, face: Mask) -> Image:
     black = np.asarray(_around(black, DISPLACED) * (1 - black[:, ::-1]), np.float32)
     other = resized(blurred(np.asarray(black, np.float32), 2.0), (SIZE, SIZE), cv2.INTER_LINEAR)[..., None]
     return np.asarray(np.clip(np.round(even + other * (_mirrored(even) - even)), 0, 255), np.uint8)
+
+
+def _change(plane: Field, smooth: Field, share: Field, inside: NDArray[np.bool_]) -> Field:
+    """What the edges of a colour's log ``plane`` (H, W) without counterpart add up to, negated. ``smooth``: the same
+    without noise; ``share`` (H, W): of them that is removed."""
+    removed = (
+        -share * _without_counterpart(seen, sign) * edge
+        for seen, edge, sign in zip(_edges(smooth), _edges(plane), (-1, 1), strict=True)
+    )
+    return _from_edges(list(removed), inside)
 
 
 def _mirrored(picture: Field) -> Field:

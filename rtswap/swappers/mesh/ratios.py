@@ -30,7 +30,7 @@ LIPS_BROAD, LIPS_SIGMA = 0.1, 9.0
 whole lip; its creases are kept."""
 DARKEST, LIPS_DARKEST = 3.0, 0.7
 """Log lightness below the surroundings which shadows approach."""
-SHADE, SHADE_SIGMA, EDGE = 0.4, 4.0, 0.3
+SHADE, SHADE_SIGMA, EDGE = 0.3, 4.0, 0.3
 """Log lightness which broad shades on skin approach, sigma in coarse texels of what counts as broad, and log
 lightness of an edge between shades."""
 FOLD, FOLD_SIGMA, STUBBLE = 0.2, 8.0, 0.75

@@ -58,6 +58,15 @@ def test_a_half_in_shadow_comes_out_like_the_other_with_its_features(
         assert even[330, x].mean() < 0.6 * brightness(even, LEFT)  # both halves of the moustache
 
 
+def test_a_lamp_of_another_colour_on_one_half_is_removed() -> None:
+    """Leaves beside a face made half of it green, and edges of this green went out on every skin."""
+    lit = shaded(face(), 0.6, 3.0)
+    lit[..., 1] = face()[..., 1]
+    even = without_cast_shadows(lit, WHOLE).astype(float)
+    left, right = (np.median(even[part].reshape(-1, 3), axis=0) for part in (LEFT, RIGHT))
+    assert np.abs(np.log(left / right)).max() < 0.2  # before: 0.51
+
+
 def test_a_face_in_even_light_stays_as_it_is_with_its_mole() -> None:
     assert np.array_equal(without_cast_shadows(face(), WHOLE), face())
 
