@@ -84,13 +84,20 @@ def open_itself(path: str, flags: int) -> int:
 
 
 def open_regular(path: Path) -> BufferedReader:
-    """Open a file for reading. Raises OSError for a pipe or a device, which may never answer, and ValueError for an
-    impossible name."""
+    """Open a file for reading. Raises OSError for a pipe, a device and what the system makes up (``/proc/kmsg``),
+    which may never answer, and ValueError for an impossible name."""
     file = open(path, "rb", opener=open_at_once)  # noqa: SIM115 - the caller closes it
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+    if not _is_stored(file.fileno()):
         file.close()
         raise OSError(errno.EINVAL, "not a regular file", str(path))
     return file
+
+
+def _is_stored(handle: int) -> bool:
+    """Whether an open file is one of a disk. Those of ``/proc`` and ``/sys`` say that they are regular, too."""
+    found = os.fstat(handle)
+    made_up = not found.st_size and hasattr(os, "fstatvfs") and not os.fstatvfs(handle).f_blocks
+    return stat.S_ISREG(found.st_mode) and not made_up
 
 
 def read_regular(path: Path) -> bytes:
