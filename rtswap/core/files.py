@@ -156,6 +156,29 @@ def make_writable(folder: Path) -> None:
         file.write(b"\0")
 
 
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Be the only run that writes into a folder. The system lets go when the process ends, however it does, and no
+    file stays behind. Without locks (Windows, some network disks) nothing happens. Raises OutputError."""
+    handle = -1
+    try:
+        import fcntl
+
+        handle = os.open(folder, os.O_RDONLY)
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        do = "Wait until it has ended, or choose another folder with --out."
+        raise OutputError(f"another run is writing into {folder}", do=do) from None
+    except (ImportError, OSError):
+        pass
+    try:
+        yield
+    finally:
+        if handle >= 0:
+            os.close(handle)
+
+
 def make_private(folder: Path) -> None:
     """Create a folder into which nobody else can write. Raises OSError for a link, a folder of another user's, and
     one that was there and into which others can write: what is in it may be the user's own, so it is left alone."""
