@@ -7,7 +7,6 @@ swap.color = "light"
 
 from __future__ import annotations
 
-import json
 import re
 import tomllib
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from rtswap.app.config import OPTIONS
 from rtswap.app.config_file import PRESETS, parse
 from rtswap.core.errors import ConfigError, reason
 from rtswap.core.files import write_atomic
+from rtswap.core.text import toml_text
 
 Presets = dict[str, dict[str, Any]]
 """Name -> ``section.key`` -> value."""
@@ -65,7 +65,7 @@ def to_toml(presets: Mapping[str, Mapping[str, Any]]) -> str:
     rows = {row.key: row for row in OPTIONS}
     lines: list[str] = []
     for name, values in presets.items():
-        lines += ["", f"[{PRESETS}.{json.dumps(name)}]"]
+        lines += ["", f"[{PRESETS}.{toml_text(name)}]"]
         lines += [
             f"{rows[key].section}.{rows[key].word} = {rows[key].kind.to_toml(value)}"
             for key, value in values.items()

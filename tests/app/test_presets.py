@@ -23,7 +23,7 @@ def test_presets_come_back_and_the_rest_stays(tmp_path: Path) -> None:
     path = tmp_path / "rtswap.toml"
     path.write_text(FILE)
     assert read_presets(path) == {"old": {"swap.strength": 0.3}}
-    presets = {"old": {"swap.strength": 0.3}, 'a "name" äé': {"swap.color": "rct", "mask.parts": ("eyes",)}}
+    presets = {"old": {"swap.strength": 0.3}, 'a "name" äé 😀 \x7f': {"swap.color": "rct", "mask.parts": ("eyes",)}}
     write_presets(path, presets)
     assert read_presets(path) == presets
     text = path.read_text()
