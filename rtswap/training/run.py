@@ -146,5 +146,5 @@ def _device(name: str) -> str:
 
 
 def _halves(device: str) -> bool:
-    """Whether bfloat16 is faster here: on GPUs, and on CPUs with AMX."""
-    return device == "cuda" or bool(torch.cpu._is_amx_tile_supported())
+    """Whether bfloat16 is faster here: on GPUs, and on CPUs with AMX or AVX-512 BF16."""
+    return device == "cuda" or torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()

@@ -35,8 +35,8 @@ WHOLE = (
     Pace(0.3),
     Pace(0.4, least=0.5),
     Pace(0.5, least=0.2),
-    Pace(0.67, least=0.4),
-    Pace(0.8, rate=0.3),
+    Pace(0.67, least=0.4, warped=False),
+    Pace(0.8, warped=False),
     Pace(0.9, least=0.1, rate=0.3, warped=False, exchanges=True),
     Pace(1.0, rate=0.1, warped=False),
 )
