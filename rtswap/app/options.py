@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from rtswap.app.trust import never
+from rtswap.core.text import toml_text
 
 _TYPES: Mapping[type, str] = MappingProxyType(
     {str: "text", bool: "true or false", int: "a whole number", float: "a number", list: "a list", dict: "a table"}
@@ -22,12 +23,6 @@ _TYPES: Mapping[type, str] = MappingProxyType(
 """What messages call a TOML value."""
 _CLOCK = re.compile(r"[0-9]+(?:(?::[0-5]?[0-9]){1,2})?(?:\.[0-9]+)?")
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(ms|s|min)")
-
-
-def quoted(value: object) -> str:
-    """A text, or true or false, in TOML: as in JSON, which escapes the same characters but DEL, and for which letters
-    outside the first plane are two."""
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +37,7 @@ class Kind:
     """Text or a TOML value of one of ``types`` -> the value. Raises ValueError."""
     types: tuple[type, ...] = (str,)
     """Accepted TOML types."""
-    write: Callable[[Any], str] = quoted
+    write: Callable[[Any], str] = json.dumps
     """The value -> TOML."""
     many: bool = False
     """A repeatable flag, an array in TOML, a tuple in the dataclass."""
@@ -130,12 +125,12 @@ def text(metavar: str, expected: str) -> Kind:
             raise ValueError("nothing" if not value.strip() else "a NUL character")
         return value
 
-    return Kind(expected, metavar, parse)
+    return Kind(expected, metavar, parse, write=toml_text)
 
 
 def texts(metavar: str, expected: str) -> Kind:
     """A repeatable flag of non-empty strings."""
-    return Kind(expected, metavar, text(metavar, expected).parse, many=True)
+    return Kind(expected, metavar, text(metavar, expected).parse, write=toml_text, many=True)
 
 
 def assignments(left: str, right: str, example: str) -> Kind:
@@ -148,7 +143,7 @@ def assignments(left: str, right: str, example: str) -> Kind:
         return value
 
     form = f"{left}={right}"
-    return Kind(f"{form}, such as {example}", form, parse, many=True)
+    return Kind(f"{form}, such as {example}", form, parse, write=toml_text, many=True)
 
 
 def integer(metavar: str, low: int, high: int) -> Kind:
@@ -172,7 +167,7 @@ def choice(*names: str, metavar: str = "") -> Kind:
         return value
 
     shown = metavar or "{" + ",".join(names) + "}"
-    return Kind("one of " + ", ".join(names), shown, parse, choices=names)
+    return Kind("one of " + ", ".join(names), shown, parse, write=toml_text, choices=names)
 
 
 def choices(*names: str) -> Kind:
@@ -186,7 +181,7 @@ def choices(*names: str) -> Kind:
         return tuple(dict.fromkeys(words))
 
     expected = f"a comma-separated list of {', '.join(names)}"
-    write = lambda value: f"[{', '.join(map(quoted, value))}]"  # noqa: E731
+    write = lambda value: f"[{', '.join(map(toml_text, value))}]"  # noqa: E731
     return Kind(expected, "NAME[,NAME...]", parse, (str, list), write=write, choices=names)
 
 
@@ -206,7 +201,7 @@ def duration(high_s: float) -> Kind:
         return seconds
 
     expected = f"a duration such as 40ms or 2s, at most {_duration(high_s)}"
-    return Kind(expected, "DURATION", parse, (str, int), write=lambda s: quoted(_duration(s)))
+    return Kind(expected, "DURATION", parse, (str, int), write=lambda s: toml_text(_duration(s)))
 
 
 def moment(high_s: float = 360_000) -> Kind:
@@ -228,7 +223,7 @@ def moment(high_s: float = 360_000) -> Kind:
         return seconds
 
     expected = "a time such as 1:23, 83.5 or 90s"
-    return Kind(expected, "TIME", parse, (str, int, float), write=lambda s: quoted(_duration(s)))
+    return Kind(expected, "TIME", parse, (str, int, float), write=lambda s: toml_text(_duration(s)))
 
 
 def bitrate() -> Kind:
@@ -253,7 +248,7 @@ def size() -> Kind:
             raise ValueError(repr(value))
         return int(found[1]), int(found[2])
 
-    return Kind("a size such as 1280x720", "WxH", parse, write=lambda v: quoted(f"{v[0]}x{v[1]}"))
+    return Kind("a size such as 1280x720", "WxH", parse, write=lambda v: toml_text(f"{v[0]}x{v[1]}"))
 
 
 def thresholds(count: int) -> Kind:
@@ -267,7 +262,7 @@ def thresholds(count: int) -> Kind:
         return numbers
 
     expected = f"{count} numbers from 0 to 1 such as 0.6,0.7,0.8"
-    return Kind(expected, ",".join("T" * count), parse, write=lambda v: quoted(",".join(f"{n:g}" for n in v)))
+    return Kind(expected, ",".join("T" * count), parse, write=lambda v: toml_text(",".join(f"{n:g}" for n in v)))
 
 
 def _in_range(convert: type[int] | type[float], low: float, high: float) -> Callable[[Any], Any]:

@@ -15,9 +15,9 @@ from typing import Any
 
 from rtswap.app.config import OPTIONS
 from rtswap.app.config_file import PRESETS, parse
-from rtswap.app.options import quoted
 from rtswap.core.errors import ConfigError, reason
 from rtswap.core.files import read_regular, write_atomic
+from rtswap.core.text import toml_text
 
 Presets = dict[str, dict[str, Any]]
 """Name -> ``section.key`` -> value."""
@@ -68,7 +68,7 @@ def to_toml(presets: Mapping[str, Mapping[str, Any]]) -> str:
     rows = {row.key: row for row in OPTIONS}
     lines: list[str] = []
     for name, values in presets.items():
-        lines += ["", f"[{PRESETS}.{quoted(name)}]"]
+        lines += ["", f"[{PRESETS}.{toml_text(name)}]"]
         lines += [
             f"{rows[key].section}.{rows[key].word} = {rows[key].kind.to_toml(value)}"
             for key, value in values.items()

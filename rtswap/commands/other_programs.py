@@ -1,4 +1,5 @@
-"""Flags of FFmpeg, roop, FaceFusion, Deep-Live-Cam and DeepFaceLive, and what to use in rtswap instead."""
+"""Flags of FFmpeg, roop, FaceFusion, Deep-Live-Cam and DeepFaceLive, and what to use in rtswap instead; of `rtswap
+train` those of faceswap and DeepFaceLab."""
 
 from __future__ import annotations
 
@@ -55,6 +56,26 @@ _BY_ADVICE = {
     "rtswap does not judge pictures; see docs/responsible-use.md.": "--nsfw-filter --skip-nsfw",
     "Mirror the picture in the program that shows it.": "--mirror --live-mirror --flip",
 }
+_BY_ADVICE_OF_TRAIN = {
+    "Nothing is needed: a training goes on from what --out holds.": "--resume --continue --checkpoint --load",
+    "A training is as long as its --minutes; Ctrl-C ends it earlier.": "--epochs --iterations --iters --steps -it "
+    "--target-iter --max-iter --hours",
+    "Use --data twice: first the source's faceset, then the target's.": "--source --target --src --dst "
+    "--training-data-src-dir --training-data-dst-dir --input-a --input-b --input-A --input-B -A -B --src-dir "
+    "--dst-dir --aligned --input -i",
+    "Use --out DIR.": "--output --model-dir --model --name -m --save-dir --model-name",
+    "The recipe is the first word: rtswap train df ...": "--trainer -t --recipe --model-class",
+    "Use --batch N.": "--batch-size --batchsize -bs -b",
+    "Use --rate RATE.": "--lr --learning-rate",
+    "Use --size, or --resolution PX.": "--res --face-size --image-size",
+    "Use --device.": "--gpu --gpus --cuda --cpu --cpu-only --force-gpu-idxs --device-id -g",
+    "Nothing is needed: sheets are written every few minutes; --preview shows them.": "--write-image -w --no-preview "
+    "--silent-start --timelapse -tl",
+    "Nothing is needed: the checkpoint is written every minute.": "--save-interval -s --snapshot-interval --backup",
+}
+ADVICE_OF_TRAIN: Mapping[str, str] = MappingProxyType(
+    {flag: advice for advice, flags in _BY_ADVICE_OF_TRAIN.items() for flag in flags.split()}
+)
 ADVICE: Mapping[str, str] = MappingProxyType(
     {flag: advice for advice, flags in _BY_ADVICE.items() for flag in flags.split()}
 )

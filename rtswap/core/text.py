@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 
 LIKELY = 0.75
@@ -65,6 +66,12 @@ def printable(text: str) -> str:
     """Return the text on one line, without terminal control characters: spaces for line breaks, ``?`` for the rest.
     File and device names are untrusted."""
     return "".join(letter if letter.isprintable() else " " if letter.isspace() else "?" for letter in text)
+
+
+def toml_text(value: str) -> str:
+    """Return a TOML basic string: as JSON, which escapes the same characters, but with DEL escaped, and others than
+    these as they are: TOML has no surrogate pairs."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def as_argument(path: object) -> str:

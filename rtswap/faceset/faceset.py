@@ -47,7 +47,7 @@ class Faceset:
         there = _names_in(path)
         kept = tuple(record for record in records if record.file in there)
         if not kept:
-            got = f"{len(records)} in {TABLE}, and none of their pictures" if records else "none"
+            got = f"{len(records)} in {TABLE}, and none of their pictures" if records else ""
             raise InputError(f"there are no faces in {path}", got=got, do="Extract some: rtswap extract INPUT --out")
         return cls(path, MappingProxyType(settings), kept)
 

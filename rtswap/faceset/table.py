@@ -18,6 +18,8 @@ from rtswap.core.files import is_linked, open_itself, open_regular, read_regular
 from rtswap.core.version import __version__
 
 TABLE = "faces.jsonl"
+SHEET = "sheet.png"
+"""Who is who in a faceset."""
 OLD_TABLE = "faces.json"
 """What ``rtswap extract`` wrote before there was a faceset."""
 FORMAT = 1

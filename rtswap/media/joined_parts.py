@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import av
@@ -10,6 +11,7 @@ import av.container
 
 _FORMATS = frozenset({"mpegts", "mpeg", "hls"})
 """Files of these may be joined byte by byte, as cameras, television recorders and DVDs do; so are playlists."""
+_CLOCKS = ("video", "audio")
 _BACK_S = 0.1
 _AHEAD_S = 60.0
 """A longer gap is none: the next part was recorded later."""
@@ -35,9 +37,59 @@ class JoinedParts:
             return iter(self._container.demux(*streams))
         return self._corrected({stream.index for stream in streams})
 
+    @property
+    def must_be_searched(self) -> bool:
+        """Whether only ``seek`` finds a time in this file."""
+        return self._container.format.name in _FORMATS
+
+    def seek(self, stream: Any, time_s: float, begin_read: Callable[[], None] = lambda: None) -> None:
+        """Go on at the last key frame of ``stream`` that begins by ``time_s``, seconds on the file's clock; at the
+        beginning where there is none. Reads all packets up to there: FFmpeg would find the time in any of the parts.
+        ``begin_read`` is called before each read. Raises OSError and FFmpegError."""
+        place, skipped, state, count = 0, 0, (0.0, dict[int, tuple[float, float]]()), 0
+        for packet in self._from(0):
+            begin_read()
+            if packet.dts is None or not packet.size:
+                continue
+            before = self._offset_s, dict(self._last)
+            self._correct(packet)
+            if packet.stream.index == stream.index:
+                if packet.dts * packet.time_base > time_s:
+                    break
+                begins = packet.dts if packet.pts is None else packet.pts
+                known = packet.pos is not None or self._is_playlist
+                if known and packet.is_keyframe and begins * packet.time_base <= time_s:
+                    place, skipped, state = packet.pos or 0, count, before
+                count += 1
+        self._offset_s, self._last = state
+        packets = self._from(place)
+        while skipped and self._is_playlist:  # of which the place is one in a part
+            begin_read()
+            packet = next(packets)
+            skipped -= packet.stream.index == stream.index and packet.dts is not None and packet.size > 0
+
+    @property
+    def _is_playlist(self) -> bool:
+        return self._container.format.name == "hls"
+
+    def _from(self, place: int) -> Iterator[Any]:
+        """The packets that have a clock, from a place in bytes; of a playlist from its beginning."""
+        streams = [stream for stream in self._container.streams if stream.type in _CLOCKS]
+        if not self._is_playlist:
+            self._container.seek(place, unsupported_byte_offset=True)
+            return iter(self._container.demux(*streams))
+        next(iter(self._container.demux(*streams)), None)  # FFmpeg knows now where the playlist's clock begins
+        begins = [self._container.start_time or 0]
+        begins += [int((one.start_time or 0) * one.time_base * av.time_base) + 1 for one in streams]
+        for time_us in sorted(begins):
+            with suppress(PermissionError):  # before that clock
+                self._container.seek(time_us)
+                return iter(self._container.demux(*streams))
+        raise OSError("the playlist cannot be positioned")
+
     def _corrected(self, wanted: set[int]) -> Iterator[Any]:
         streams = self._container.streams
-        others = [stream for stream in streams if stream.index in wanted or stream.type in ("video", "audio")]
+        others = [stream for stream in streams if stream.index in wanted or stream.type in _CLOCKS]
         for packet in self._container.demux(*others):
             if packet.dts is not None and packet.size:
                 self._correct(packet)
@@ -46,7 +98,7 @@ class JoinedParts:
 
     def _correct(self, packet: Any) -> None:
         base = packet.time_base
-        if packet.stream.type in ("video", "audio"):
+        if packet.stream.type in _CLOCKS:
             self._follow(packet, float(packet.dts * base))
         shift = round(self._offset_s / base)
         packet.dts += shift

@@ -51,10 +51,13 @@ class SoundTrack:
         self._source, self._stream, self._on_event = source, stream, on_event
         self._zero_s = (source.start_time or 0) / av.time_base + start_s
         self._from_start = not start_s
+        self._parts = JoinedParts(source)
         if start_s:
             with suppress(OSError, av.FFmpegError):  # else read from the beginning
-                source.seek(round(self._zero_s * av.time_base))
-        self._parts = JoinedParts(source)
+                if self._parts.must_be_searched:
+                    self._parts.seek(stream, self._zero_s, begin_read)
+                else:
+                    source.seek(round(self._zero_s * av.time_base))
         self._errors = self._errors_in_a_row = 0
         self._waiting: Any = None
         name = codec_of(stream)

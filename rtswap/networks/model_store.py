@@ -7,7 +7,6 @@ run. It is written beside the others and moved into place when it is complete.
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 import tempfile
 import zipfile
@@ -21,7 +20,7 @@ from rtswap.core.errors import ModelError, reason
 from rtswap.core.files import sha256_of
 from rtswap.core.model_rows import ONE_SHOT, forget_model_rows, models_folder
 from rtswap.core.network_rows import FILE
-from rtswap.core.text import size
+from rtswap.core.text import size, toml_text
 from rtswap.core.zip_files import open_zip
 from rtswap.engines.contract import read_model_file
 from rtswap.networks.catalog import load_catalog
@@ -298,7 +297,6 @@ def _value(value: object) -> str:
         return "[" + ", ".join(map(_value, value)) + "]"
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, str):  # a TOML text is a JSON text, but for DEL; names of files may be no UTF-8
-        text = value.encode("utf-8", "backslashreplace").decode()
-        return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, str):  # names of files may be no UTF-8
+        return toml_text(value.encode("utf-8", "backslashreplace").decode())
     return repr(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from rtswap.core.errors import UsageError
 from rtswap.faceset.faceset import Faceset
-from rtswap.faceset.record import FaceRecord
+from rtswap.faceset.record import NOBODY, FaceRecord
+from rtswap.faceset.table import SHEET
 from rtswap.training.people import Person, features_of
 from rtswap.vision.resample import resized
 from rtswap.vision.templates import TEMPLATES
@@ -21,14 +22,29 @@ MARGIN = 1.25
 """Stored pixels per pixel of a sample, so that enlarged samples stay sharp."""
 
 
-def load_people(folders: Sequence[Path], numbers: Sequence[int | None], resolution: int) -> tuple[list[Person], str]:
-    """The people of facesets, and the template by which all their faces are aligned. ``numbers``: which person of
-    each; None: everybody. Raises UsageError and InputError."""
-    people, facesets = [], []
+def load_people(
+    folders: Sequence[Path], numbers: Sequence[int | None], resolution: int, tell: Callable[[str], None]
+) -> tuple[list[Person], list[list[str]], str]:
+    """The people of facesets, the names of their pictures, and the template by which all their faces are aligned.
+    ``numbers``: which person of each; None: everybody. ``tell`` is told what may be a mistake. Raises UsageError and
+    InputError."""
+    people, facesets, names = [], [], []
     for folder, number in zip(folders, numbers, strict=True):
         faceset = Faceset.open(folder)
         facesets.append(faceset)
         records = [face for face in faceset.records if number is None or face.person == number]
+        known = sorted({face.person for face in faceset.records} - {NOBODY})
+        if number is None and len(known) > 1:
+            tell(
+                f"{folder} holds {len(known)} people, as rtswap extract tells them apart. They are learnt as one; "
+                f"for one of them give --data {folder}:{known[0]} ({SHEET} shows who is who)"
+            )
+        if not records:
+            raise UsageError(
+                f"there is no person {number} in {folder}",
+                expected=", ".join(map(str, known[:12])) + (", ..." if len(known) > 12 else "") or "no number",
+                do=f"{folder / SHEET} shows who is who.",
+            )
         if len(records) < LEAST_FACES:
             which = f"of person {number} " if number is not None else ""
             raise UsageError(
@@ -38,7 +54,8 @@ def load_people(folders: Sequence[Path], numbers: Sequence[int | None], resoluti
                 do="Extract more: longer clips, other light, other angles.",
             )
         people.append(load_person(faceset, records, resolution))
-    return people, same_template(facesets)
+        names.append([face.file for face in records])
+    return people, names, same_template(facesets)
 
 
 def same_template(facesets: Sequence[Faceset]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from rtswap.core.files import alone_in
 from rtswap.training.crowd import load_crowd
 from rtswap.training.dfm import write_dfm
 from rtswap.training.facesets import load_people
+from rtswap.training.known_faces import FACES, compare_faces, keep_faces
 from rtswap.training.spec import RecipeSpec
 from rtswap.training.system_file import write_system
 from rtswap.training.trainer import CHECKPOINT, CURVES, HISTORY, Listener, Trainer, contact_sheet
@@ -64,7 +65,7 @@ def train(job: TrainJob, listener: Listener) -> dict[str, Any]:
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
     args.out, args.data = job.out, job.data
-    learnt, counts = LOADED[job.spec.kind](job, args)
+    learnt, counts = LOADED[job.spec.kind](job, args, listener.event)
     listener.event(" and ".join(counts))
     try:
         job.out.mkdir(parents=True, exist_ok=True)
@@ -74,6 +75,9 @@ def train(job: TrainJob, listener: Listener) -> dict[str, Any]:
     with alone_in(job.out) if job.minutes else nullcontext():
         if job.minutes == 0 and not (job.out / CHECKPOINT).exists():
             raise UsageError(f"there is no checkpoint in {job.out}", do="Train first: give --minutes above 0.")
+        pair = job.spec.kind == "pair"
+        if pair and job.minutes:
+            compare_faces(job.out, args.pictures, listener.event)
         recipe = recipe_class(args, *learnt)
         trainer = Trainer(recipe, job.out, minutes=job.minutes, listener=listener)
         stopped = False
@@ -87,6 +91,8 @@ def train(job: TrainJob, listener: Listener) -> dict[str, Any]:
             if not trainer.progress.step:
                 raise
             trainer.save()
+        if pair and job.minutes:
+            keep_faces(job.out, args.pictures)
         off = WRITTEN[job.spec.kind](job, args, recipe)
     progress = trainer.progress
     trials = [row for row in progress.history if not row.keys() & recipe.weights.keys()]
@@ -108,7 +114,7 @@ def refuse_losses(job: TrainJob) -> None:
     """Raise UsageError if a training that does not go on with another one would replace files."""
     if not job.minutes or (job.out / CHECKPOINT).exists():
         return
-    written = job.file, job.out / HISTORY, job.out / CURVES, contact_sheet(job.out, 0)
+    written = job.file, job.out / FACES, job.out / HISTORY, job.out / CURVES, contact_sheet(job.out, 0)
     there = next((path for path in written if os.path.lexists(path)), None)
     if there is not None:
         raise UsageError(
@@ -116,12 +122,16 @@ def refuse_losses(job: TrainJob) -> None:
         )
 
 
-def _load_pair(job: TrainJob, args: argparse.Namespace) -> tuple[Sequence[Any], list[str]]:
-    people, args.template = load_people(job.data, job.people, args.resolution)
+def _load_pair(
+    job: TrainJob, args: argparse.Namespace, tell: Callable[[str], None]
+) -> tuple[Sequence[Any], list[str]]:
+    people, args.pictures, args.template = load_people(job.data, job.people, args.resolution, tell)
     return people, [f"{len(one)} faces of the {role}" for one, role in zip(people, ("source", "target"), strict=True)]
 
 
-def _load_one_shot(job: TrainJob, args: argparse.Namespace) -> tuple[Sequence[Any], list[str]]:
+def _load_one_shot(
+    job: TrainJob, args: argparse.Namespace, tell: Callable[[str], None]
+) -> tuple[Sequence[Any], list[str]]:
     crowd, args.template = load_crowd(job.data, job.spec.faces_px(args))
     return (crowd,), [f"{len(crowd)} faces of {len(set(crowd.people.tolist()))} people"]
 

@@ -1,5 +1,6 @@
 """The inputs of a studio's session. A client names a camera, an uploaded clip or an address in
-the network, never a path."""
+the network, never a path. Addresses are kept until the studio ends, as clips are, so that pages can offer them again
+without knowing the passwords in them."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from typing import Any
 
 from rtswap.app.config import Config
 from rtswap.app.run import input_request
-from rtswap.core.errors import UsageError
+from rtswap.core.errors import InputError, UsageError
 from rtswap.core.protocols import Input
 from rtswap.core.urls import redact, scheme
 from rtswap.media.cameras import list_cameras
@@ -23,7 +24,7 @@ from rtswap.web.browser_camera import BrowserCamera
 STREAMS = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "srt", "udp")
 """Schemes of addresses that a client may name."""
 CLIP_BYTES = 2_000_000_000
-MOST_CLIPS = 8
+MOST_CLIPS = MOST_ADDRESSES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +33,15 @@ class Wanted:
 
     words: str
     """For people, without secrets."""
-    kind: str
+    spec: dict[str, Any]
+    """What a client asks for to get it again, without secrets."""
     open: Callable[[], Input]
     """Raises InputError."""
+
+    @property
+    def kind(self) -> str:
+        """browser, camera, url, clip or given."""
+        return str(self.spec["kind"])
 
 
 class Inputs:
@@ -45,36 +52,49 @@ class Inputs:
         self.browser = camera
         self._folder = tempfile.TemporaryDirectory(prefix="rtswap-studio-")
         self._clips: dict[str, str] = {}
+        self._addresses: dict[str, str] = {}
         self._arriving: set[str] = set()
+        self._in_use = ""
+        """The clip or address that was asked for last; it makes no room for others."""
 
     def close(self) -> None:
         """Delete the uploaded clips."""
         self._folder.cleanup()
 
     def listed(self) -> dict[str, Any]:
-        """List the cameras of this machine, the input given at the start, and the uploaded clips, as JSON."""
+        """List the cameras of this machine, the input given at the start, and what was added, as JSON."""
         cameras = [
             {"index": one.index, "name": one.name, "virtual": one.virtual, "modes": list(one.modes_in_words())[:4]}
             for one in list_cameras()
         ]
-        clips = [{"id": id, "name": name} for id, name in self._clips.items()]
-        return {"cameras": cameras, "clips": clips, "given": self._given_words()}
+        return {"cameras": cameras, "given": self._given_words(), **self.added()}
+
+    def added(self) -> dict[str, list[dict[str, str]]]:
+        """List the uploaded clips and the addresses, without secrets, as JSON."""
+        return {
+            "clips": [{"id": id, "name": name} for id, name in self._clips.items()],
+            "addresses": [{"id": id, "name": redact(address)} for id, address in self._addresses.items()],
+        }
 
     def clip_path(self, id: str) -> Path:
         """Where a clip lies."""
         return Path(self._folder.name) / id
 
     def new_clip(self) -> tuple[str, Path]:
-        """The id and place of a clip to be uploaded, and then kept or dropped. Raises UsageError for too many."""
+        """The id and place of a clip to be uploaded, and then kept or dropped. The oldest one makes room. Raises
+        UsageError while too many arrive."""
         if len(self._clips) + len(self._arriving) >= MOST_CLIPS:
-            raise UsageError(f"there are {MOST_CLIPS} clips already", do="Remove one: DELETE /api/clips/ID")
+            oldest = next((id for id in self._clips if id != self._in_use), None)
+            if oldest is None:
+                raise UsageError(f"{MOST_CLIPS} clips are there or arriving already", do="Send this one later.")
+            self.remove_clip(oldest)
         id = secrets.token_hex(8)
         self._arriving.add(id)
         return id, self.clip_path(id)
 
     def keep_clip(self, id: str, name: str) -> None:
         """Offer an uploaded clip after checking that it can be read. Raises InputError."""
-        self._opened(str(self.clip_path(id))).close()
+        self._open_clip(id, name).close()
         self._clips[id] = name
         self._arriving.discard(id)
 
@@ -89,29 +109,50 @@ class Inputs:
             raise UsageError("no such clip")
         self.clip_path(id).unlink(missing_ok=True)
 
+    def add_address(self, address: str) -> str:
+        """Offer an address of a stream; its id. The oldest one makes room. Raises UsageError for what is none."""
+        address = address.strip()
+        if scheme(address) not in STREAMS or "\0" in address:
+            shown = redact(address if scheme(address) else f"none://{address}").removeprefix("none://")
+            expected = f"a URL such as rtsp://192.168.1.20/stream, of {', '.join(STREAMS)}"
+            raise UsageError("wrong address", expected=expected, got=shown[:200] or "nothing")
+        for id, known in self._addresses.items():
+            if known == address:
+                return id
+        if len(self._addresses) >= MOST_ADDRESSES:
+            del self._addresses[next(id for id in self._addresses if id != self._in_use)]
+        id = secrets.token_hex(8)
+        self._addresses[id] = address
+        return id
+
     def check(self, spec: dict[str, Any]) -> Wanted:
         """Check what a client asked for. Raises UsageError."""
         kind, config = spec.get("kind"), self._config.input
         if kind == "browser":
-            return Wanted("the camera of the browser", "browser", self.browser.opened)
+            return Wanted("the camera of the browser", {"kind": kind}, self.browser.opened)
         if kind == "given" and self._given_words():
-            return Wanted(self._given_words(), "given", lambda: self._paced(config.address))
+            return Wanted(self._given_words(), {"kind": kind}, lambda: self._paced(self._of(config.address)))
         if kind == "camera":
             index = spec.get("index")
             if type(index) is not int or not 0 <= index <= 255:
                 raise UsageError("wrong camera", expected="index: a whole number from 0 to 255", got=str(index)[:40])
-            return Wanted(f"camera {index}", "camera", lambda: self._opened(str(index)))
+            again = {"kind": kind, "index": index}
+            return Wanted(f"camera {index}", again, self._of(str(index)))
         if kind == "url":
-            address = spec.get("url")
-            if not isinstance(address, str) or scheme(address.strip()) not in STREAMS or "\0" in address:
-                got = redact(str(address)[:200]) if isinstance(address, str) and scheme(address) else "something else"
-                raise UsageError("wrong address", expected=f"a URL that begins with {', '.join(STREAMS)}", got=got)
-            return Wanted(redact(address.strip()), "url", lambda: self._paced(address.strip()))
+            id, address = spec.get("id"), spec.get("url")
+            if id is None and isinstance(address, str):
+                id = self.add_address(address)
+            if not isinstance(id, str) or id not in self._addresses:
+                raise UsageError("no such address", do="Give url, or an id that GET /api/inputs lists.")
+            self._in_use, address = id, self._addresses[id]
+            return Wanted(redact(address), {"kind": kind, "id": id}, lambda: self._paced(self._of(address)))
         if kind == "clip":
             id = spec.get("id")
             if not isinstance(id, str) or id not in self._clips:
                 raise UsageError("no such clip", do="POST /api/clips uploads one.")
-            return Wanted(self._clips[id], "clip", lambda: self._paced(str(self.clip_path(id))))
+            self._in_use, name = id, self._clips[id]
+            again = {"kind": kind, "id": id}
+            return Wanted(name, again, lambda: self._paced(lambda: self._open_clip(id, name)))
         expected = "kind: browser, camera, url, clip or given"
         raise UsageError("wrong input", expected=expected, got=repr(kind)[:40])
 
@@ -122,13 +163,25 @@ class Inputs:
             return ""
         return redact(address) if scheme(address) else Path(address).name
 
-    def _paced(self, address: str) -> Input:
+    def _paced(self, open: Callable[[], Input]) -> Input:
         """A recording is played at its own speed, again and again."""
-        first = self._opened(address)
+        first = open()
         if first.info.live:
             return first
         waiting = [first]
-        return Playback(lambda: waiting.pop() if waiting else self._opened(address), self._on_event)
+        return Playback(lambda: waiting.pop() if waiting else open(), self._on_event)
 
-    def _opened(self, address: str) -> Input:
-        return open_input(address, input_request(self._config, self._on_event))
+    def _of(self, address: str) -> Callable[[], Input]:
+        return lambda: open_input(address, input_request(self._config, self._on_event))
+
+    def _open_clip(self, id: str, name: str) -> Input:
+        """People know a clip by its name, and not by the place where the studio keeps it."""
+        place = str(self.clip_path(id))
+
+        def named(text: str) -> str:
+            return text.replace(place, name)
+
+        try:
+            return open_input(place, input_request(self._config, lambda event: self._on_event(named(event))))
+        except InputError as error:
+            raise InputError(named(error.what), expected=error.expected, got=error.got, do=error.do) from None

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +78,6 @@ class Shelf:
         """``models``: loads the networks that look at photos."""
         self._load = models
         self._config, self._on_event, self._record = config, on_event, record or ConsentRecord()
-        self._ids = count(1)
         self._sources: dict[str, Source] = {}
         given = config.source.photos
         if given:
@@ -108,7 +107,7 @@ class Shelf:
         """Add a person by a photo. It is decoded and analysed at once. Raises SourceError, UsageError."""
         if len(self._sources) >= MOST_SOURCES + len(list_personas()):
             raise UsageError("the shelf is full", expected=f"at most {MOST_SOURCES} sources", do="Remove one.")
-        source = Source(f"upload-{next(self._ids)}", _clean(name) or "someone", "uploaded")
+        source = Source(f"upload-{secrets.token_hex(4)}", _clean(name) or "someone", "uploaded")
         self._put(source, [data])
         self._sources[source.id] = source
         return source

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -10,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
+from zlib import crc32
 
 from rtswap.app.config import Config
 from rtswap.app.networks import FaceModels, Networks, bind_models
@@ -67,8 +69,12 @@ class Studio:
         self.events: deque[tuple[int, float, str]] = deque(maxlen=EVENTS)
         """(number, seconds since 1970, text)"""
         self._numbered = 0
+        self.id = secrets.token_hex(4)
+        """Pages tell by it whether this is the studio that they were drawn for."""
         self.pages = 0
         """How many pages show it."""
+        self.ended = False
+        """Whether it was closed; pages that show it are to look for another."""
         self.state = "idle"
         """idle, starting, running or stopping"""
         self.camera = BrowserCamera(self.on_event)
@@ -91,6 +97,7 @@ class Studio:
 
     async def close(self) -> None:
         """Stop, and forget everything that was uploaded."""
+        self.ended = True
         await self.stop()
         self.inputs.close()
         self.viewer.stop()
@@ -287,6 +294,7 @@ class Studio:
             "state": self.state,
             "input": None if self._wanted is None or loop is None else self._wanted.words,
             "kind": None if self._wanted is None or loop is None else self._wanted.kind,
+            "asked": None if self._wanted is None or loop is None else self._wanted.spec,
             "size": size,
             "sound": self.sound is not None,
             "engine": loop.engine if loop is not None else None,
@@ -299,4 +307,12 @@ class Studio:
             "main": self.cast.main,
             "outputs": self.outputs.listed(),
             "events": [{"number": n, "time": at, "text": text} for n, at, text in self.events if n > since],
+            "studio": self.id,
+            "changed": self._changed(),
         }
+
+    def _changed(self) -> dict[str, int]:
+        """A number each, which is another once what its name says is different: another page may have changed it."""
+        sources = [source.plain() for source in self.shelf.sources]
+        found = {"settings": self.config, "sources": sources, "inputs": self.inputs.added()}
+        return {name: crc32(repr(value).encode("utf-8", "replace")) for name, value in found.items()}

@@ -18,7 +18,7 @@ from PIL import Image as Pillow
 from rtswap.app.config import OPTIONS, Config
 from rtswap.commands import COMMANDS
 from rtswap.commands.main import main
-from rtswap.commands.other_programs import ADVICE
+from rtswap.commands.other_programs import ADVICE, ADVICE_OF_TRAIN
 
 
 @pytest.fixture(autouse=True)
@@ -149,6 +149,8 @@ def test_a_wrong_value_is_answered_with_the_right_ones(command: str) -> None:
 
 
 def test_no_flag_of_ours_is_taken_for_another_programs() -> None:
+    train = COMMANDS["train"].parser()
+    assert not {flag for action in train.actions for flag in action.option_strings} & set(ADVICE_OF_TRAIN)
     assert not {flag for row in OPTIONS for flag in row.flags} & set(ADVICE)
 
 

@@ -1,14 +1,16 @@
 """Recordings that were joined byte by byte are films of their whole length, in step with their sound."""
 
+import math
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
-from media_files import clicks, make_clip, read_back
+from media_files import clicks, make_clip, number_of, numbered_picture, read_back
 
 from rtswap.core.parts import OutputRequest
 from rtswap.core.types import MarkedImage
+from rtswap.media.excerpt import Excerpt
 from rtswap.media.inputs.video import VideoFile
 from rtswap.media.outputs.video import VideoWriter
 
@@ -54,6 +56,67 @@ def test_parts_of_a_playlist_follow_each_other(tmp_path: Path) -> None:
     times = [frame.time_s or 0.0 for frame in VideoFile(tmp_path / "film.m3u8").frames()]
     assert np.diff(times) == pytest.approx(0.04, abs=0.01)
     assert len(times) == 50
+
+
+@pytest.mark.parametrize("start_s", [0.5, 2.0, 4.4])
+@pytest.mark.parametrize("name", ["film.ts", "film.m3u8"])
+def test_a_part_of_the_film_begins_where_it_is_asked_for(tmp_path: Path, name: str, start_s: float) -> None:
+    """Past the first part the sound was missing, without a word."""
+    parts = [tmp_path / f"{number}.ts" for number in (1, 2)]
+    for number, part in enumerate(parts):
+        make_clip(
+            part,
+            lambda n, k=number: numbered_picture(n + 75 * k),
+            count=75,
+            audio=True,
+            audio_codec="mp2",
+        )
+    film = tmp_path / name
+    if name == "film.ts":
+        film.write_bytes(b"".join(part.read_bytes() for part in parts))
+    else:
+        listed = "#EXT-X-DISCONTINUITY\n".join(f"#EXTINF:3.0,\n{part.name}\n" for part in parts)
+        film.write_text(f"#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:4\n{listed}#EXT-X-ENDLIST\n")
+    whole, out = tmp_path / "whole.mp4", tmp_path / "out.mp4"
+    for path, begins_s in ((whole, 0.0), (out, start_s)):
+        video = Excerpt(VideoFile(film), begins_s, begins_s + 1.5 if path == out else math.inf)
+        ends_s = video.info.audio_end_s
+        wanted = OutputRequest(fps=25, audio_from=str(film), audio_start_s=begins_s, audio_end_s=ends_s)
+        writer = VideoWriter(path, wanted)
+        for frame in video.frames():
+            writer.send(MarkedImage(frame.image, frame.index, frame.captured_at, frame.time_s))
+        writer.play_out()
+        writer.close()
+    (numbers, _), (all_numbers, all_times) = read_back(out), read_back(whole)
+    first = all_numbers.index(numbers[0])
+    assert all_times[first] == pytest.approx(start_s, abs=0.05)
+    assert numbers == all_numbers[first : first + len(numbers)]
+    assert len(numbers) == pytest.approx(37, abs=1)
+    heard, due = (
+        [at for at in found if 0.05 < at < 1.4] for found in (clicks(out), np.array(clicks(whole)) - start_s)
+    )
+    assert heard == pytest.approx(due, abs=0.05)
+
+
+def test_a_part_of_joined_vobs_is_found(tmp_path: Path) -> None:
+    """At 0.5 s the third part came, and 'no frame between 0:12.60 and the end' was said of anything past the first."""
+    film, data = tmp_path / "film.vob", b""
+    for begin in (0, 300, 600):
+        with av.open(str(tmp_path / "part.vob"), "w") as part:
+            stream = part.add_stream("mpeg2video", rate=25, width=320, height=240, pix_fmt="yuv420p")
+            stream.bit_rate = 8_000_000
+            for number in range(begin, begin + 300):
+                part.mux(
+                    stream.encode(av.VideoFrame.from_ndarray(numbered_picture(number, (320, 240)), format="bgr24"))
+                )
+            part.mux(stream.encode(None))
+        data += (tmp_path / "part.vob").read_bytes()
+    film.write_bytes(data)
+    for start_s in (0.5, 12.6, 25.0, 35.0):
+        numbers = [number_of(frame.image) for frame in Excerpt(VideoFile(film), start_s, start_s + 1).frames()]
+        assert numbers[0] == pytest.approx(25 * start_s, abs=2)
+        assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+        assert len(numbers) == pytest.approx(25, abs=1)
 
 
 def test_a_slide_of_half_a_minute_is_no_jump(tmp_path: Path) -> None:

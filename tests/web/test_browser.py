@@ -5,14 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -20,79 +15,14 @@ import pytest
 from mark_reading import is_film_marked
 from media_files import make_clip
 from people import group
-from studio_client import Client, run_studio
+from studio_page import LIVE_MS, OpenPage, axe, begin, expect, page_of
 
 from rtswap.app.config import Config
 from rtswap.app.io_sections import InputConfig
-from rtswap.vision.caller import caller_layers
 from rtswap.web.routes.offer import PEERS
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
-
-REQUIRED = os.environ.get("RTSWAP_REQUIRE_BROWSER") == "1"
-"""As in ``make test-studio``: what is missing is a failure."""
-
-
-def needed(name: str) -> ModuleType:
-    """A module of the browser tests; without it they are skipped."""
-    reason = f"{name} is not installed: make test-studio"
-    return import_module(name) if REQUIRED else pytest.importorskip(name, reason=reason)
-
-
-needed("aiortc")
-sync_api, axe = needed("playwright.sync_api"), needed("axe_playwright_python.sync_playwright")
-expect = sync_api.expect
-CHROMIUM = os.environ.get("RTSWAP_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-if CHROMIUM is None and not REQUIRED:
-    pytest.skip("chromium is not installed: make test-studio", allow_module_level=True)
-LIVE_MS = 30_000
-OpenPage = Callable[..., "tuple[Page, Client]"]
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """A browser whose camera shows somebody who does not exist, moving a little."""
-    size = (960, 540) if "RTSWAP_SCREENSHOT" in os.environ else (640, 360)
-    still = cv2.resize(caller_layers().still(), size, interpolation=cv2.INTER_AREA)
-    path = tmp_path_factory.mktemp("camera") / "caller.mjpeg"
-    moves = [np.array([[1, 0, 6 * np.sin(at / 30 * 2 * np.pi)], [0, 1, 0]], np.float32) for at in range(60)]
-    frames = [cv2.warpAffine(still, move, size, borderMode=cv2.BORDER_REPLICATE) for move in moves]
-    make_clip(path, frames, fps=30, codec="mjpeg", options={"qmin": "2", "qmax": "3"})
-    flags = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=[*flags, f"--use-file-for-fake-video-capture={path}"]
-        )
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def open_page(browser: Browser, tmp_path: Path) -> Iterator[OpenPage]:
-    """Opens the page of a new studio."""
-    with ExitStack() as opened:
-
-        def open_page(config: Config | None = None, **context: Any) -> tuple[Page, Client]:
-            client = opened.enter_context(run_studio(config or Config(), tmp_path))
-            page = opened.enter_context(page_of(browser, client, **context))
-            return page, client
-
-        yield open_page
-
-
-@contextmanager
-def page_of(browser: Browser, client: Client, **context: Any) -> Iterator[Page]:
-    """The page, which may say nothing in the console that is an error."""
-    opened = browser.new_context(viewport={"width": 1280, "height": 900}, **context)
-    page, errors = opened.new_page(), []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda message: errors.append(message.text) if "Content Security" in message.text else None)
-    page.goto(f"http://127.0.0.1:{client.port}/")
-    page.locator(".source").first.wait_for()
-    yield page
-    opened.close()
-    assert errors == []
+    from playwright.sync_api import Browser
 
 
 @pytest.mark.skipif(
@@ -108,11 +38,6 @@ def test_screenshot_for_the_docs(open_page: OpenPage) -> None:
     expect(page.locator("#clock")).to_contain_text("0:08", timeout=LIVE_MS)
     page.evaluate("scrollTo(0, 0)")
     page.screenshot(path=os.environ["RTSWAP_SCREENSHOT"], type="jpeg", quality=80)
-
-
-def begin(page: Page) -> None:
-    page.get_by_role("button", name="Start").click()
-    page.locator(".face").first.wait_for(timeout=LIVE_MS)
 
 
 def test_from_opening_the_page_to_a_recorded_clip(open_page: OpenPage, tmp_path: Path) -> None:

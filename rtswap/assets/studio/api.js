@@ -18,7 +18,7 @@ export async function call(method, path, body) {
   }
   const json = (response.headers.get("Content-Type") || "").includes("json");
   const found = json ? await response.json() : undefined;
-  if (!response.ok) throw new Error(found?.detail || `${response.status} ${response.statusText}`);
+  if (!response.ok) throw Object.assign(new Error(found?.detail || `${response.status} ${response.statusText}`), { status: response.status });
   return found;
 }
 
@@ -36,8 +36,8 @@ export function upload(path, file, progress) {
   });
 }
 
-/** Watch /api/status over a WebSocket; connects again when it breaks. */
-export function watch(onStatus, onLost) {
+/** Watch /api/status over a WebSocket; connects again when it breaks. onGone(): the studio no longer has this page's session. */
+export function watch(onStatus, onLost, onGone) {
   let since = 0, delay = 500;
   const connect = () => {
     const socket = new WebSocket(at(`/api/status?since=${since}`).replace(/^http/, "ws"));
@@ -49,6 +49,7 @@ export function watch(onStatus, onLost) {
     };
     socket.onclose = () => {
       onLost();
+      call("GET", "/api/session").catch((error) => { if (error.status === 422) onGone(); });
       setTimeout(() => { since = 0; connect(); }, delay);
       delay = Math.min(delay * 2, 5000);
     };

@@ -1,15 +1,17 @@
 // The page: puts the parts together.
 
-import { at, call, upload, watch } from "./api.js";
+import { at, call, watch } from "./api.js";
 import { Camera } from "./camera.js";
-import { openSettings } from "./settings.js";
-import { drawPeople, openShelf, showMain } from "./shelf.js";
+import "./drop.js";
+import { chosenInput, listInputs, openInputs, showAsked } from "./inputs.js";
+import { followSettings, openSettings } from "./settings.js";
+import { drawPeople, followShelf, openShelf, showMain } from "./shelf.js";
 import { showSound } from "./sound.js";
 import { showEvents, showOutputs, showState } from "./status.js";
 import { askText, attempt, byId, el, stamp, tell } from "./ui.js";
 
-const stage = byId("stage"), live = byId("live"), before = byId("before"), preview = byId("preview"), picker = byId("input");
-let status = { state: "idle", outputs: [], people: [] }, comparing = false, busy = false;
+const stage = byId("stage"), live = byId("live"), before = byId("before"), preview = byId("preview");
+let status = { state: "idle", outputs: [], people: [] }, seen = { changed: {} }, comparing = false, busy = false;
 
 const camera = new Camera({
   onPicture: (stream) => { live.srcObject = stream; live.play().catch(() => {}); },
@@ -17,44 +19,10 @@ const camera = new Camera({
   onLost: () => tell("The connection is lost; trying again."),
 });
 
-// where the picture comes from
-
-async function listInputs(chosen) {
-  const found = await call("GET", "/api/inputs"), option = (value, text) => el("option", { value: JSON.stringify(value) }, text);
-  picker.replaceChildren(
-    ...(found.given ? [option({ kind: "given" }, found.given)] : []),
-    option({ kind: "browser" }, "This browser's camera"),
-    ...found.cameras.map((one) => option({ kind: "camera", index: one.index }, one.name + (one.virtual ? " (virtual)" : ""))),
-    ...found.clips.map((one) => option({ kind: "clip", id: one.id }, one.name)),
-    option({ kind: "file" }, "Open a clip…"), option({ kind: "address" }, "Network address…"));
-  if (chosen) picker.value = JSON.stringify(chosen);
-}
-
-picker.onchange = () => attempt(async () => {
-  const { kind } = JSON.parse(picker.value);
-  if (kind === "file") { picker.selectedIndex = 0; byId("clip").click(); }
-  if (kind === "address") {
-    picker.selectedIndex = 0;
-    const url = await askText("Network address", "rtsp, rtmp, http, srt or udp, such as rtsp://192.168.1.20/stream", {}, "Use");
-    if (!url) return;
-    picker.prepend(el("option", { value: JSON.stringify({ kind: "url", url }) }, url.replace(/\/\/[^@/]*@/, "//***@")));
-    picker.selectedIndex = 0;
-  }
-  if (status.state === "running") await start();
-});
-
-byId("clip").onchange = (event) => attempt(async () => {
-  const [file] = event.target.files;
-  event.target.value = "";
-  if (!file) return;
-  const hint = byId("hint"), added = await upload(`/api/clips?name=${encodeURIComponent(file.name)}`, file, (share) => { hint.textContent = `Loading the clip: ${Math.round(share * 100)} %`; });
-  await listInputs({ kind: "clip", id: added.id });
-  hint.textContent = "The clip is there. Press Start.";
-  if (status.state === "running") await start();
-});
+const startIfLive = async () => { if (status.state === "running") await start(); };
 
 async function start() {
-  const input = JSON.parse(picker.value);
+  const input = chosenInput();
   busy = true;
   draw();
   try {
@@ -81,7 +49,7 @@ const toggle = (kind) => { const on = status.outputs.find((one) => one.kind === 
 byId("record").onclick = () => toggle("record");
 byId("vcam").onclick = () => toggle("vcam");
 byId("stream").onclick = async () => {
-  const url = await askText("Stream to an address", "rtmp, rtsp, srt or udp, such as rtmp://live.example/app/key", {}, "Stream");
+  const url = await askText("Stream to an address", "rtmp, rtsp or udp, such as rtmp://live.example/app/key", {}, "Stream");
   if (url) output("stream", url);
 };
 byId("snapshot").onclick = () => attempt(async () => {
@@ -146,8 +114,15 @@ byId("theme").onclick = () => theme(document.documentElement.dataset.theme === "
 
 byId("another").onclick = () => attempt(async () => window.open(`/?session=${(await call("POST", "/api/sessions", {})).id}`, "_blank", "noopener"));
 
-navigator.mediaDevices?.addEventListener?.("devicechange", () => attempt(() => listInputs(JSON.parse(picker.value))));
-await attempt(() => Promise.all([listInputs(), openSettings(), openShelf()]));
+/** Follow what other pages and programs change. A studio that was started again knows nothing of what this page shows. */
+function follow({ studio, changed }) {
+  if (seen.studio && seen.studio !== studio) return location.reload();
+  const work = { settings: followSettings, sources: followShelf, inputs: () => listInputs() };
+  for (const name of Object.keys(changed)) if (seen.studio && seen.changed[name] !== changed[name]) attempt(work[name]);
+  seen = { studio, changed };
+}
+
+await attempt(() => Promise.all([openInputs(startIfLive), openSettings(), openShelf()]));
 draw();
 watch((now) => {
   status = now;
@@ -155,10 +130,12 @@ watch((now) => {
   showOutputs(now.outputs, stop);
   showEvents(now.events);
   showMain(now.main);
+  showAsked(now.asked);
+  follow(now);
   if (camera.own && now.state === "running") camera.pace(now.figures);
   drawPeople(now.state === "running" ? now.people : []);
   draw();
 }, () => {
   byId("state").className = "state lost";
   byId("state").lastChild.textContent = "No connection";
-});
+}, () => location.replace("/"));

@@ -23,8 +23,9 @@ export class Camera {
     if (!navigator.mediaDevices) throw new Error("This browser gives its camera only to https pages and to pages of its own machine.");
     if (!this.stream?.active) {
       const video = { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30 } };
+      const allowed = async (name) => (await navigator.permissions?.query({ name }).catch(() => undefined))?.state !== "denied";
       try {
-        this.stream = await navigator.mediaDevices.getUserMedia({ video, audio: true });
+        this.stream = await navigator.mediaDevices.getUserMedia({ video, audio: await allowed("microphone") });
       } catch (error) {
         if (error.name === "NotAllowedError") throw new Error("The browser was not allowed to use the camera. Allow it beside the address of this page, then press Start again.");
         if (!(await navigator.mediaDevices.enumerateDevices()).some((one) => one.kind === "videoinput")) throw new Error("This browser finds no camera. Connect one, or choose Open a clip in the list.");

@@ -37,7 +37,7 @@ function row(key) {
   const spec = schema[key], name = NAMES[key] || spec.title, id = `set-${key}`;
   const words = capital(spec.description) + (spec["x-live"] ? "" : ". Restarts the picture");
   const what = el("p.what", { id: `${id}-what`, title: words }, words);
-  nameFlag(spec["x-flag"], capital(name), spec.enum || spec.items?.enum || []);
+  nameFlag(spec["x-flag"], key, capital(name), spec.enum || spec.items?.enum || []);
   const label = (extra) => el("label.name", { for: id }, el("span", {}, capital(name)), extra);
   const common = { id, "aria-describedby": `${id}-what` };
   let body, show;
@@ -99,6 +99,14 @@ const shown = (value) => String(Math.round(Number(value) * 100) / 100);
 function set(key, value) {
   waiting[key] = value;
   send();
+}
+
+/** Show what another page, or a program, has set. */
+export async function followSettings() {
+  const now = (await call("GET", "/api/config")).values;
+  if (sending) return; // what is under way here comes last
+  values = now;
+  for (const [key, show] of controls) if (!byId(`set-${key}`)?.matches("input[type=text]:focus")) show(values[key]);
 }
 
 async function send() {

@@ -4,25 +4,23 @@ import { call, upload } from "./api.js";
 import { ask, attempt, byId, el, tell } from "./ui.js";
 
 const KEY = "rtswap-thumbnails"; // of uploads, drawn here: the studio never sends a photo back
-let sources = [], statement = "", drawn = "", worn = [];
+let sources = [], statement = "", drawn = "", shown = "", worn = [];
 
 export async function openShelf() {
   byId("add").onclick = () => byId("photos").click();
-  byId("photos").onchange = (event) => { attempt(() => add([...event.target.files])); event.target.value = ""; };
-  const drop = byId("drop");
-  for (const name of ["dragenter", "dragover"]) drop.addEventListener(name, (event) => { event.preventDefault(); drop.classList.add("over"); });
-  for (const name of ["dragleave", "drop"]) drop.addEventListener(name, () => drop.classList.remove("over"));
-  drop.addEventListener("drop", (event) => {
-    event.preventDefault();
-    attempt(() => add([...event.dataTransfer.files].filter((file) => file.type.startsWith("image/") || /\.(heic|heif|avif)$/i.test(file.name))));
-  });
+  byId("photos").onchange = (event) => { attempt(() => addPhotos([...event.target.files])); event.target.value = ""; };
   await load();
 }
+
+/** Another page, or a program, has changed the shelf. */
+export const followShelf = load;
 
 export const nameOf = (id) => sources.find((source) => source.id === id)?.name || "nobody";
 
 async function load() {
-  const found = await call("GET", "/api/sources");
+  const found = await call("GET", "/api/sources"), now = JSON.stringify(found.sources);
+  if (now === shown) return; // keeps the place of the keyboard
+  shown = now;
   ({ sources, statement } = found);
   byId("shelf").replaceChildren(...sources.map((source) => el("li", {}, tile(source, () => use(source)), source.persona || source.id === "given" ? null : menu(source))));
 }
@@ -61,7 +59,7 @@ async function more(source) {
 }
 
 /** New photos: one person each, or several of one. */
-async function add(files) {
+export async function addPhotos(files) {
   if (!files.length) return;
   let together = false;
   if (files.length > 1) {

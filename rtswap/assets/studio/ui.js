@@ -22,12 +22,16 @@ export function tell(text, good = false, ms = good ? 4000 : 9000, ...more) {
 }
 
 const controls = new Map(); // flag of the command line -> its name on this page, and its choices
+const names = new Map(); // key of rtswap.toml -> its name on this page
 
-export const nameFlag = (flag, name, choices) => controls.set(flag, { name, choices });
+export function nameFlag(flag, key, name, choices) {
+  controls.set(flag, { name, choices });
+  names.set(key, name);
+}
 
-/** Messages that are also for the command line name its flags; here they are controls. A remark on other flags is left out. */
+/** Messages that are also for the command line name its flags and keys; here they are controls. A remark on other flags is left out. */
 export function inPlainWords(text) {
-  return text.replace(/(--[a-z][a-z-]*)(?: ([a-z0-9-]+))?/g, (whole, flag, next) => {
+  return text.replace(/^[a-z]+\.[a-z_]+(?=;)/, (key) => (names.has(key) ? `“${names.get(key)}”` : key)).replace(/(--[a-z][a-z-]*)(?: ([a-z0-9-]+))?/g, (whole, flag, next) => {
     const control = controls.get(flag);
     if (!control) return whole;
     return control.choices.includes(next) ? `“${control.name}: ${next}”` : `“${control.name}”${next ? ` ${next}` : ""}`;

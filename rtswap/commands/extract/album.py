@@ -16,10 +16,19 @@ from rtswap.core.errors import InputError, OutputError, reason
 from rtswap.core.files import alone_in, is_other, make_writable, write_atomic
 from rtswap.core.types import Image, Mask, Points
 from rtswap.faceset.record import MASK_SUFFIX, NOBODY, FaceRecord, line_of, record_of
-from rtswap.faceset.table import TABLE, TableWriter, has_table, header, not_ours, read_lines, refuse_old, rewrite
+from rtswap.faceset.table import (
+    SHEET,
+    TABLE,
+    TableWriter,
+    has_table,
+    header,
+    not_ours,
+    read_lines,
+    refuse_old,
+    rewrite,
+)
 from rtswap.vision.geometry import inverse, transform
 
-SHEET = "sheet.png"
 _QUALITY = 95
 """Of JPEGs."""
 _NOT_OURS = (KeyError, TypeError, ValueError, OverflowError, AttributeError)
@@ -224,11 +233,12 @@ class Album:
             raise OutputError(error.what, expected=error.expected, got=error.got, do=do) from None
         if settings == self.settings:
             return
-        if not self.overwrite:
-            flags = ", ".join(_differing(settings, self.settings)) or "settings"
+        if self.faces and not self.overwrite:
+            flags = ", ".join(_differing(settings, self.settings))
+            other = f"a different {flags}" if flags else "different settings"
             do = "Choose another folder with --out, or start over with -y."
-            raise OutputError(f"{self.folder} was extracted with other {flags}", do=do)
-        self.started_over = True
+            raise OutputError(f"{self.folder} was extracted with {other}", do=do)
+        self.started_over = bool(self.faces)
         self.drop(set(self.done))
         self._keep = 0
 

@@ -11,7 +11,7 @@ from typing import Any
 from rtswap.app.console import Console
 from rtswap.app.networks import FaceModels
 from rtswap.app.overwriting import one_file, refuse
-from rtswap.commands.extract.album import SHEET, Album, FileProgress, encode
+from rtswap.commands.extract.album import Album, FileProgress, encode
 from rtswap.commands.extract.aligned_sets import (
     check_template,
     cut_aligned,
@@ -35,7 +35,7 @@ from rtswap.core.errors import InputError
 from rtswap.core.text import clock, plural
 from rtswap.core.types import Image, Points
 from rtswap.faceset.record import NOBODY
-from rtswap.faceset.table import TABLE
+from rtswap.faceset.table import SHEET, TABLE
 from rtswap.vision.images import read_image
 
 ALIKE = "alike"

@@ -11,6 +11,7 @@ from typing import Any
 from rtswap.app.options import choice, integer, number
 from rtswap.commands.command import Command, Flags, console_of_flags
 from rtswap.commands.flags import Parser, Reader
+from rtswap.commands.other_programs import ADVICE_OF_TRAIN
 from rtswap.core.errors import UsageError
 from rtswap.core.text import suggestion
 from rtswap.training.recipes import RECIPES
@@ -41,6 +42,7 @@ def _parser() -> Parser:
         "Trains a swapper from facesets, which rtswap extract makes: for two people, as a DFM file, or for any "
         "source, as a file that is bound to a photo.",
         f"recipes:\n{listed}\n{EXAMPLES}",
+        advice=ADVICE_OF_TRAIN,
     )
     made.takes("words", "RECIPE", many=True, first=[spec.name for spec in RECIPES])
     group = made.add_argument_group("Training")
@@ -122,12 +124,14 @@ def _run(flags: Flags) -> int:
 def _spec(flags: Flags) -> RecipeSpec:
     words = flags.get("words") or []
     names = [spec.name for spec in RECIPES]
+    if folders := [word for word in words if word not in names and (os.sep in word or os.path.exists(word))]:
+        raise UsageError(f"unexpected {folders[0]!r}", expected="--data before each faceset")
     if len(words) != 1:
         what = "no recipe given" if not words else "more than one recipe given"
         raise UsageError(what, expected=f"one of {', '.join(names)}", do="See rtswap train --help.")
     found = next((spec for spec in RECIPES if spec.name == words[0]), None)
     if found is None:
-        do = suggestion(words[0], names, "See rtswap train --help.")
+        do = suggestion(words[0].lower(), names, "See rtswap train --help.")
         raise UsageError(f"unknown recipe {words[0]!r}", expected=f"one of {', '.join(names)}", do=do)
     return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import av
@@ -91,9 +92,16 @@ class VideoFile(ClosingInput):
     def seek(self, time_s: float) -> None:
         """As ``SeekableInput``: to the key frame before. Files without timestamps are read from their beginning.
 
-        Of MPEG-TS and MPEG-PS, FFmpeg knows no key frames and goes to the time itself, after which pictures would be
-        missing until the next: then further back."""
+        Where FFmpeg goes to the time itself, after which pictures would be missing until the next key frame, further
+        back."""
         if self._first and start_s(self._first[0]) is None:
+            return
+        parts = JoinedParts(self._container, self._say)
+        if parts.must_be_searched:
+            with suppress(OSError, av.FFmpegError):  # else read from the beginning
+                parts.seek(self._stream, self._zero_s + time_s)
+            self._decoder = self._new_decoder(parts)
+            self._first = self._first_frames()
             return
         back_s = 0.0
         while not self._seek_to(time_s - back_s) and time_s > back_s:
@@ -173,8 +181,8 @@ class VideoFile(ClosingInput):
             container.close()
             raise
 
-    def _new_decoder(self) -> Decoder:
-        parts = JoinedParts(self._container, self._say)
+    def _new_decoder(self, parts: JoinedParts | None = None) -> Decoder:
+        parts = parts or JoinedParts(self._container, self._say)
         return Decoder(self._container, self._stream, self._say, demux=parts.demux)
 
     def _next(self) -> list[av.VideoFrame] | None:

@@ -1,4 +1,4 @@
-"""``/api/session``, ``/api/inputs``, ``/api/clips`` and ``/api/outputs``: begin, end, record."""
+"""``/api/session``, ``/api/inputs``, ``/api/clips``, ``/api/addresses`` and ``/api/outputs``: begin, end, record."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def list_inputs(request: web.Request) -> web.Response:
 async def get_session(request: web.Request) -> web.Response:
     """Whether a session runs."""
     status = studio_of(request).status(since=10**9)
-    return web.json_response({name: status[name] for name in ("state", "input", "kind", "size", "engine")})
+    return web.json_response({name: status[name] for name in ("state", "input", "kind", "asked", "size", "engine")})
 
 
 async def start(request: web.Request) -> web.Response:
@@ -72,6 +72,16 @@ async def remove_clip(request: web.Request) -> web.Response:
     return web.Response(status=204)
 
 
+async def add_address(request: web.Request) -> web.Response:
+    """Add the address of a stream to the list."""
+    data = await json_of(request)
+    only(data, "url")
+    inputs = studio_of(request).inputs
+    id = inputs.add_address(field_of(data, "url", str))
+    name = next(one["name"] for one in inputs.added()["addresses"] if one["id"] == id)
+    return web.json_response({"id": id, "name": name}, status=201)
+
+
 async def list_outputs(request: web.Request) -> web.Response:
     """List the outputs and the recordings."""
     return web.json_response({"outputs": studio_of(request).outputs.listed()})
@@ -106,25 +116,34 @@ INPUT: dict[str, Any] = {
                 "kind": {"enum": ["browser", "camera", "url", "clip", "given"]},
                 "index": {"type": "integer", "description": "of a camera"},
                 "url": {"type": "string", "description": f"of a stream: {', '.join(STREAMS)}"},
-                "id": {"type": "string", "description": "of an uploaded clip"},
+                "id": {"type": "string", "description": "of an uploaded clip, or of an address in place of url"},
             },
             "required": ["kind"],
         }
     },
     "required": ["input"],
 }
+ADDRESS = {"type": "object", "properties": {"url": {"type": "string"}}, "required": ["url"]}
 OUTPUT = {
     "type": "object",
     "properties": {"kind": {"enum": ["record", "vcam", "stream"]}, "url": {"type": "string"}},
     "required": ["kind"],
 }
 ROUTES = (
-    Route("GET", "/api/inputs", list_inputs, "This machine's cameras and the uploaded clips"),
+    Route("GET", "/api/inputs", list_inputs, "This machine's cameras, the uploaded clips, and addresses"),
     Route("GET", "/api/session", get_session, "Whether a session runs"),
     Route("POST", "/api/session", start, "Begin a session, ending the one that runs", body=INPUT),
     Route("DELETE", "/api/session", stop, "End the session; recordings are finished"),
-    Route("POST", "/api/clips", add_clip, "Upload a clip, at most 2 GB", upload=True, query={"name": "for the list"}),
+    Route(
+        "POST",
+        "/api/clips",
+        add_clip,
+        "Upload a clip, at most 2 GB; the oldest of 8 goes",
+        upload=True,
+        query={"name": "for the list"},
+    ),
     Route("DELETE", "/api/clips/{id}", remove_clip, "Delete an uploaded clip"),
+    Route("POST", "/api/addresses", add_address, "Add the address of a stream to the list", body=ADDRESS),
     Route("GET", "/api/outputs", list_outputs, "The outputs and finished recordings"),
     Route("POST", "/api/outputs", add_output, "Record, turn on the virtual camera, or stream to a URL", body=OUTPUT),
     Route("DELETE", "/api/outputs/{id}", remove_output, "Finish and close an output"),

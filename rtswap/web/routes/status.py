@@ -45,13 +45,12 @@ async def _socket(request: web.Request, studio: Studio, since: int) -> web.WebSo
 
 async def _send(socket: web.WebSocketResponse, studio: Studio, since: int) -> None:
     with suppress(ConnectionError, TimeoutError):
-        while not socket.closed:
+        while not socket.closed and not studio.ended:
             found = studio.status(since)
             since = max([since, *(event["number"] for event in found["events"])])
             async with asyncio.timeout(WAIT_S):
                 await socket.send_str(json.dumps(found))
             await asyncio.sleep(EVERY_S)
-        return
     await socket.close()
 
 
@@ -59,7 +58,7 @@ async def _events(request: web.Request, studio: Studio, since: int) -> web.Strea
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
     await response.prepare(request)
     with suppress(ConnectionError, TimeoutError):
-        while True:
+        while not studio.ended:
             found = studio.status(since)
             since = max([since, *(event["number"] for event in found["events"])])
             async with asyncio.timeout(WAIT_S):

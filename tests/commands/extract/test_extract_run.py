@@ -220,13 +220,17 @@ def test_files_that_an_earlier_run_found_nothing_in_are_not_said_to_show_nobody(
         run(out, photo)
     with pytest.raises(InputError, match=r"no new face; got 1 file that an earlier run finished\. Add --overwrite"):
         run(out, photo)
+    found = run(out, photo, limits=QualityLimits(min_face_px=20))
+    assert (found["new"], found["faces"]) == (1, 1), "there is nothing to lose, so that no -y is needed"
 
 
 def test_nothing_is_overwritten_without_the_flag(people_photo: Path, out: Path) -> None:
     run(out, people_photo)
     before = contents(out)
     other = QualityLimits(min_face_px=100, light=(30, 200))
-    with pytest.raises(OutputError, match=r"was extracted with other --size, --min-face, --max-light, --every\."):
+    with pytest.raises(
+        OutputError, match=r"was extracted with a different --size, --min-face, --max-light, --every\."
+    ):
         run(out, people_photo, size=256, every_s=1.0, limits=other)
     assert contents(out) == before
     run(out, people_photo, size=256, overwrite=True)

@@ -49,6 +49,14 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str, code: int = 2) -> s
         ([], "no recipe given; expected one of df, liae"),
         (["fd"], "unknown recipe 'fd'"),
         (["lia"], "Did you mean liae?"),
+        (["DF"], "Did you mean df?"),
+        (
+            ["df", "--data", "faces/me", "faces/scene"],
+            "unexpected 'faces/scene'; expected --data before each faceset",
+        ),
+        (["df", "--resume"], "Nothing is needed: a training goes on from what --out holds."),
+        (["df", "--epochs", "9"], "A training is as long as its --minutes"),
+        (["df", "--source", "faces/me"], "Use --data twice: first the source's faceset, then the target's."),
         (["df", "liae"], "more than one recipe"),
         (["df", "--minutes", "1", "--out", "x"], "df needs two people; expected two facesets"),
         (["df", "--data", "a", "--minutes", "1", "--out", "x"], "got 1"),
@@ -91,6 +99,8 @@ def test_facesets_that_will_not_do(tmp_path: Path, capsys: pytest.CaptureFixture
     said = refused(capsys, "df", "--data", str(tmp_path / "none"), "--data", str(tmp_path / "few"), *words, code=1)
     assert "is not a faceset" in said
     ada, ben = two_people(tmp_path)
+    said = refused(capsys, "df", "--data", f"{ada}:7", "--data", str(ben), *words)
+    assert f"there is no person 7 in {ada}; expected 0. {ada / 'sheet.png'} shows who is who." in said
     table = (ben / TABLE).read_text()
     (ben / TABLE).write_text(table.replace('"template":"whole"', '"template":"ffhq"', 1))
     said = refused(capsys, "df", "--data", str(ada), "--data", str(ben), *words)
@@ -116,6 +126,27 @@ def test_a_new_training_replaces_no_file(name: str, tmp_path: Path, capsys: pyte
     words = ["--data", str(ada), "--data", str(ben), "--minutes", "0.01", "--out", str(tmp_path / "me"), *DF]
     assert f"{name} already exists, and no training to go on with" in refused(capsys, "df", *words)
     assert [(path.name, path.read_text()) for path in (tmp_path / "me").iterdir()] == [(name, "mine")]
+
+
+def test_source_and_target_are_not_exchanged_on_the_way(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The half of the networks that had learnt the source went on with the target's faces, without a word."""
+    need_torch()
+    ada, ben = two_people(tmp_path)
+    words = ["--out", str(tmp_path / "me"), "--minutes", "0.02", *DF]
+    forth, back = (["--data", str(a), "--data", str(b)] for a, b in ((ada, ben), (ben, ada)))
+    assert main(["train", "df", *forth, *words]) == 0, capsys.readouterr().err
+    checkpoint = (tmp_path / "me/checkpoint.pt").read_bytes()
+    capsys.readouterr()
+    said = refused(capsys, "df", *back, *words)
+    assert "source and target are the other way round than in the earlier runs" in said
+    assert "Exchange the two --data" in said
+    assert (tmp_path / "me/checkpoint.pt").read_bytes() == checkpoint
+    moved = ada.rename(tmp_path / "moved")
+    next(moved.glob("*[0-9].png")).unlink()
+    assert main(["train", "df", "--data", str(moved), *forth[2:], *words]) == 0, (
+        "a faceset may be moved and sorted out"
+    )
+    assert "other faces" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("recipe", ["df", "liae"])
