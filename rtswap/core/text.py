@@ -69,8 +69,8 @@ def printable(text: str) -> str:
 
 
 def toml_text(value: object) -> str:
-    """Return a text, a number or a switch in TOML: as JSON, which escapes the same characters, but with DEL escaped, and others than
-    these as they are: TOML has no surrogate pairs."""
+    """Return a text, a number or a switch in TOML: as JSON, which escapes the same characters, but with DEL escaped,
+    and others than these as they are: TOML has no surrogate pairs."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
