@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from rtswap.core.types import BatchedTarget, Matrix, Points, Target
 from rtswap.swappers.mesh.expression_transfer import ExpressionTransfer
 from rtswap.swappers.mesh.lips import at_edges
+from rtswap.swappers.mesh.lookup import torn_cells
 from rtswap.swappers.mesh.placement import FEATHER, LIGHT_STEP, Extent, FacePlacement, grid, scaled
 from rtswap.swappers.mesh.shape import SourceShape
 from rtswap.swappers.mesh.uv_chart import SIZE, SKIRT, chart, skirted
@@ -37,12 +38,12 @@ MAP_NODES = 104
 """Nodes of the lookup map along the crop's longer side; values between nodes are interpolated."""
 
 
-NOSE, TURNED = 4, 0.2
-"""Tip of the nose, and its distance from the oval's middle in widths of the oval from which a head is turned so far
-that its nose may hide a part of the face."""
-HIDDEN, EXTENDED = 0.12, 6
-"""Difference between neighbouring texture coordinates at such an edge, and nodes by which the face is continued
-there: beyond, the mask has ended."""
+NOSE, IN_PROFILE = 4, 0.4
+"""Tip of the nose, and its distance from the oval's middle in widths of the oval from which nothing of the face is
+beyond it, at 50 degrees."""
+HIDDEN, EXTENDED = 0.3, 6
+"""Difference between neighbouring texture coordinates at the edge of a profile, and nodes by which the face is
+continued there: beyond, the mask has ended."""
 
 
 class FaceGeometry:
@@ -66,9 +67,12 @@ class FaceGeometry:
         expression = self._transfer.expression
         folds = shares(motion, expression, inner, landmarks)
         nodes, wrinkles = _map_nodes(inner, folds, (x2 - x1, y2 - y1))
+        torn = torn_cells(nodes)
         width = float(np.ptp(landmarks[:, 0]))
         own_eyes = expression < OWN_EYES
-        return FacePlacement(extent, inner, landmarks, nodes, wrinkles, self._hull, width, motion.narrowed, own_eyes)
+        return FacePlacement(
+            extent, inner, landmarks, nodes, torn, wrinkles, self._hull, width, motion.narrowed, own_eyes
+        )
 
     def take_over(self, former: FaceGeometry) -> None:
         """Use what ``former`` has learnt of the targets."""
@@ -134,15 +138,21 @@ def _map_nodes(destination: Points, folds: Map | None, size: tuple[int, int]) ->
         values[: len(folds), 2] = folds
     where = rasterize(scaled(skirted(destination), size, small), values, chart().triangles, small)
     nodes = np.ascontiguousarray(where[..., :2])
-    nose, middle = destination[NOSE, 0], destination[OVAL, 0].mean()
-    if abs(nose - middle) > TURNED * np.ptp(destination[OVAL, 0]):
-        _extend(nodes if nose > middle else nodes[:, ::-1])
+    aside = _aside(destination)
+    if abs(aside) > IN_PROFILE:
+        _extend(nodes if aside > 0 else nodes[:, ::-1])
     return nodes, None if folds is None else np.ascontiguousarray(where[..., 2])
 
 
+def _aside(destination: Points) -> float:
+    """How far the nose is to the right of the middle of the face, in widths of the oval."""
+    oval = destination[OVAL, 0]
+    return float((destination[NOSE, 0] - oval.mean()) / max(float(np.ptp(oval)), 1e-6))
+
+
 def _extend(nodes: Map) -> None:
-    """Continue the texture coordinates (h, w, 2) beyond edges of the face that hide what lies to the right of them:
-    otherwise lookups between two nodes would sweep over all that is hidden, as a dark line along the nose."""
+    """Continue the texture coordinates (h, w, 2) beyond the edge of a profile that looks to the right, where nothing
+    of the face can be seen."""
     for _ in range(EXTENDED):
         hidden = np.abs(np.diff(nodes, axis=1)).max(2) > HIDDEN
         if not hidden.any():
