@@ -6,7 +6,6 @@ it; ``options_of`` lists the fields of a dataclass as ``Option`` rows.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -37,7 +36,7 @@ class Kind:
     """Text or a TOML value of one of ``types`` -> the value. Raises ValueError."""
     types: tuple[type, ...] = (str,)
     """Accepted TOML types."""
-    write: Callable[[Any], str] = json.dumps
+    write: Callable[[Any], str] = toml_text
     """The value -> TOML."""
     many: bool = False
     """A repeatable flag, an array in TOML, a tuple in the dataclass."""
@@ -125,12 +124,12 @@ def text(metavar: str, expected: str) -> Kind:
             raise ValueError("nothing" if not value.strip() else "a NUL character")
         return value
 
-    return Kind(expected, metavar, parse, write=toml_text)
+    return Kind(expected, metavar, parse)
 
 
 def texts(metavar: str, expected: str) -> Kind:
     """A repeatable flag of non-empty strings."""
-    return Kind(expected, metavar, text(metavar, expected).parse, write=toml_text, many=True)
+    return Kind(expected, metavar, text(metavar, expected).parse, many=True)
 
 
 def assignments(left: str, right: str, example: str) -> Kind:
@@ -143,7 +142,7 @@ def assignments(left: str, right: str, example: str) -> Kind:
         return value
 
     form = f"{left}={right}"
-    return Kind(f"{form}, such as {example}", form, parse, write=toml_text, many=True)
+    return Kind(f"{form}, such as {example}", form, parse, many=True)
 
 
 def integer(metavar: str, low: int, high: int) -> Kind:
@@ -167,7 +166,7 @@ def choice(*names: str, metavar: str = "") -> Kind:
         return value
 
     shown = metavar or "{" + ",".join(names) + "}"
-    return Kind("one of " + ", ".join(names), shown, parse, write=toml_text, choices=names)
+    return Kind("one of " + ", ".join(names), shown, parse, choices=names)
 
 
 def choices(*names: str) -> Kind:

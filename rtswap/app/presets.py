@@ -16,13 +16,13 @@ from typing import Any
 from rtswap.app.config import OPTIONS
 from rtswap.app.config_file import PRESETS, parse
 from rtswap.core.errors import ConfigError, reason
-from rtswap.core.files import write_atomic
+from rtswap.core.files import read_regular, write_atomic
 from rtswap.core.text import toml_text
 
 Presets = dict[str, dict[str, Any]]
 """Name -> ``section.key`` -> value."""
-_HEADER = re.compile(r"\s*\[")
-_OWN = re.compile(rf"\s*\[\s*{PRESETS}\b")
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
+_NO_SETTING = re.compile(r"\s*(#.*)?$")
 
 
 def read_presets(path: Path) -> Presets:
@@ -44,16 +44,19 @@ def read_presets(path: Path) -> Presets:
     return found
 
 
-def write_presets(path: Path, presets: Mapping[str, Mapping[str, Any]]) -> None:
-    """Put these presets in the place of a file's own; everything else in it stays as it is. Raises ConfigError."""
+def write_preset(path: Path, name: str, values: Mapping[str, Any] | None) -> None:
+    """Put a preset into a file, in the place of one of that name, or take that one out (None); everything else in it
+    stays as it is. ``values``: ``section.key`` -> value. Raises ConfigError."""
     try:
-        before = path.read_text("utf-8") if path.exists() else ""
-        text = without_presets(before).rstrip("\n")
-        after = "\n".join([text, to_toml(presets)] if text else [to_toml(presets)])
-        if _others(after) != _others(before):
-            raise ConfigError(f"cannot put presets into {path}", do=f"Write [{PRESETS}] at its end by hand.")
+        before = read_regular(path).decode("utf-8-sig") if path.exists() else ""
+        kept = _others(before, name)
+        text = without_preset(before, name)
+        if values is not None:
+            text = "\n".join([*([text.rstrip()] if text.strip() else []), to_toml({name: values})])
+        if not _says(text, kept, name, values is not None):
+            raise ConfigError(f"cannot change the preset {name!r} in {path}", do=f"Change [{PRESETS}] there by hand.")
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path.resolve(), after.encode(), private=True)
+        write_atomic(path.resolve(), text.encode(), private=True)
     except OSError as error:
         raise ConfigError(f"cannot write {path}", got=reason(error)) from None
     except ValueError as error:
@@ -74,16 +77,52 @@ def to_toml(presets: Mapping[str, Mapping[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def without_presets(text: str) -> str:
-    """Return the text of a file without the tables of presets."""
-    kept, inside = [], False
-    for line in text.splitlines(keepends=True):
-        if _HEADER.match(line):
-            inside = bool(_OWN.match(line))
+def without_preset(text: str, name: str) -> str:
+    """Return the text of a file without the tables of a preset. Comments before the table that follows stay."""
+    kept: list[str] = []
+    inside = False
+    comments: list[str] = []
+    """Lines without a setting, after the last one of the preset."""
+    for line in _LINE.findall(text):
+        owner = _owner(line)
+        if inside and owner is None:
+            comments = [*comments, line] if _NO_SETTING.match(line) else []
+            continue
+        inside = owner == (PRESETS, name)
         if not inside:
-            kept.append(line)
-    return "".join(kept)
+            kept += [*comments, line]
+        comments = []
+    return "".join([*kept, *comments])
 
 
-def _others(text: str) -> dict[str, Any]:
-    return {key: value for key, value in tomllib.loads(text).items() if key != PRESETS}
+def _owner(line: str) -> tuple[str, ...] | None:
+    """The first two names in the header of a table; None for another line."""
+    try:
+        found = tomllib.loads(line) if line.lstrip().startswith("[") else {}
+    except ValueError:  # a line of a list
+        return None
+    names: list[str] = []
+    value: Any = found
+    while isinstance(value, dict) and value and len(names) < 2:
+        ((key, value),) = value.items()
+        names.append(key)
+    return tuple(names) or None
+
+
+def _listed(text: str) -> dict[str, Any]:
+    found = tomllib.loads(text).get(PRESETS, {})
+    return found if isinstance(found, dict) else {}
+
+
+def _says(text: str, kept: object, name: str, there: bool) -> bool:
+    """Whether a file of this text holds what is to be kept, and the preset if it is to be there."""
+    try:
+        return _others(text, name) == kept and (name in _listed(text)) == there
+    except ValueError:
+        return False
+
+
+def _others(text: str, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a file holds beside one preset: other sections, and other presets."""
+    presets = {key: value for key, value in _listed(text).items() if key != name}
+    return {key: value for key, value in tomllib.loads(text).items() if key != PRESETS}, presets

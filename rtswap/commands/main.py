@@ -76,6 +76,7 @@ def run_process() -> NoReturn:
     process then ends without Python's clean-up, after what it does in order has been done.
     """
     _fill_closed_handles()
+    os.environ.pop("PYTHONINSPECT", None)  # with it a child would run what is left in its standard input
     if not sys.warnoptions:  # a picture makes Pillow say 80,000 lines
         warnings.simplefilter("ignore")
     limit_memory()
@@ -86,7 +87,8 @@ def run_process() -> NoReturn:
         code = EXIT_INTERRUPTED
     ignore_signals()
     eval("None")  # clears an interrupt in exec(), as of dataclasses, for which CPython would end by SIGINT
-    if not any(thread.name.startswith("rtswap-") for thread in threading.enumerate()):
+    hangs = any(thread.name.startswith("rtswap-") for thread in threading.enumerate())
+    if not hangs and not sys.flags.inspect:  # with PYTHONINSPECT Python would go on with a prompt, and lose the code
         sys.exit(code)
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError, AttributeError):

@@ -84,13 +84,20 @@ def open_itself(path: str, flags: int) -> int:
 
 
 def open_regular(path: Path) -> BufferedReader:
-    """Open a file for reading. Raises OSError for a pipe or a device, which may never answer, and ValueError for an
-    impossible name."""
+    """Open a file for reading. Raises OSError for a pipe, a device and what the system makes up (``/proc/kmsg``),
+    which may never answer, and ValueError for an impossible name."""
     file = open(path, "rb", opener=open_at_once)  # noqa: SIM115 - the caller closes it
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+    if not _is_stored(file.fileno()):
         file.close()
         raise OSError(errno.EINVAL, "not a regular file", str(path))
     return file
+
+
+def _is_stored(handle: int) -> bool:
+    """Whether an open file is one of a disk. Those of ``/proc`` and ``/sys`` say that they are regular, too."""
+    found = os.fstat(handle)
+    made_up = not found.st_size and hasattr(os, "fstatvfs") and not os.fstatvfs(handle).f_blocks
+    return stat.S_ISREG(found.st_mode) and not made_up
 
 
 def read_regular(path: Path) -> bytes:
@@ -147,6 +154,29 @@ def make_writable(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder) as file:
         file.write(b"\0")
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Be the only run that writes into a folder. The system lets go when the process ends, however it does, and no
+    file stays behind. Without locks (Windows, some network disks) nothing happens. Raises OutputError."""
+    handle = -1
+    try:
+        import fcntl
+
+        handle = os.open(folder, os.O_RDONLY)
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        do = "Wait until it has ended, or choose another folder with --out."
+        raise OutputError(f"another run is writing into {folder}", do=do) from None
+    except (ImportError, OSError):
+        pass
+    try:
+        yield
+    finally:
+        if handle >= 0:
+            os.close(handle)
 
 
 def make_private(folder: Path) -> None:

@@ -68,9 +68,9 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else " " if letter.isspace() else "?" for letter in text)
 
 
-def toml_text(value: str) -> str:
-    """Return a TOML basic string: as JSON, which escapes the same characters, but with DEL escaped, and others than
-    these as they are: TOML has no surrogate pairs."""
+def toml_text(value: object) -> str:
+    """Return a text, a number or a switch in TOML: as JSON, which escapes the same characters, but with DEL escaped,
+    and others than these as they are: TOML has no surrogate pairs."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 

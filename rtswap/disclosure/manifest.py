@@ -25,6 +25,7 @@ from types import MappingProxyType, ModuleType
 from typing import IO, Any
 
 from rtswap.core.errors import ConfigError, InputError, OutputError, RtswapError, reason
+from rtswap.core.files import open_regular
 from rtswap.core.isolation import pip_install
 from rtswap.disclosure.certificate import SigningIdentity
 from rtswap.disclosure.manifest_content import ManifestFacts, definition, hash_input
@@ -144,7 +145,7 @@ def read_manifest(path: Path, *, anchors: str = "") -> ManifestReport | None:
     settings = _SETTINGS | ({"trust": {"user_anchors": anchors}} if anchors else {})
     beside = sidecar_of(path)
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             _refuse_many_parts(path, file)
             try:
                 return _read(c2pa, settings, file, None, None)
@@ -234,7 +235,7 @@ def _replace_file(path: Path, *, like: Path) -> Iterator[IO[bytes]]:
 
 
 def _bytes_of(sidecar: Path) -> bytes:
-    with sidecar.open("rb") as file:
+    with open_regular(sidecar) as file:
         content = file.read(MAX_SIDECAR + 1)
     if len(content) > MAX_SIDECAR:
         raise ValueError(f"{sidecar} is larger than a manifest can be")

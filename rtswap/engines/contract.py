@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from rtswap.core.errors import EngineError, ModelError, reason
+from rtswap.core.files import read_regular
 from rtswap.core.types import Tensor
 from rtswap.engines.onnx_fields import why_refused
 
@@ -72,7 +73,7 @@ def _read(path: Path, name: str) -> bytes:
             raise ModelError(
                 f"{name} is too large", expected="an ONNX file under 2 GiB", got=f"{size / 2**30:.1f} GiB"
             )
-        return path.read_bytes()
+        return read_regular(path)
     except FileNotFoundError as error:
         raise ModelError(f"{name} does not exist", expected="an ONNX file") from error
     except OSError as error:

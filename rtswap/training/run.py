@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -14,6 +15,7 @@ import cv2
 import torch
 
 from rtswap.core.errors import OutputError, UsageError, reason
+from rtswap.core.files import alone_in
 from rtswap.training.crowd import load_crowd
 from rtswap.training.dfm import write_dfm
 from rtswap.training.facesets import load_people
@@ -69,27 +71,29 @@ def train(job: TrainJob, listener: Listener) -> dict[str, Any]:
         job.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"cannot write to {job.out}", got=reason(error), do="Choose another --out.") from None
-    if job.minutes == 0 and not (job.out / CHECKPOINT).exists():
-        raise UsageError(f"there is no checkpoint in {job.out}", do="Train first: give --minutes above 0.")
-    pair = job.spec.kind == "pair"
-    if pair and job.minutes:
-        compare_faces(job.out, args.pictures, listener.event)
-    recipe = recipe_class(args, *learnt)
-    trainer = Trainer(recipe, job.out, minutes=job.minutes, listener=listener)
-    stopped = False
-    try:
-        if job.minutes:
-            trainer.run()
-        else:
-            trainer.load()
-    except KeyboardInterrupt:
-        stopped = True
-        if not trainer.progress.step:
-            raise
-        trainer.save()
-    if pair and job.minutes:
-        keep_faces(job.out, args.pictures)
-    off = WRITTEN[job.spec.kind](job, args, recipe)
+    # Two would take turns in replacing the checkpoint; of one that runs the file may be written meanwhile.
+    with alone_in(job.out) if job.minutes else nullcontext():
+        if job.minutes == 0 and not (job.out / CHECKPOINT).exists():
+            raise UsageError(f"there is no checkpoint in {job.out}", do="Train first: give --minutes above 0.")
+        pair = job.spec.kind == "pair"
+        if pair and job.minutes:
+            compare_faces(job.out, args.pictures, listener.event)
+        recipe = recipe_class(args, *learnt)
+        trainer = Trainer(recipe, job.out, minutes=job.minutes, listener=listener)
+        stopped = False
+        try:
+            if job.minutes:
+                trainer.run()
+            else:
+                trainer.load()
+        except KeyboardInterrupt:
+            stopped = True
+            if not trainer.progress.step:
+                raise
+            trainer.save()
+        if pair and job.minutes:
+            keep_faces(job.out, args.pictures)
+        off = WRITTEN[job.spec.kind](job, args, recipe)
     progress = trainer.progress
     trials = [row for row in progress.history if not row.keys() & recipe.weights.keys()]
     return {

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.errors import InputError
+from rtswap.core.files import open_regular
 from rtswap.core.isolation import pip_install
 from rtswap.core.native_logs import quiet_opencv
 from rtswap.core.types import Image
@@ -238,7 +239,7 @@ def _read_bytes(path: Path) -> bytes:
             raise InputError(f"{path} is a folder", expected="an image file", do="Name one of the images in it.")
         if path.exists() and not path.is_file():
             raise InputError(f"{path} is not a regular file", expected="an image file", do="Save it to a file first.")
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
             if size > MAX_BYTES:
                 raise InputError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rtswap.core.files import open_regular
 from rtswap.vision.picture_parts import JPEG, PNG
 
 _TIFF = b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"
@@ -24,7 +25,7 @@ def looks_like_picture(head: bytes) -> bool:
 def is_picture(path: Path) -> bool:
     """Whether a file that can be read has a known image format, whatever its name."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return looks_like_picture(file.read(32))
     except (OSError, ValueError):
         return False

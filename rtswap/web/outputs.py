@@ -13,11 +13,13 @@ from typing import Any
 from rtswap.app.config import Config
 from rtswap.app.marking import make_signer
 from rtswap.app.run import output_request
-from rtswap.core.errors import OutputError, UsageError, reason
+from rtswap.core.errors import OutputError, OutputExists, UsageError, reason
+from rtswap.core.parts import OutputRequest
 from rtswap.core.protocols import Output
 from rtswap.core.types import MarkedImage, StreamInfo
 from rtswap.core.urls import redact, scheme
 from rtswap.media.outputs import open_output
+from rtswap.media.outputs.video import VideoWriter
 
 STREAMS = ("rtmp", "rtmps", "rtsp", "rtsps", "srt", "udp")
 """Schemes of addresses that a client may send to."""
@@ -48,8 +50,10 @@ class Added:
 
     @property
     def is_whole(self) -> bool:
-        """Whether this is a recording that is finished and there."""
-        return self.path is not None and self.ended is not None and self.path.is_file()
+        """Whether this is a recording that is finished and there. What has its name while it has another is not."""
+        if self.path is None or self.ended is None or not isinstance(self.output, VideoWriter):
+            return False
+        return self.path.is_file() and not self.output.partial_path.exists()
 
     def send(self, image: MarkedImage) -> None:
         """As ``protocols.Output``."""
@@ -84,7 +88,7 @@ class Added:
         found |= {"failure": None if self.failure is None else str(self.failure), "download": self.is_whole}
         if self.path is not None:
             partial = getattr(self.output, "partial_path", self.path)
-            place = self.path if self.path.exists() else partial
+            place = partial if partial.exists() else self.path
             found |= {"bytes": place.stat().st_size if place.exists() else 0}
             found |= {"file": self.path.name, "folder": str(self.path.parent)}
         return found
@@ -121,11 +125,8 @@ class Outputs:
         """Open an output, for pictures of an input like this. Raises OutputError, UsageError."""
         if sum(one.ended is None for one in self._added.values()) >= MOST_OUTPUTS:
             raise UsageError(f"{MOST_OUTPUTS} outputs are open already", do="Close one.")
-        path: Path | None = None
         if kind == "record":
-            path = self._new_name()
-            place = words = str(path)
-            words = path.name
+            place = words = ""
         elif kind == "vcam":
             place, words = "vcam", "virtual camera"
         elif kind == "stream":
@@ -139,8 +140,11 @@ class Outputs:
             raise UsageError("the virtual camera is on already")
         sign = make_signer(self._config, None, self._on_event)
         request = output_request(self._config, info, sign, self._on_event)
-        output = open_output(place, replace(request, live=True))
+        request = replace(request, live=True)
+        output = self._recording(request) if kind == "record" else open_output(place, request)
+        path = Path(output.name) if kind == "record" else None
         self._forget_failed()
+        words = path.name if path is not None else words
         added = Added(f"output-{next(self._ids)}", kind, words, output, self._told, path)
         self._added[added.id] = added
         return added
@@ -166,13 +170,28 @@ class Outputs:
         for one in [one for one in self._added.values() if one.ended is not None and one.path is None]:
             del self._added[one.id]
 
-    def _new_name(self) -> Path:
+    def _recording(self, request: OutputRequest) -> VideoWriter:
+        """A recording under a name that no file has, and that no other studio, which may have begun in the same
+        second, gives to its own. Raises OutputError."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"cannot record into {self._folder}", got=reason(error)) from None
         name = time.strftime("rtswap-%Y%m%d-%H%M%S") + self._tag
-        names = (self._folder / f"{name}{f'-{number}' if number > 1 else ''}.mp4" for number in count(1))
-        return next(
-            path for path in names if not path.exists() and path not in [one.path for one in self._added.values()]
-        )
+        paths = (self._folder / f"{name}{f'-{number}' if number > 1 else ''}.mp4" for number in count(1))
+        known = [one.path for one in self._added.values()]
+        while (path := next(paths)) in known or (output := _writer(path, request)) is None:
+            pass
+        return output
+
+
+def _writer(path: Path, request: OutputRequest) -> VideoWriter | None:
+    """A recording; None if there is one of this name, or another program writes it. Raises OutputError."""
+    try:
+        output = VideoWriter(path, replace(request, overwrite=False))
+    except OutputExists:
+        return None
+    if output.partial_path.stem == f"{path.stem}.partial" and not path.exists():
+        return output
+    output.close()
+    return None

@@ -169,6 +169,14 @@ def test_printed_configuration_can_be_read_back(tmp_path: Path) -> None:
     assert text.count("# --flag") == len(SOME_VALUES)
 
 
+@pytest.mark.parametrize("key", ["source.photos", "input.address", "output.to", "metrics.file"])
+def test_every_text_can_be_read_back(key: str) -> None:
+    """Also letters that JSON writes as two, such as emoji in the name of a clip."""
+    kind = next(row.kind for row in OPTIONS if row.key == key)
+    value = kind.from_toml("./😀 \x7f é.onnx")
+    assert kind.from_toml(tomllib.loads("x = " + kind.to_toml(value))["x"]) == value
+
+
 def test_origins_cannot_break_the_printed_file(tmp_path: Path) -> None:
     folder = tmp_path / "x\n[engine]"
     folder.mkdir()

@@ -1,4 +1,4 @@
-"""Whoever starts rtswap may have closed its standard input, output and errors."""
+"""Whoever starts rtswap may have closed its standard input, output and errors, or left something in its input."""
 
 from __future__ import annotations
 
@@ -30,3 +30,19 @@ def test_no_file_takes_the_number_of_a_closed_standard_stream(tmp_path: Path) ->
     closing = f"exec {sys.executable} -c {shlex.quote(code)} 0<&- 1>&- 2>&-"
     assert subprocess.run(["sh", "-c", closing], cwd=ROOT, timeout=60, check=False).returncode == 0
     assert int((tmp_path / "file").read_text()) > 2
+
+
+@pytest.mark.parametrize(("words", "code"), [(["personas"], 0), (["--nonsense"], 2)])
+def test_what_is_left_in_the_standard_input_is_not_run(words: list[str], code: int) -> None:
+    """With ``PYTHONINSPECT``, which some set for their own programs, Python goes on with what is there."""
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "rtswap", *words],
+        input="print('was run')\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONINSPECT": "1"},
+    )
+    assert done.returncode == code
+    assert "was run" not in done.stdout
+    assert not any(word in done.stderr for word in ("SystemExit", ">>>"))

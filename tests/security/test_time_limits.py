@@ -19,10 +19,11 @@ from rtswap.commands.extract.album import Album
 from rtswap.commands.verify import fetch
 from rtswap.commands.verify.run import verify
 from rtswap.core.errors import InputError, ModelError, RtswapError
-from rtswap.core.files import is_other, read_regular
+from rtswap.core.files import is_other, read_regular, sha256_of
 from rtswap.core.network_rows import FILE, read_rows
 from rtswap.core.web import Web
 from rtswap.disclosure.certificate import SigningIdentity
+from rtswap.disclosure.manifest import read_manifest
 from rtswap.engines.measurement import read_record
 from rtswap.faceset.table import TABLE, TableWriter
 from rtswap.media import tracks
@@ -37,6 +38,8 @@ from rtswap.networks.system_file import read_system
 from rtswap.runtime.metrics import Metrics
 from rtswap.runtime.metrics_log import MetricsLog
 from rtswap.source.consent import ConsentRecord
+from rtswap.vision.images import read_photo
+from rtswap.vision.picture_kinds import is_picture
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no pipes in folders and no SIGALRM")
 
@@ -74,6 +77,25 @@ def test_a_pipe_is_refused_in_one_line(kind: str, tmp_path: Path) -> None:
     with pytest.raises(RtswapError) as caught:
         READS[kind](pipe)
     assert "\n" not in str(caught.value)
+
+
+MADE_UP: dict[str, Callable[[Path], object]] = {
+    **{kind: READS[kind] for kind in ("configuration", "authorities", "model", "system")},
+    "photo": read_photo,
+    "manifest": read_manifest,
+    "clip": sha256_of,
+}
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="the system has no /proc")
+@pytest.mark.parametrize("kind", MADE_UP)
+def test_what_the_system_makes_up_is_no_file(kind: str, tmp_path: Path) -> None:
+    """A link to ``/proc/kmsg``, which only the administrator can open, was waited for until the end."""
+    link = tmp_path / "link.jpg"
+    link.symlink_to("/proc/self/status")
+    with pytest.raises((RtswapError, OSError), match="not a regular file"):
+        MADE_UP[kind](link)
+    assert not is_picture(link)
 
 
 def test_a_pipe_among_what_rtswap_writes_itself_is_not_waited_for(tmp_path: Path) -> None:

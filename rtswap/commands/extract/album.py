@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import cv2
 import numpy as np
 
 from rtswap.core.errors import InputError, OutputError, reason
-from rtswap.core.files import is_other, make_writable, write_atomic
+from rtswap.core.files import alone_in, is_other, make_writable, write_atomic
 from rtswap.core.types import Image, Mask, Points
 from rtswap.faceset.record import MASK_SUFFIX, NOBODY, FaceRecord, line_of, record_of
 from rtswap.faceset.table import (
@@ -104,7 +105,13 @@ class Album:
         """Bytes of the table that are settled."""
         self._table: TableWriter | None = None
         self._made = False
-        self._open()
+        self._alone = ExitStack()
+        """While this is open, no other run writes into the folder: both would write over the other's lines."""
+        try:
+            self._open()
+        except BaseException:
+            self._alone.close()
+            raise
 
     def begin(self, sha256: str, file: str) -> FileProgress | None:
         """Return a file's progress; None if it is complete."""
@@ -161,9 +168,10 @@ class Album:
 
     def close(self) -> None:
         """Close the table. Remove the folder if this run created it and nothing was stored."""
-        self._close_table()
-        if self._made and not any(self.folder.iterdir()):
-            self.folder.rmdir()
+        with self._alone:
+            self._close_table()
+            if self._made and not any(self.folder.iterdir()):
+                self.folder.rmdir()
 
     def _close_table(self) -> None:
         if self._table is not None:
@@ -207,6 +215,7 @@ class Album:
             make_writable(self.folder)
         except (OSError, ValueError) as error:
             raise _cannot_write(self.folder, error) from None
+        self._alone.enter_context(alone_in(self.folder))
         if has_table(self.folder):
             self._read()
         elif not self.overwrite:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rtswap.core.errors import InputError, UsageError, reason
-from rtswap.core.files import list_files, sha256_of
+from rtswap.core.files import list_files, open_regular, sha256_of
 from rtswap.core.urls import scheme
 from rtswap.media.file_kinds import VIDEO_SUFFIXES
 from rtswap.source.personas import is_persona, persona_photo
@@ -50,7 +50,7 @@ def _inside(folder: Path) -> list[Path]:
 def is_video(path: Path) -> bool:
     """Tell whether ``path`` is a video, by content if possible, else by suffix. A GIF counts as a video."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             head = file.read(32)
     except (OSError, ValueError):
         return False

@@ -12,7 +12,7 @@ from os.path import isdir
 from pathlib import Path
 
 from rtswap.core.errors import InputError, reason
-from rtswap.core.files import list_files, natural_key
+from rtswap.core.files import list_files, natural_key, open_regular
 from rtswap.core.parts import PICTURES_FPS, InputSpec
 from rtswap.core.text import plural
 from rtswap.core.types import Frame, Image, StreamInfo
@@ -141,7 +141,7 @@ def _takes(address: str) -> bool:
     try:
         if not path.is_file():
             return bool(address) and (path.is_dir() or bool(pictures_at(path)))
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             head = file.read(32)
     except (OSError, ValueError, InputError):  # a name too long, a zero byte, no permission
         head = b""

@@ -12,6 +12,7 @@ import av.container
 import av.video.stream
 
 from rtswap.core.errors import InputError, reason
+from rtswap.core.files import open_regular
 from rtswap.core.native_logs import quiet_ffmpeg
 from rtswap.core.parts import InputSpec
 from rtswap.core.text import duration, plural
@@ -269,7 +270,7 @@ def _open(path: Path) -> av.container.InputContainer:
 
 def _foreign_picture(path: Path) -> str:
     """The kind of a picture that rtswap does not read; empty for every other file."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return foreign_kind(path, file.read(_HEAD_BYTES))
 
 

@@ -37,6 +37,14 @@ MAP_NODES = 104
 """Nodes of the lookup map along the crop's longer side; values between nodes are interpolated."""
 
 
+NOSE, TURNED = 4, 0.2
+"""Tip of the nose, and its distance from the oval's middle in widths of the oval from which a head is turned so far
+that its nose may hide a part of the face."""
+HIDDEN, EXTENDED = 0.12, 6
+"""Difference between neighbouring texture coordinates at such an edge, and nodes by which the face is continued
+there: beyond, the mask has ended."""
+
+
 class FaceGeometry:
     """Places one source on any number of targets. Stores the neutral expression of each track.
 
@@ -125,7 +133,21 @@ def _map_nodes(destination: Points, folds: Map | None, size: tuple[int, int]) ->
         values[:, 2] = 0
         values[: len(folds), 2] = folds
     where = rasterize(scaled(skirted(destination), size, small), values, chart().triangles, small)
-    return np.ascontiguousarray(where[..., :2]), None if folds is None else np.ascontiguousarray(where[..., 2])
+    nodes = np.ascontiguousarray(where[..., :2])
+    nose, middle = destination[NOSE, 0], destination[OVAL, 0].mean()
+    if abs(nose - middle) > TURNED * np.ptp(destination[OVAL, 0]):
+        _extend(nodes if nose > middle else nodes[:, ::-1])
+    return nodes, None if folds is None else np.ascontiguousarray(where[..., 2])
+
+
+def _extend(nodes: Map) -> None:
+    """Continue the texture coordinates (h, w, 2) beyond edges of the face that hide what lies to the right of them:
+    otherwise lookups between two nodes would sweep over all that is hidden, as a dark line along the nose."""
+    for _ in range(EXTENDED):
+        hidden = np.abs(np.diff(nodes, axis=1)).max(2) > HIDDEN
+        if not hidden.any():
+            return
+        nodes[:, 1:][hidden] = nodes[:, :-1][hidden]
 
 
 @cache

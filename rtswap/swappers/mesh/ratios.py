@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from rtswap.core.types import Image, Mask
+from rtswap.swappers.mesh.cast_shadows import without_cast_shadows
 from rtswap.swappers.mesh.light import LUMA, OFFSET, SourceLight, black_level_of, block_means, skin_light
 from rtswap.swappers.mesh.skin_tones import DEEP, ONE
 from rtswap.swappers.mesh.uv_chart import COARSE, SIZE, Field, coarse_positions, inwards, rings_mask
@@ -29,7 +30,7 @@ LIPS_BROAD, LIPS_SIGMA = 0.1, 9.0
 whole lip; its creases are kept."""
 DARKEST, LIPS_DARKEST = 3.0, 0.7
 """Log lightness below the surroundings which shadows approach."""
-SHADE, SHADE_SIGMA, EDGE = 0.4, 4.0, 0.3
+SHADE, SHADE_SIGMA, EDGE = 0.3, 4.0, 0.3
 """Log lightness which broad shades on skin approach, sigma in coarse texels of what counts as broad, and log
 lightness of an edge between shades."""
 FOLD, FOLD_SIGMA, STUBBLE = 0.2, 8.0, 0.75
@@ -54,6 +55,7 @@ this share at most."""
 def ratios_of(texture: Image, face: Mask) -> tuple[Image, SourceLight]:
     """Ratio of each texel to its surroundings (512, 512, 3), in 8 bits with ``ONE`` as 1, and the photo's light.
     ``texture`` (512, 512, 3), ``face`` (128, 128) 255 = skin."""
+    texture = without_cast_shadows(texture, face)
     middle = slice(SIZE // 5, -SIZE // 5)
     skin = np.asarray(face * (inwards() > 0) / np.float32(255), np.float32)
     small = np.asarray(resized(texture, (COARSE, COARSE), cv2.INTER_AREA), np.float32)

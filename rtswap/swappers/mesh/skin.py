@@ -77,6 +77,9 @@ CLEAR, MILDER = (0.02, 0.1), np.array([1, 1.8, 1.8], np.float32)
 """Probability that something covers the face up to which the network is sure of skin, and from which it no longer
 is; how much darker, brighter or of another hue a place must then be, in tolerances: sheen and coloured light change
 hue, hair that the network misses is dark strands."""
+WIDE, SQUARELY = 17, (0.3, 0.5)
+"""Fine texels, a centimetre, from which a place that the network is sure of cannot be a strand of hair; and how much
+it must face the camera: at the face's edge there may be background."""
 STRICTER = 0.8
 """Factor by which colour is stricter next to covered places: edges of hair are blurred into the skin."""
 ROUNDS = 3
@@ -145,6 +148,7 @@ def _skin(image: Image, hidden: Field, sure: Field, facing: Field, *, glasses: b
     fine = np.asarray(blurred(resized(image, (FINE, FINE), cv2.INTER_AREA), 0.7), np.float32)
     fine = np.log(fine + OFFSET)
     seen = _fine(hidden)
+    surely = front * ~eyes * _fine(sure * ramp(facing, *SQUARELY))
     milder = 1 + (MILDER - 1) * _fine(sure)[..., None]
     face = np.asarray(1 - ramp(hidden, OPEN, SHUT), np.float32)
     face *= inwards() > EDGE
@@ -153,6 +157,7 @@ def _skin(image: Image, hidden: Field, sure: Field, facing: Field, *, glasses: b
         kinds = _unlike(fine, _fine(smooth_skin(logs, plain)), front)
         rough = np.percentile(kinds.max(2)[_fine(plain) > 0.5], 90) if plain.any() else 0
         kinds = np.minimum(kinds / (milder * np.float32(np.clip(rough / ROUGH[0], 1, ROUGH[1]))), MOST)
+        kinds *= 1 - _solid(kinds.max(2), surely)[..., None]
         unlike = np.minimum(kinds.max(2), 2)
         lean = np.clip(unlike - 1, -1, np.where(eyes, 0, 1)) * (seen < SURE)
         covered = ramp(seen + np.float32(LEAN) * lean, OPEN, SHUT)
@@ -185,6 +190,15 @@ def _unlike(logs: Field, skin: Field, front: Field) -> Field:
     rest = np.minimum(rest, hue) * (1 - ramp(apart.min(2), *GLOSS))
     hue += front * (rest - hue)
     return np.asarray(cv2.merge([-light / DARK, light / BRIGHT, hue / HUE]), np.float32)
+
+
+def _solid(unlike: Field, sure: Field) -> Field:
+    """1 where a place unlike skin is too wide for hair that the network misses, (256, 256): a forehead in other light
+    than the cheeks. ``sure`` (256, 256): 1 where the network says that it is skin, and the camera sees it well."""
+    odd = np.asarray(ramp((1 + np.float32(STRICTER)) * unlike, 0.6, 1.0) * sure, np.float32)
+    wide = cv2.morphologyEx(odd, cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (WIDE, WIDE)))
+    near = cv2.dilate(wide, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (WIDE, WIDE)))
+    return np.asarray(near * sure, np.float32)
 
 
 def _nearby(field: Field) -> Field:

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from rtswap.app.config import OPTIONS, Config
 from rtswap.app.config_file import FILE_NAME, Effective, effective, to_toml, written
-from rtswap.app.presets import Presets, read_presets, write_presets
+from rtswap.app.presets import Presets, read_presets, write_preset
 from rtswap.app.presets import to_toml as presets_to_toml
 from rtswap.core.errors import OutputError, UsageError, reason
 from rtswap.core.files import refuse_existing, write_atomic
@@ -60,7 +60,7 @@ async def put_preset(request: web.Request) -> web.Response:
         if len(presets) >= MOST_PRESETS and name not in presets:
             raise UsageError(f"there are {MOST_PRESETS} presets already", do="Delete one.")
         values = {row.key: getattr(getattr(studio.config, row.section), row.name) for row in ROWS}
-        write_presets(_path(), presets | {name: values})
+        write_preset(_path(), name, values)
         return _presets()
 
     return web.json_response({"presets": await studio.shelve(put)})
@@ -71,10 +71,9 @@ async def delete_preset(request: web.Request) -> web.Response:
     name = request.match_info["id"]
 
     def delete() -> None:
-        presets = read_presets(_path())
-        if presets.pop(name, None) is None:
+        if name not in read_presets(_path()):
             raise UsageError("no such preset", do="GET /api/presets lists them.")
-        write_presets(_path(), presets)
+        write_preset(_path(), name, None)
 
     await studio_of(request).shelve(delete)
     return web.Response(status=204)

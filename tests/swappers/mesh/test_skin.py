@@ -60,15 +60,33 @@ def test_a_dark_fringe_is_left_out_and_the_brows_are_not(name: str) -> None:
     top = who.landmarks[10, :2]
     brows = who.landmarks[[*LEFT_BROW, *RIGHT_BROW], :2]
     line = (top[1] + brows[:, 1].min()) / 2
-    left, right = brows[:, 0].min() - 60, brows[:, 0].max() + 60
-    fringe = np.array([[left, top[1] - 40], [right, top[1] - 40], [right, line], [left, line]])
-    mask = Texture.bake(painted(who, fringe, HAIR), who.landmarks).shown
+    mask = Texture.bake(painted(who, fringe_of(who, line), HAIR), who.landmarks).shown
     bare = Texture.bake(who.portrait, who.landmarks).shown
     forehead = [i for i in region(-0.55) if who.landmarks[i, 1] < line - 8]
     assert len(forehead) >= 5
     assert at(mask, forehead).mean() < 60
     assert at(mask, [*LEFT_BROW, *RIGHT_BROW]).mean() > 0.9 * at(bare, [*LEFT_BROW, *RIGHT_BROW]).mean()
     assert at(mask, [*LEFT_EYE, *RIGHT_EYE, *LIPS_OUTER]).min() > 200
+
+
+def fringe_of(who: SourceIdentity, line: float) -> np.ndarray:
+    """Everything above this row, beyond the temples."""
+    brows, top = who.landmarks[[*LEFT_BROW, *RIGHT_BROW], 0], who.landmarks[10, 1] - 40
+    left, right = brows.min() - 60, brows.max() + 60
+    return np.array([[left, top], [right, top], [right, line], [left, line]])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_forehead_as_dark_as_a_fringe_stays_where_the_network_is_sure_of_skin(name: str) -> None:
+    """Colour cannot tell them apart, and filled the foreheads of most dark people in."""
+    who = person(name)
+    line = who.landmarks[[*LEFT_BROW, *RIGHT_BROW], 1].min() - 8
+    dark = painted(who, fringe_of(who, line), (60, 75, 95))
+    middle = [i for i in (151, 108, 337, 69, 299) if who.landmarks[i, 1] < line - 8]
+    skin = OcclusionModel(Network(slice(0), slice(0)))
+    assert len(middle) >= 2
+    assert at(face_mask(dark, who.landmarks, skin), middle).min() > 200
+    assert at(face_mask(dark, who.landmarks), middle).max() < 60
 
 
 @pytest.mark.parametrize("name", NAMES)
