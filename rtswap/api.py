@@ -34,7 +34,7 @@ import numpy as np
 from rtswap.app.config import Config
 from rtswap.app.keywords import Changes, Photos, Request, Settings
 from rtswap.app.marking import list_photos, require_consent
-from rtswap.app.pictures import Picture, is_path, is_picture, pixels
+from rtswap.app.pictures import ARRAY, Picture, conversion_of, is_path, is_picture, pixels
 from rtswap.app.program import Program
 from rtswap.core.errors import ConfigError, FaceLost, RtswapError, SourceError, UsageError
 from rtswap.core.protocols import Input, Output
@@ -225,8 +225,8 @@ class LiveSwap(_Loop):
         FaceLost with ``on_failure="stop"``, or if nothing can be shown.
         """
         if not isinstance(image, np.ndarray):
-            expected = "uint8, height x width x 3, BGR"
-            raise UsageError("the frame is not an array", expected=expected, got=type(image).__name__)
+            got, do = type(image).__name__, conversion_of(image)
+            raise UsageError("the frame is not an array", expected=ARRAY, got=got, do=do)
         now = time.perf_counter() if captured_at is None else captured_at
         if not isinstance(now, int | float | np.number) or not math.isfinite(now):
             raise UsageError("wrong value for captured_at", expected="seconds", got=repr(captured_at))

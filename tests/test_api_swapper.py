@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Thread
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -109,7 +110,9 @@ def test_many_pictures_and_an_error_of_one(tmp_path: Path, swapper: rtswap.Swapp
         (np.zeros((0, 0, 3), np.uint8), "failed read"),
         (np.zeros((64, 64, 3), np.int64), "astype"),
         ([[[0, 0, 0]]], "Make it an array"),
-        (None, "got NoneType"),
+        (np.zeros((3, 64, 48), np.uint8), r"Put the channels last: image.transpose\(1, 2, 0\)"),
+        (None, "got NoneType. OpenCV gives None for what it cannot read"),
+        (Mock(spec=["numpy"]), r"tensor.cpu\(\).numpy\(\)"),
         (Image.new("I", (64, 64)), "wrong Pillow mode"),
     ],
 )
@@ -118,6 +121,13 @@ def test_invalid_pictures_are_reported_with_advice(bad: Any, do: str, swapper: r
         swapper.swap(bad)
     with pytest.raises(UsageError):
         rtswap.Swapper([bad], consent=True)
+
+
+def test_a_source_in_the_place_of_the_picture_is_told() -> None:
+    with pytest.raises(
+        UsageError, match=r"persona:vera is a source; expected the picture first: swap\(picture, source\)"
+    ):
+        rtswap.swap("persona:vera", photo("ben"), consent=True)
 
 
 @pytest.mark.parametrize("of", [bytes, bytearray, memoryview])

@@ -69,14 +69,23 @@ def swapper() -> Kind:
         if is_model_file(value):
             raise ValueError(f"{value!r}: there is no such file")
         if name not in (*names, *installed()):
+            unknown = f"{value!r}{_trained_in(Path(value).expanduser())}"
             raise ValueError(
-                f"{value!r}, which is not installed: see `rtswap models`" if _is_known(name) else repr(value)
+                f"{value!r}, which is not installed: see `rtswap models`" if _is_known(name) else unknown
             )
         return name
 
     others = "an imported model, a file (.dfm .rtswap .onnx), or the swapper of an installed plugin"
     expected = f"one of {', '.join(names)}, {others}"
     return Kind(expected, "{" + ",".join(names) + "}", parse, choices=names, installed=installed, aliases=aliases)
+
+
+def _trained_in(path: Path) -> str:
+    """For messages: the file that is meant by the folder of a training, or by its checkpoint."""
+    folder = path.parent if path.suffix in (".pt", ".pth") else path
+    files = [one for one in folder.iterdir() if is_model_file(one.name)] if folder.is_dir() else []
+    found = sorted(files, key=lambda one: (len(one.name), one.name))  # NAME.dfm before NAME-back.dfm
+    return f": what was trained there is {found[0]}" if found else ""
 
 
 def is_model_file(value: object) -> bool:

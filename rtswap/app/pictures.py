@@ -11,6 +11,7 @@ import numpy as np
 
 from rtswap.core.errors import InputError, UsageError, reason
 from rtswap.core.types import Image
+from rtswap.source.personas import PREFIX
 from rtswap.vision.images import decode_shown, on_white, opacity_of, read_shown
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 Picture: TypeAlias = "str | os.PathLike[str] | bytes | Image | PillowImage"
 """A path; the content of an image file; a (H, W, 3) BGR uint8 array; or a Pillow image of any 8-bit mode, converted
 to sRGB. Transparent places become white."""
+ARRAY = "uint8, height x width x 3, BGR"
+"""What an array must be, for messages."""
 _EXPECTED = "a path, an image file's bytes, a height x width x 3 uint8 array (BGR) or a Pillow image"
 _BYTES = bytes | bytearray | memoryview
 _MODES = ("RGB", "RGBA", "RGBX", "L", "LA", "P", "PA", "1", "CMYK", "YCbCr", "HSV", "LAB")
@@ -41,6 +44,10 @@ def pixels(picture: Picture, name: str = "the picture") -> Image:
     if isinstance(picture, np.ndarray):
         return _check(picture, name)
     if isinstance(picture, str | os.PathLike):
+        if str(picture).startswith(PREFIX) and not os.path.lexists(picture):
+            raise UsageError(
+                f"{picture} is a source", expected="the picture first: swap(picture, source)", got="a persona first"
+            )
         return read_shown(Path(picture).expanduser())[0]
     if isinstance(picture, _BYTES):
         return decode_shown(bytes(picture), name)
@@ -48,12 +55,19 @@ def pixels(picture: Picture, name: str = "the picture") -> Image:
 
     if isinstance(picture, pillow.Image):
         return _from_pillow(picture, name)
-    do = ""
-    if isinstance(picture, list | tuple):
-        do = "Make it an array: numpy.array(picture, numpy.uint8)."
-    elif hasattr(picture, "read"):
-        do = "Pass what is in the file: file.read()."
-    raise UsageError(f"{name} is of the wrong type", expected=_EXPECTED, got=type(picture).__name__, do=do)
+    what = f"{name} is of the wrong type"
+    raise UsageError(what, expected=_EXPECTED, got=type(picture).__name__, do=conversion_of(picture))
+
+
+def conversion_of(value: object) -> str:
+    """What to do with something that is no picture, for messages; empty if nobody knows."""
+    if value is None:
+        return "OpenCV gives None for what it cannot read: check the path, or the camera."
+    if isinstance(value, list | tuple):
+        return "Make it an array: numpy.array(picture, numpy.uint8)."
+    if hasattr(value, "numpy"):
+        return "Make it an array of height x width x 3: tensor.cpu().numpy()."
+    return "Pass what is in the file: file.read()." if hasattr(value, "read") else ""
 
 
 def _check(array: Any, name: str) -> Image:
@@ -72,11 +86,13 @@ def _check(array: Any, name: str) -> Image:
         do = "Convert it: cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)."
     elif len(shape) == 3 and shape[2] == 4:
         do = "Drop alpha: image[..., :3]; if it is RGBA, also reverse the channels."
+    elif len(shape) == 3 and shape[0] == 3:
+        do = "Put the channels last: image.transpose(1, 2, 0)."
     elif len(shape) == 4:
         do = "Pass one picture at a time, or use Swapper.swap_many."
     raise UsageError(
         f"{name} is the wrong kind of array",
-        expected="uint8, height x width x 3, BGR",
+        expected=ARRAY,
         got=f"{array.dtype}, {' x '.join(map(str, shape)) or 'a single number'}",
         do=do,
     )

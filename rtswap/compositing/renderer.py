@@ -199,7 +199,9 @@ def check_replaced(share: float, visibility: NDArray[np.float32]) -> None:
     if not share >= LEAST_REPLACED:
         if seen < LEAST_SEEN * len(visibility):
             raise TooHidden
-        raise ValueError("a mask that does not cover the face")
+        raise ValueError(
+            "the swapper's mask covers too little of the face; train it longer, or use another --swapper"
+        )
 
 
 def check_shown(share: float) -> None:

@@ -51,6 +51,8 @@ class SoundTrack:
         self._source, self._stream, self._on_event = source, stream, on_event
         self._zero_s = (source.start_time or 0) / av.time_base + start_s
         self._from_start = not start_s
+        stated = stream.codec_context.delay > 0 and kind.muxer in ("matroska", "webm")
+        self._hides_first = stated or "use_editlist" in kind.options
         self._parts = JoinedParts(source)
         if start_s:
             with suppress(OSError, av.FFmpegError):  # else read from the beginning
@@ -95,12 +97,15 @@ class SoundTrack:
 
     def _copy(self) -> Generator[Any, None, None]:
         """Yield copied packets, without those before time zero (encoder delay), so that audio stays in sync. A first
-        one that only begins before it is sound: the container says from where on it is heard."""
+        one that only begins before it is sound: the container says from where on it is heard. Where the output can
+        say so, the one before is kept as well: AAC and MP3 need it to decode the first, else faded in for 10 ms."""
         last = -math.inf
         for packet in self._demux():
             packet.pts = packet.dts = round(packet.pts - self._zero_s / packet.time_base)
-            heard = packet.pts + (packet.duration or 0) > 0 if self._from_start else packet.pts >= 0
-            if heard and packet.pts > last and not packet.is_discard:
+            lasts = packet.duration or 0
+            needed = self._from_start and self._hides_first and packet.pts < 0 < packet.pts + 2 * lasts
+            heard = packet.pts + lasts > 0 if self._from_start else packet.pts >= 0
+            if packet.pts > last and (needed or (heard and not packet.is_discard)):
                 last = packet.pts
                 packet.stream = self._out
                 yield packet

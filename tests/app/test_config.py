@@ -37,6 +37,14 @@ def test_a_swapper_file_that_is_missing_is_called_missing() -> None:
         option_kinds.swapper().parse("me.dfm")
 
 
+def test_the_folder_of_a_training_is_told_its_file(tmp_path: Path) -> None:
+    for name in ("me-back.dfm", "me.dfm"):
+        (tmp_path / name).touch()
+    for path in (tmp_path, tmp_path / "checkpoint.pt"):
+        with pytest.raises(ValueError, match=rf": what was trained there is {tmp_path / 'me.dfm'}$"):
+            option_kinds.swapper().parse(str(path))
+
+
 def test_defaults() -> None:
     found = effective({}, folders=[])
     assert found.config == Config()

@@ -13,7 +13,7 @@ def visible(share: float) -> np.ndarray:
 
 
 def test_little_replaced_of_a_face_that_looks_here_is_a_failure() -> None:
-    with pytest.raises(ValueError, match="does not cover the face"):
+    with pytest.raises(ValueError, match="covers too little of the face; train it longer"):
         check_replaced(LEAST_REPLACED / 2, visible(1.0))
 
 

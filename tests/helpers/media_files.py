@@ -133,7 +133,7 @@ def clicks(path: str | Path) -> list[float]:
     with av.open(str(path)) as container:
         for frame in container.decode(audio=0):
             samples = frame.to_ndarray().astype(np.float64)
-            scale = 32768.0 if samples.max(initial=0) > 2 or samples.min(initial=0) < -2 else 1.0
+            scale = 1.0 if frame.format.name.startswith("flt") else 32768.0
             channel = samples[0] if frame.format.is_planar else samples[0][:: len(frame.layout.channels)]
             loud = np.flatnonzero(np.abs(channel) / scale > 0.4)
             if len(loud) and frame.time is not None:

@@ -99,7 +99,7 @@ def test_a_part_of_the_film_begins_where_it_is_asked_for(tmp_path: Path, name: s
 
 
 def test_a_part_of_joined_vobs_is_found(tmp_path: Path) -> None:
-    """At 0.5 s the third part came, and 'no frame between 0:12.60 and the end' was said of anything past the first."""
+    """At 0.5 s the third part came; 'no frame between 0:12.60 and the end' was said of anything past the first."""
     film, data = tmp_path / "film.vob", b""
     for begin in (0, 300, 600):
         with av.open(str(tmp_path / "part.vob"), "w") as part:

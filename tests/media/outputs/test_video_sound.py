@@ -93,6 +93,25 @@ def test_copied_sound_is_the_same_to_the_bit(tmp_path: Path, name: str, codec: s
     assert before[: len(after)] == after
 
 
+@pytest.mark.parametrize("name", ["in.mp4", "in.mkv"])
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_aac_begins_as_it_did(tmp_path: Path, name: str, suffix: str) -> None:
+    """It faded in for 10 ms, or 21 ms were missing: the packet before the first that is heard was left out."""
+    make_clip(tmp_path / name, 25, audio=True)
+    out = tmp_path / f"out{suffix}"
+    carry_over(tmp_path / name, out)
+
+    def samples(path: Path) -> tuple[float | None, np.ndarray]:
+        with av.open(str(path)) as container:
+            frames = list(container.decode(audio=0))
+        return frames[0].time, np.concatenate([frame.to_ndarray()[0] for frame in frames])
+
+    (began, before), (begins, after) = samples(tmp_path / name), samples(out)
+    assert (begins, read_back(out)[1][0]) == (began, 0.0)
+    first = 2048 if (name, suffix) == ("in.mp4", ".mkv") else 0  # Matroska's header would have to say so
+    assert np.abs(after[first:20_000] - before[first:20_000]).max() == pytest.approx(0.0, abs=1e-4)
+
+
 def test_slow_mp3_which_mp4_cannot_hold_becomes_aac(tmp_path: Path) -> None:
     make_clip(tmp_path / "in.avi", 25)
     with av.open(str(tmp_path / "in.avi")) as pictures, av.open(str(tmp_path / "slow.avi"), "w") as film:
