@@ -36,7 +36,7 @@ BLACK, LIT = (3.2, 4.0), (0.4, 0.7)
 was a shadow: the mirrored half is shown instead."""
 LIGHT_SIGMA = 12.0
 """Sigma in texels of the light that the mirrored half is shown in."""
-ROUNDS = 12
+ROUNDS = 6
 """Passes in which the outside of the face is left to what is inside."""
 MOST = 2.0
 """Largest change of the log."""
@@ -60,8 +60,10 @@ def without_cast_shadows(texture: Image, face: Mask) -> Image:
     even = (texture + np.float32(OFFSET)) * brighter - np.float32(OFFSET)
     black = (1 - ramp(light, *BLACK)) * ramp(change.mean(2), *LIT) * both
     black = np.asarray(_around(black, DISPLACED) * (1 - black[:, ::-1]), np.float32)
-    other = resized(blurred(np.asarray(black, np.float32), 2.0), (SIZE, SIZE), cv2.INTER_LINEAR)[..., None]
-    return np.asarray(np.clip(np.round(even + other * (_mirrored(even) - even)), 0, 255), np.uint8)
+    if black.any():
+        share = resized(blurred(black, 2.0), (SIZE, SIZE), cv2.INTER_LINEAR)[..., None]
+        even += share * (_mirrored(even) - even)
+    return np.asarray(np.clip(np.round(even), 0, 255), np.uint8)
 
 
 def _change(plane: Field, smooth: Field, share: Field, inside: NDArray[np.bool_]) -> Field:
@@ -77,8 +79,10 @@ def _change(plane: Field, smooth: Field, share: Field, inside: NDArray[np.bool_]
 def _mirrored(picture: Field) -> Field:
     """The other half's colour and details (H, W, 3) in this half's light."""
     other = np.ascontiguousarray(picture[:, ::-1])
-    ours, theirs = (blurred(one.mean(2), LIGHT_SIGMA) + np.float32(OFFSET) for one in (picture, other))
-    return np.asarray(other * np.clip(ours / theirs, 0.5, 2)[..., None], np.float32)
+    light = np.float32(OFFSET) + blurred(
+        np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.float32), LIGHT_SIGMA
+    )
+    return np.asarray(other * np.clip(light / light[:, ::-1], 0.5, 2)[..., None], np.float32)
 
 
 def _unlike(light: Field, both: Field) -> Field:
@@ -99,8 +103,8 @@ def _without_counterpart(edge: Field, sign: int) -> Field:
 
 
 def _around(field: Field, width: int) -> Field:
-    """Maximum over a disc."""
-    return np.asarray(cv2.dilate(field, _disc(width)), np.float32)
+    """Maximum over a square."""
+    return np.asarray(cv2.dilate(field, np.ones((width, width), np.uint8)), np.float32)
 
 
 def _disc(width: int) -> Image:

@@ -2,8 +2,9 @@
 
 Facts from the notebooks of shaoanlu/faceswap-GAN (40,000 steps) and alvinahmadov/faceswap-parts (21,300): the
 recogniser looks on from a fifth on; alpha is free at first, then held above a limit; the decoders are exchanged once,
-if asked, so that neither keeps what only its own person's pictures have. In the last fifth faces are not warped any
-more, as in DeepFaceLab, so that lids and smiles are learnt as they are: theirs are as large as the warp's.
+if asked, so that neither keeps what only its own person's pictures have. In the second half (for parts in the last
+fifth) faces are not warped any more, as late in a training of DeepFaceLab's, so that lids and smiles are learnt as
+they are: theirs are as large as the warp's.
 """
 
 from __future__ import annotations
