@@ -14,7 +14,7 @@ from rtswap.app.io_sections import OutputConfig
 from rtswap.app.overwriting import files_written_by, refuse
 from rtswap.core.errors import OutputError, UsageError, reason
 from rtswap.core.files import list_files, natural_key
-from rtswap.core.urls import local_path, scheme
+from rtswap.core.urls import local_path, scheme, trimmed
 from rtswap.media.file_kinds import KINDS, VIDEO_SUFFIXES, holds
 from rtswap.media.inputs.animation import ANIMATED_SUFFIXES, is_animated
 from rtswap.media.output_names import IMAGE_SUFFIXES, NUMBER, OutputNames, is_folder
@@ -29,7 +29,7 @@ def batch_of(config: Config, given: Sequence[str] = ()) -> list[Config]:
     """Return a configuration for each file: of those ``given``, or those that the input stands for; empty if it is
     one input that needs no new name. Raises UsageError if nothing matches a pattern, if the output is not one folder,
     or if a file in it would replace one of the inputs, OutputError if the folder cannot be created."""
-    folder, address = _folder(config.output.to), config.input.address.strip()
+    folder, address = _folder(config.output.to), trimmed(config.input.address)
     files = (
         [Path(file) for file in given]
         or _files(address)

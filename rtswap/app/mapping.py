@@ -11,6 +11,7 @@ from rtswap.app.config import Config
 from rtswap.app.networks import FaceModels
 from rtswap.core.errors import ConfigError
 from rtswap.core.text import suggestion
+from rtswap.core.urls import trimmed
 from rtswap.runtime.mapping import LOOKS, PLACES, Assignment, Example, Person, SourceMapping
 from rtswap.source import load_source
 from rtswap.source.personas import is_persona
@@ -44,7 +45,7 @@ def read_swap_rules(config: Config) -> list[SwapRule]:
     rules = []
     for text in config.source.swap:
         person, _, source = text.partition("=")
-        rules.append(SwapRule(person.strip(), source.strip()))
+        rules.append(SwapRule(trimmed(person), trimmed(source)))
     for number, rule in enumerate(rules):
         _check_person(rule, config)
         if rule.person in [earlier.person for earlier in rules[:number]]:

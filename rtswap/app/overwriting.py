@@ -17,7 +17,7 @@ from pathlib import Path
 from rtswap.app.config import Config
 from rtswap.app.mapping import read_swap_rules
 from rtswap.core.errors import InputError, UsageError
-from rtswap.core.urls import local_path, scheme
+from rtswap.core.urls import local_path, scheme, trimmed
 from rtswap.media.inputs.image import pictures_at
 from rtswap.media.output_names import NUMBER, candidates, is_folder, manifest_beside
 from rtswap.media.outputs import with_prefix
@@ -98,7 +98,7 @@ def refuse(reads: Iterable[tuple[str, str]], written: Sequence[WrittenFiles]) ->
 def files_written_by(address: str, pictures: Iterable[Path] = ()) -> list[WrittenFiles]:
     """Return the files that an output address writes; empty for a virtual camera, the window and network streams.
     ``pictures``: the input's picture files, whose names a folder keeps."""
-    address = address.strip()
+    address = trimmed(address)
     if address in _NO_FILES or (scheme(address) and scheme(address) != "file"):
         return []
     other = with_prefix(address)

@@ -10,6 +10,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from rtswap.core.urls import trimmed
+
 
 def never(value: Any) -> bool:
     """Any file may set the option."""
@@ -38,6 +40,6 @@ def _leads_away(address: str) -> bool:
     if ":" in address:  # http://host, vcam:/dev/video7, anything:that a plugin sends on
         return True
     try:
-        return not Path(address.strip()).expanduser().resolve().is_relative_to(Path.cwd().resolve())
+        return not Path(trimmed(address)).expanduser().resolve().is_relative_to(Path.cwd().resolve())
     except (OSError, RuntimeError, ValueError):  # a symlink loop, an unknown home folder, a NUL
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -95,9 +96,17 @@ def _redact_pair(pair: str) -> str:
     return pair if key in _HARMLESS and _VALUE.fullmatch(value) else f"{key}=***"
 
 
+def trimmed(address: str) -> str:
+    """Return an address without the blanks around it, unless they belong to the name of a file that is there."""
+    bare = address.strip()
+    if bare == address or scheme(bare) or not os.path.lexists(os.path.expanduser(address)):
+        return bare
+    return address
+
+
 def local_path(address: str) -> Path:
     """Return the path of an address without a scheme or with ``file://``."""
-    address = address.strip()
+    address = trimmed(address)
     return Path(unquote(address.removeprefix("file://")) if scheme(address) else address).expanduser()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rtswap.core.errors import OutputError
 from rtswap.core.files import refuse_existing
-from rtswap.core.urls import local_path
+from rtswap.core.urls import local_path, trimmed
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".bmp", ".tif", ".tiff")
 """Formats of pictures that rtswap writes."""
@@ -23,7 +23,7 @@ BESIDE = (".mkv", ".webm", ".apng", ".bmp")
 def is_folder(address: str) -> bool:
     """Whether an output is a folder: it exists, or the address ends with a slash (``v1.2/``) or has no suffix."""
     path = local_path(address)
-    return address.strip().endswith(("/", "\\")) or os.path.isdir(path) or not path.suffix
+    return trimmed(address).endswith(("/", "\\")) or os.path.isdir(path) or not path.suffix
 
 
 def manifest_beside(path: Path) -> Path | None:

@@ -23,6 +23,7 @@ from rtswap.training.known_faces import FACES, compare_faces, keep_faces
 from rtswap.training.spec import RecipeSpec
 from rtswap.training.system_file import write_system
 from rtswap.training.trainer import CHECKPOINT, CURVES, HISTORY, Listener, Trainer, contact_sheet
+from rtswap.training.workers import watch_workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,8 @@ class TrainJob:
 def train(job: TrainJob, listener: Listener) -> dict[str, Any]:
     """Train until the time is up or Ctrl-C is pressed, then write the file. Returns the figures of the run.
 
-    Raises UsageError, InputError, OutputError and ModelError. What was learnt until then lies in the checkpoint.
+    Raises UsageError, InputError, OutputError, ModelError, EngineError. What was learnt until then lies in the
+    checkpoint.
     """
     recipe_class = job.spec.load()
     refuse_losses(job)
@@ -72,7 +74,7 @@ def train(job: TrainJob, listener: Listener) -> dict[str, Any]:
     except OSError as error:
         raise OutputError(f"cannot write to {job.out}", got=reason(error), do="Choose another --out.") from None
     # Two would take turns in replacing the checkpoint; of one that runs the file may be written meanwhile.
-    with alone_in(job.out) if job.minutes else nullcontext():
+    with alone_in(job.out) if job.minutes else nullcontext(), watch_workers():
         if job.minutes == 0 and not (job.out / CHECKPOINT).exists():
             raise UsageError(f"there is no checkpoint in {job.out}", do="Train first: give --minutes above 0.")
         pair = job.spec.kind == "pair"

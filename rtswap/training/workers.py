@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import signal
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -13,6 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
+
+from rtswap.core.errors import EngineError, reason
 
 Sample = tuple[NDArray[Any], ...]
 BESIDE_GPU, AHEAD = 12, 4
@@ -45,7 +48,7 @@ def from_workers(source: Source, device: str, seed: int, workers: int = 1) -> It
         prefetch_factor=AHEAD,
         worker_init_fn=_step_back if workers == 1 else None,
     )
-    yield ([part.to(device) for part in parts] for parts in stream)
+    yield _moved(stream, device)
 
 
 @contextmanager
@@ -61,7 +64,7 @@ def in_order(source: Numbered, device: str, start: int, workers: int = 1) -> Ite
         prefetch_factor=AHEAD if count else None,
         worker_init_fn=_step_back if count == 1 else None,
     )
-    yield ([part.to(device) for part in parts] for parts in stream)
+    yield _moved(stream, device)
 
 
 class _Stream(IterableDataset[tuple[Tensor, ...]]):
@@ -74,7 +77,7 @@ class _Stream(IterableDataset[tuple[Tensor, ...]]):
         cv2.setNumThreads(1)
         worker = torch.utils.data.get_worker_info()
         for parts in self._source.batches(64 * self._seed + (worker.id if worker else 0)):
-            yield tuple(map(torch.from_numpy, parts))
+            yield _tensors(parts)
 
 
 class _Rows(torch.utils.data.Dataset[tuple[Tensor, ...]]):
@@ -83,10 +86,51 @@ class _Rows(torch.utils.data.Dataset[tuple[Tensor, ...]]):
 
     def __getitem__(self, number: int) -> tuple[Tensor, ...]:
         cv2.setNumThreads(1)
-        return tuple(torch.from_numpy(np.ascontiguousarray(part)) for part in self._source.batch(number))
+        return _tensors(self._source.batch(number))
 
 
 def _step_back(_: int) -> None:
     """Lower the priority of a worker that shares the network's cores: a quarter more samples per second."""
     if hasattr(os, "nice"):
         os.nice(19)
+
+
+def _tensors(parts: Sample) -> tuple[Tensor, ...]:
+    """As tensors; those of a worker in shared memory. Raises OSError if there is none: a moment later, when PyTorch
+    hands them over, Python would print a traceback, and the training wait for ever."""
+    found = tuple(torch.from_numpy(np.ascontiguousarray(part)) for part in parts)
+    if torch.utils.data.get_worker_info() is None:
+        return found
+    try:
+        return tuple(part.share_memory_() for part in found)
+    except RuntimeError as error:
+        raise OSError(reason(error)) from None
+
+
+def _moved(stream: Iterable[list[Tensor]], device: str) -> Iterator[list[Tensor]]:
+    """The batches on the device. Raises EngineError if no process can be started, or a batch not be taken over."""
+    try:
+        torch.multiprocessing.Lock()  # where there is no place for one, PyTorch's clean-up prints a traceback
+        for parts in stream:
+            yield [part.to(device) for part in parts]
+    except (OSError, EOFError) as error:
+        raise _no_batches(error) from None
+
+
+@contextmanager
+def watch_workers() -> Iterator[None]:
+    """Raise EngineError if a worker has ended, of which PyTorch tells at any place of the block."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not str(error).startswith("DataLoader worker"):
+            raise
+        raise _no_batches(error) from None
+
+
+def _no_batches(error: Exception) -> EngineError:
+    if hasattr(signal, "SIGCHLD"):
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # PyTorch would raise once more, wherever the process is
+    got = "no shared memory" if "shared memory" in str(error) else reason(error) if str(error) else "no answer"
+    do = "Give it more shared memory (docker run --shm-size=2g) or more files (ulimit -n 1024)."
+    return EngineError("a process that prepares batches failed", got=got, do=do)

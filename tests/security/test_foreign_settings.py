@@ -29,6 +29,7 @@ UNSAFE = [
     ("source", 'swap = ["left=me.jpg"]'),
     ("source", 'photos = ["../me.jpg"]'),
     ("source", 'also = ["persona:vera", "link/me.jpg"]'),
+    ("source", 'photos = [" away"]'),
     ("output", 'to = ["udp://127.0.0.1:5999"]'),
     ("output", 'to = ["out.mp4", "rtmp://host/app/key"]'),
     ("output", 'to = ["/tmp/elsewhere.mp4"]'),
@@ -93,7 +94,8 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path
     here, own = tmp_path / "downloaded", tmp_path / "config/rtswap"
     here.mkdir()
     own.mkdir(parents=True)
-    (here / "link").symlink_to(tmp_path)
+    for name in ("link", " away"):
+        (here / name).symlink_to(tmp_path)
     (here / "theirs.dfm").write_bytes(b"")
     monkeypatch.chdir(here)
     monkeypatch.setattr(option_kinds, "plugin_names", lambda group: ("theirs",))  # installed once, by the user

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import shlex
 import tomllib
 from pathlib import Path
 
@@ -51,6 +52,8 @@ CASES = {
     "the photo in the folder of outputs": "-s seen/sheet.png -i named -o seen/",
     "the photo": "-s face.png -i clip.mp4 -o face.png",
     "a photo of a folder": "-s frames -i clip.mp4 -o frames/00000.png",
+    "a photo whose name begins with a blank": "-s ' me.png' -i clip.mp4 -o './ me.png'",
+    "an input whose name begins with a blank": "-s persona:vera -i ' in.mp4' -o './ in.mp4'",
     "the next source": "-s persona:vera --also face.png -i clip.mp4 -o face.png",
     "the metrics": "-s persona:vera -i clip.mp4 -o null --metrics clip.mp4",
     "the manifest beside": "-s persona:vera -i clip.c2pa -o clip.mkv",
@@ -78,14 +81,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     face = group("ada", size=160)
     for name in ("sub", "new", "frames", "links", "seen", "pictures", "same", "named", "there"):
         (tmp_path / name).mkdir()
-    for name in ("face.png", "frames/00000.png", "frames/00001.png", "seen/sheet.png", "named/sheet.png"):
+    for name in ("face.png", "frames/00000.png", "frames/00001.png", "seen/sheet.png", "named/sheet.png", " me.png"):
         assert cv2.imwrite(str(tmp_path / name), face)
     make_clip("clip.mp4", [face] * 3)
     for name in ("clip.c2pa", "film.mkv", "film.c2pa", "seen/annotated.mp4"):
         (tmp_path / name).write_bytes((tmp_path / "clip.mp4").read_bytes())
     (tmp_path / "list.m3u8").write_text("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nsub/deep.m3u8\n")
     (tmp_path / "sub/deep.m3u8").write_text("#EXTM3U\n#EXTINF:1,\n../clip.mp4\n")
-    for name in ("there/clip.mp4", "clip.ts"):
+    for name in ("there/clip.mp4", "clip.ts", " in.mp4"):
         (tmp_path / name).write_bytes((tmp_path / "clip.mp4").read_bytes())
     (tmp_path / "link.mp4").symlink_to("clip.mp4")
     (tmp_path / "links/00003.png").symlink_to("../face.png")
@@ -97,7 +100,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("args", CASES.values(), ids=CASES)
 def test_inputs_are_kept(folder: Path, args: str, capsys: pytest.CaptureFixture[str]) -> None:
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    flags = args.format(here=folder).split()
+    flags = shlex.split(args.format(here=folder))
     for more in (["-y"], []):
         assert main([*flags, *([] if flags[0] == "extract" else ["--i-have-consent"]), *more]) == 2
         told = capsys.readouterr().err.splitlines()[-1]

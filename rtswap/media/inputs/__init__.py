@@ -11,7 +11,7 @@ from rtswap.core.parts import InputRequest, InputSpec
 from rtswap.core.plugins import built_in, plugins
 from rtswap.core.protocols import Input
 from rtswap.core.text import nearest
-from rtswap.core.urls import local_path
+from rtswap.core.urls import local_path, trimmed
 from rtswap.media.output_names import NUMBER
 
 GROUP = "rtswap.inputs"
@@ -24,12 +24,12 @@ def open_input(address: str, request: InputRequest | None = None) -> Input:
 
     OpenCV and PyAV are imported only when needed. Raises InputError; for a mistyped path it suggests a similar name.
     """
-    return check_input(address).open(address.strip(), request or InputRequest())
+    return check_input(address).open(trimmed(address), request or InputRequest())
 
 
 def check_input(address: str) -> InputSpec:
     """Return what would open ``address``, unopened. Raises InputError as ``open_input`` if nothing would."""
-    address = address.strip()
+    address = trimmed(address)
     for spec in input_specs(address):
         if spec.takes(address):
             return spec

@@ -10,7 +10,7 @@ from rtswap.core.errors import UsageError
 from rtswap.core.parts import OutputRequest, OutputSpec
 from rtswap.core.plugins import built_in, plugins
 from rtswap.core.protocols import Output
-from rtswap.core.urls import scheme
+from rtswap.core.urls import scheme, trimmed
 
 GROUP = "rtswap.outputs"
 """Entry point group of output plugins."""
@@ -19,13 +19,13 @@ GROUP = "rtswap.outputs"
 def open_output(address: str, request: OutputRequest | None = None) -> Output:
     """Open ``vcam[:name]``, ``window``, ``null``, a URL, an image, numbered images, a folder, a video file, or a
     plugin's output. Raises UsageError for any other address, OutputError if it cannot be opened."""
-    address = address.strip()
+    address = trimmed(address)
     return _spec_of(address).open(address, request or OutputRequest())
 
 
 def check_output(address: str, request: OutputRequest) -> None:
     """Check what can be checked without opening an output. Raises UsageError, OutputError."""
-    address = address.strip()
+    address = trimmed(address)
     spec = _spec_of(address)
     if spec.check is not None:
         spec.check(address, request)
