@@ -80,7 +80,7 @@ class JoinedParts:
             return iter(self._container.demux(*streams))
         next(iter(self._container.demux(*streams)), None)  # FFmpeg knows now where the playlist's clock begins
         begins = [self._container.start_time or 0]
-        begins += [int((one.start_time or 0) * one.time_base * av.time_base) + 1 for one in streams]
+        begins += [int((one.start_time or 0) * (one.time_base or 0) * av.time_base) + 1 for one in streams]
         for time_us in sorted(begins):
             with suppress(PermissionError):  # before that clock
                 self._container.seek(time_us)
