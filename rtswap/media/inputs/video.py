@@ -55,6 +55,8 @@ class VideoFile(ClosingInput):
     common start of video and audio and strictly increases.
     """
 
+    _first: list[av.VideoFrame]
+
     def __init__(
         self, path: str | Path, *, hwaccel: str = "none", on_event: Callable[[str], None] = lambda event: None
     ) -> None:
@@ -175,7 +177,7 @@ class VideoFile(ClosingInput):
             self._decoder = self._new_decoder()
             self._pictures = PictureMaker(self._stream, self._say)
             self._zero_s: float = (container.start_time or 0) / av.time_base
-            self._first: list[av.VideoFrame] = self._first_frames()
+            self._first = self._first_frames()
             self._info = self._describe()
         except BaseException:
             container.close()
