@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, NamedTuple, Self
 
 from rtswap.core.errors import InputError, OutputError, reason
 from rtswap.core.files import is_linked, open_itself, open_regular, read_regular, replacing, write_atomic
+from rtswap.core.text import as_argument
 from rtswap.core.version import __version__
 
 TABLE = "faces.jsonl"
@@ -164,12 +165,14 @@ def _open(folder: Path) -> BinaryIO:
     try:
         return open_regular(folder / TABLE)
     except (FileNotFoundError, NotADirectoryError):
-        missing = "" if os.path.isdir(folder) else "no such folder"
+        there, inside = os.path.lexists(folder), os.path.isdir(folder)
         raise InputError(
             f"{str(folder)[:300]!r} is not a faceset",
             expected=f"a folder with {TABLE}, which rtswap extract writes",
-            got=missing or f"no {TABLE}",
-            do="Check the path.",
+            got=f"no {TABLE}" if inside else "a file" if there else "no such folder",
+            do=f"Extract its faces first: rtswap extract {as_argument(folder)} --for-training --out DIR"
+            if there
+            else "Check the path.",
         ) from None
     except (OSError, ValueError) as error:
         raise InputError(f"cannot read {str(folder / TABLE)[:300]!r}", got=reason(error)) from None

@@ -113,7 +113,7 @@ def load_crowd(folders: Sequence[Path], resolution: int) -> tuple[Crowd, str]:
             if face.embedding is None or face.space != SPACE or len(face.embedding) != LENGTH:
                 raise UsageError(
                     f"{folders[number]} has no identity vectors of rtswap's recogniser",
-                    got="none" if face.embedding is None else f"{len(face.embedding)} numbers of {face.space!r:.40}",
+                    got="" if face.embedding is None else f"{len(face.embedding)} numbers of {face.space!r:.40}",
                     do="Extract again with --embeddings, without the extra identity.",
                 )
             found.append(

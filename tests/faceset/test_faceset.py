@@ -158,8 +158,12 @@ def test_no_folder_and_no_table_are_told(tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError, match=r"not a faceset|cannot read") as caught:
         Faceset.open(tmp_path / name)
     assert "\n" not in str(caught.value)
-    with pytest.raises(InputError, match=r"is not a faceset.*no faces.jsonl"):
+    with pytest.raises(
+        InputError, match=r"is not a faceset.*no faces.jsonl. Extract its faces first: rtswap extract /"
+    ):
         Faceset.open(tmp_path)
+    if name == "file":
+        assert "got a file. Extract its faces first: rtswap extract " in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,8 @@ class VideoFile(ClosingInput):
     common start of video and audio and strictly increases.
     """
 
+    _first: list[av.VideoFrame]
+
     def __init__(
         self, path: str | Path, *, hwaccel: str = "none", on_event: Callable[[str], None] = lambda event: None
     ) -> None:
