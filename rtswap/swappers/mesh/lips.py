@@ -41,6 +41,12 @@ LEAST_EDGE, FIRST_EDGE = 0.22, 0.5
 counts."""
 MOST_UNEVEN = 1.25
 """How much farther than at most places a lip may end at one: beyond are gaps between teeth."""
+LINE, ASIDE = (0.08, 0.8), 6
+"""Where the line between shut lips may be, in shares of the way between their outlines; samples to either side of it
+that are lighter."""
+FAR, BEND, LEAST_DEPTH = 1.0, 0.002, 0.08
+"""What a share away from the ring, and a sample more than beside, must be worth in log lightness; and the least
+median depth of the line."""
 OFFSET = 8.0
 """Levels added before the logarithm."""
 
@@ -60,12 +66,13 @@ def at_edges(mesh: Points, share: float = 1.0) -> Points:
 
 def edges_in(photo: Image, mesh: Points) -> Points:
     """``at_edges`` for a photo, which shows where its lips end. Landmark networks lay the ring of a smile onto the
-    teeth below a thin upper lip: a shut mouth would have teeth on its lips."""
+    teeth below a thin upper lip, and that of a shut mouth onto a lip: teeth, or a part of one lip, would be on the
+    other."""
     moved = at_edges(mesh)
     height = np.linalg.norm(moved[LOWER, :2] - moved[UPPER, :2], axis=1)
     width = np.linalg.norm(mesh[OUTER_CORNERS[0], :2] - mesh[OUTER_CORNERS[1], :2])
     if height[len(height) // 2] < OPEN * width:
-        return moved
+        return _shut_in(photo, mesh, moved)
     rings = moved[UPPER], moved[LOWER]
     for ring, inner, outline, begin, opposite in (
         (UPPER, INNER_UPPER, mesh[OUTER_UPPER], FROM_UPPER, rings[1]),
@@ -78,6 +85,51 @@ def edges_in(photo: Image, mesh: Points) -> Points:
         moved[ring] = outline + ends * across[:, 0]
         moved[inner] = outline + ends * (mesh[inner] - outline)
     return moved
+
+
+def _shut_in(photo: Image, mesh: Points, moved: Points) -> Points:
+    """``moved`` with the ring of a shut mouth on the dark line between the lips, where there is one."""
+    above, below = mesh[OUTER_UPPER], mesh[OUTER_LOWER]
+    across = below - above
+    shares = np.linspace(*LINE, STEPS, dtype=np.float32)
+    light = _logs(photo, above[:, None] + shares[:, None] * across[:, None]).mean(2)
+    ring = (moved[UPPER] + moved[LOWER]) / 2 - above
+    usual = (ring[:, :2] * across[:, :2]).sum(1) / np.maximum((across[:, :2] ** 2).sum(1), 1e-6)
+    depths = _depths(light)
+    line = _path(depths - np.float32(FAR) * np.square(shares - usual[:, None]))
+    if np.median(depths[np.arange(len(line)), line]) < LEAST_DEPTH:
+        return moved
+    there = shares[line][:, None]
+    places = above + there * across
+    for lip, inner, outline in ((UPPER, INNER_UPPER, above), (LOWER, INNER_LOWER, below)):
+        before = np.linalg.norm(moved[lip, :2] - outline[:, :2], axis=1)
+        after = np.linalg.norm(places[:, :2] - outline[:, :2], axis=1)
+        moved[inner] = outline + (after / np.maximum(before, 1e-6))[:, None] * (mesh[inner] - outline)
+        moved[lip] = places
+    return moved
+
+
+def _depths(light: Field) -> Field:
+    """How much darker each place is than both sides of it, in log lightness (N, STEPS); 0 at the ends."""
+    found = np.zeros_like(light)
+    middle = light[:, ASIDE:-ASIDE]
+    found[:, ASIDE:-ASIDE] = np.minimum(light[:, : -2 * ASIDE], light[:, 2 * ASIDE :]) - middle
+    return found
+
+
+def _path(worth: Field) -> NDArray[np.int64]:
+    """The column of each row of ``worth`` (N, M) on the path that is worth most, with few bends."""
+    columns = np.arange(worth.shape[1], dtype=np.float32)
+    bends = np.float32(BEND) * np.square(columns[:, None] - columns)
+    totals, before = worth[0], []
+    for row in worth[1:]:
+        through = totals - bends
+        before.append(np.argmax(through, axis=1))
+        totals = row + np.max(through, axis=1)
+    path = [int(np.argmax(totals))]
+    for step in reversed(before):
+        path.append(int(step[path[-1]]))
+    return np.array(path[::-1])
 
 
 def _logs(photo: Image, where: Points) -> Field:

@@ -10,7 +10,7 @@ import pytest
 from people import ReadyMesh, person, swap_face
 
 from rtswap.core.types import Image, Points
-from rtswap.swappers.mesh.lips import LOWER, OUTER_UPPER, UPPER, at_edges, edges_in
+from rtswap.swappers.mesh.lips import LOWER, OUTER_LOWER, OUTER_UPPER, UPPER, at_edges, edges_in
 from rtswap.swappers.mesh.shape import to_canonical
 from rtswap.vision.geometry import canonical, transform
 
@@ -62,8 +62,37 @@ def test_a_smiling_photo_puts_no_teeth_on_the_lips_of_a_shut_mouth(source: str, 
 
 
 def test_where_nothing_is_seen_landmarks_are_trusted() -> None:
-    """A shut mouth, and a picture of one colour."""
-    mesh = person("ada").landmarks
     grey = np.full_like(person("ada").portrait, 120)
-    assert np.array_equal(edges_in(person("ada").portrait, mesh), at_edges(mesh))
-    assert edges_in(grey, smiling("ada")) == pytest.approx(at_edges(smiling("ada")), abs=1e-3)
+    for mesh in (smiling("ada"), person("ada").landmarks):
+        assert edges_in(grey, mesh) == pytest.approx(at_edges(mesh), abs=1e-3)
+
+
+def shut(name: str, share: float | None) -> tuple[Image, Points, Points]:
+    """A photo of a shut mouth whose lips meet at ``share`` of the way between their outlines, in a dark line; the
+    landmarks, which have them meet in the middle, and where they meet. None: without a line."""
+    mesh, picture = person(name).landmarks.copy(), person(name).portrait.copy()
+    mesh[UPPER] = mesh[LOWER] = (mesh[OUTER_UPPER] + mesh[OUTER_LOWER]) / 2
+    lips = np.concatenate([mesh[[61]], mesh[OUTER_UPPER], mesh[[291]], mesh[OUTER_LOWER][::-1]])
+    cv2.fillPoly(picture, [np.round(lips[:, :2] * 16).astype(np.int32)], (110, 110, 190), cv2.LINE_AA, 4)
+    line = mesh[OUTER_UPPER] + np.float32(share or 0.5) * (mesh[OUTER_LOWER] - mesh[OUTER_UPPER])
+    if share is not None:
+        points = np.round(np.concatenate([mesh[[61]], line, mesh[[291]]])[:, :2] * 16).astype(np.int32)
+        cv2.polylines(picture, [points], False, (40, 40, 70), 2, cv2.LINE_AA, 4)
+    return picture, mesh, line
+
+
+@pytest.mark.parametrize("share", [0.25, 0.4, 0.6])
+@pytest.mark.parametrize("name", ["ada", "ben", "dan"])
+def test_shut_lips_meet_where_the_photo_shows_it(name: str, share: float) -> None:
+    """Of a thin upper lip a third was the lower one's, and its dark line lay in the middle of the lower lip."""
+    picture, mesh, line = shut(name, share)
+    found = edges_in(picture, mesh)
+    height = float(np.linalg.norm(mesh[OUTER_UPPER[4]] - mesh[OUTER_LOWER[4]]))
+    for lip in (UPPER, LOWER):
+        assert np.linalg.norm(found[lip, :2] - line[:, :2], axis=1).max() < 0.1 * height
+
+
+@pytest.mark.parametrize("name", ["ada", "ben", "dan"])
+def test_shut_lips_without_a_line_stay_where_the_landmarks_are(name: str) -> None:
+    picture, mesh, _ = shut(name, None)
+    assert np.allclose(edges_in(picture, mesh), at_edges(mesh))
