@@ -8,6 +8,7 @@ import pytest
 from people import NAMES, fill_mask, person, place_mesh
 
 from rtswap.core.types import Portrait
+from rtswap.swappers.mesh.lips import edges_in
 from rtswap.swappers.mesh.texture import SIDES, SIZE, Texture, chart, skirted
 from rtswap.vision.geometry import canonical
 from rtswap.vision.raster import rasterize
@@ -27,8 +28,9 @@ def test_the_portrait_comes_back(name: str) -> None:
     """But for where a nose or a cheek hides another part of the face: that is filled from the other half."""
     who = person(name)
     texture = Texture.bake(who.portrait, who.landmarks)
-    found, face = rendered(texture.full, who.landmarks, who.portrait.shape[1::-1])
-    shown, _ = rendered(np.repeat(texture.shown[..., None], 3, 2), who.landmarks, who.portrait.shape[1::-1])
+    mesh = edges_in(who.portrait, who.landmarks)
+    found, face = rendered(texture.full, mesh, who.portrait.shape[1::-1])
+    shown, _ = rendered(np.repeat(texture.shown[..., None], 3, 2), mesh, who.portrait.shape[1::-1])
     known = (shown[..., 0] > 250) & face  # the rest, hair, is filled in
     assert known.sum() > 0.6 * face.sum()
     face = cv2.erode(known.astype(np.uint8), np.ones((25, 25), np.uint8)) > 0
