@@ -8,7 +8,7 @@ user's own configuration file and from ``--config``.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from glob import glob
+from glob import glob, has_magic
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +41,10 @@ def photo_leads_away(value: Any) -> bool:
 def _leads_away(address: str) -> bool:
     if ":" in address:  # http://host, vcam:/dev/video7, anything:that a plugin sends on
         return True
-    here, path = Path.cwd().resolve(), Path(trimmed(address)).expanduser()
     try:
+        here, path = Path.cwd().resolve(), Path(trimmed(address)).expanduser()
+        if has_magic(str(path.parent)) and not here.is_relative_to(path.parent):
+            return True  # links to the folder itself can match without end
         return not all(one.resolve().is_relative_to(here) for one in _stands_for(path))
     except (OSError, RuntimeError, ValueError):  # a symlink loop, an unknown home folder, a NUL
         return True

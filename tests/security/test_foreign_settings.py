@@ -34,6 +34,8 @@ UNSAFE = [
     ("input", 'address = "of_links"'),
     ("input", 'address = "of_links/*.jpg"'),
     ("input", 'address = "lin*/*.jpg"'),
+    ("input", 'address = "*/*/*/*/*/*/*/*/*/*/*.jpg"'),
+    ("input", 'address = "~nobody_here/me.jpg"'),
     ("input", 'address = "of_links/%02d.jpg"'),
     ("output", 'to = ["udp://127.0.0.1:5999"]'),
     ("output", 'to = ["out.mp4", "rtmp://host/app/key"]'),
@@ -101,6 +103,8 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path
     own.mkdir(parents=True)
     for name in ("link", " away"):
         (here / name).symlink_to(tmp_path)
+    for number in range(9):
+        (here / f"again{number}").symlink_to(".")
     (here / "of_links").mkdir()
     (tmp_path / "me.jpg").touch()
     (here / "of_links/01.jpg").symlink_to(tmp_path / "me.jpg")
