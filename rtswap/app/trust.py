@@ -7,6 +7,8 @@ user's own configuration file and from ``--config``.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from glob import glob, has_magic
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,18 @@ def _leads_away(address: str) -> bool:
     if ":" in address:  # http://host, vcam:/dev/video7, anything:that a plugin sends on
         return True
     try:
-        return not Path(trimmed(address)).expanduser().resolve().is_relative_to(Path.cwd().resolve())
+        here, path = Path.cwd().resolve(), Path(trimmed(address)).expanduser()
+        if has_magic(str(path.parent)) and not here.is_relative_to(path.parent):
+            return True  # links to the folder itself can match without end
+        return not all(one.resolve().is_relative_to(here) for one in _stands_for(path))
     except (OSError, RuntimeError, ValueError):  # a symlink loop, an unknown home folder, a NUL
         return True
+
+
+def _stands_for(path: Path) -> Iterator[Path]:
+    """What a path names: itself, what a pattern matches, and the links in a folder, or among numbered pictures."""
+    yield path
+    yield from map(Path, glob(str(path)))
+    folder = path.parent if "%" in path.name else path
+    if folder.is_dir():
+        yield from (one for one in folder.iterdir() if one.is_symlink())

@@ -30,6 +30,13 @@ UNSAFE = [
     ("source", 'photos = ["../me.jpg"]'),
     ("source", 'also = ["persona:vera", "link/me.jpg"]'),
     ("source", 'photos = [" away"]'),
+    ("source", 'photos = ["of_links"]'),
+    ("input", 'address = "of_links"'),
+    ("input", 'address = "of_links/*.jpg"'),
+    ("input", 'address = "lin*/*.jpg"'),
+    ("input", 'address = "*/*/*/*/*/*/*/*/*/*/*.jpg"'),
+    ("input", 'address = "~nobody_here/me.jpg"'),
+    ("input", 'address = "of_links/%02d.jpg"'),
     ("output", 'to = ["udp://127.0.0.1:5999"]'),
     ("output", 'to = ["out.mp4", "rtmp://host/app/key"]'),
     ("output", 'to = ["/tmp/elsewhere.mp4"]'),
@@ -96,6 +103,11 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path
     own.mkdir(parents=True)
     for name in ("link", " away"):
         (here / name).symlink_to(tmp_path)
+    for number in range(9):
+        (here / f"again{number}").symlink_to(".")
+    (here / "of_links").mkdir()
+    (tmp_path / "me.jpg").touch()
+    (here / "of_links/01.jpg").symlink_to(tmp_path / "me.jpg")
     (here / "theirs.dfm").write_bytes(b"")
     monkeypatch.chdir(here)
     monkeypatch.setattr(option_kinds, "plugin_names", lambda group: ("theirs",))  # installed once, by the user
