@@ -19,6 +19,7 @@ from rtswap.core.urls import redact, scheme
 from rtswap.media.cameras import list_cameras
 from rtswap.media.inputs import open_input
 from rtswap.media.playback import Playback
+from rtswap.web.addresses import stream_address
 from rtswap.web.browser_camera import BrowserCamera
 
 STREAMS = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "srt", "udp")
@@ -111,11 +112,7 @@ class Inputs:
 
     def add_address(self, address: str) -> str:
         """Offer an address of a stream; its id. The oldest one makes room. Raises UsageError for what is none."""
-        address = address.strip()
-        if scheme(address) not in STREAMS or "\0" in address:
-            shown = redact(address if scheme(address) else f"none://{address}").removeprefix("none://")
-            expected = f"a URL such as rtsp://192.168.1.20/stream, of {', '.join(STREAMS)}"
-            raise UsageError("wrong address", expected=expected, got=shown[:200] or "nothing")
+        address = stream_address(address, STREAMS, "rtsp://192.168.1.20/stream")
         for id, known in self._addresses.items():
             if known == address:
                 return id

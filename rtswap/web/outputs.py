@@ -17,9 +17,10 @@ from rtswap.core.errors import OutputError, OutputExists, UsageError, reason
 from rtswap.core.parts import OutputRequest
 from rtswap.core.protocols import Output
 from rtswap.core.types import MarkedImage, StreamInfo
-from rtswap.core.urls import redact, scheme
+from rtswap.core.urls import redact
 from rtswap.media.outputs import open_output
 from rtswap.media.outputs.video import VideoWriter
+from rtswap.web.addresses import stream_address
 
 STREAMS = ("rtmp", "rtmps", "rtsp", "rtsps", "srt", "udp")
 """Schemes of addresses that a client may send to."""
@@ -130,9 +131,7 @@ class Outputs:
         elif kind == "vcam":
             place, words = "vcam", "virtual camera"
         elif kind == "stream":
-            place = address.strip()
-            if scheme(place) not in STREAMS or "\0" in place:
-                raise UsageError("wrong address", expected=f"a URL that begins with {', '.join(STREAMS)}")
+            place = stream_address(address, STREAMS, "rtmp://live.example/app/key")
             words = redact(place)
         else:
             raise UsageError("wrong output", expected="kind: record, vcam or stream", got=repr(kind)[:40])

@@ -120,6 +120,28 @@ def test_what_was_mistyped_is_said_in_words_of_the_page(open_page: OpenPage) -> 
     expect(page.locator("#toasts")).to_contain_text("“Plain frames after nobody for”; expected a duration")
 
 
+def test_who_clicks_twice_means_it_once(open_page: OpenPage, caller: Path) -> None:
+    """Start ended at once what it had begun; of three recordings that ran *Stop recording* ended one."""
+    page, client = open_page(Config(input=InputConfig(address=str(caller))))
+    page.get_by_role("button", name="Start").dblclick()
+    page.locator(".face").first.wait_for(timeout=LIVE_MS)
+    page.get_by_role("button", name="Record").dblclick()
+    page.evaluate("for (let n = 0; n < 3; n++) document.getElementById('record').click()")
+    expect(page.locator("#clock")).to_be_visible(timeout=LIVE_MS)
+    page.wait_for_timeout(1500)
+    assert len(client.get("/api/outputs")["outputs"]) == 1
+    page.get_by_role("button", name="Stop recording").dblclick()
+    expect(page.locator("#outputs").get_by_role("link", name="Download")).to_have_count(1, timeout=LIVE_MS)
+    assert len(client.get("/api/outputs")["outputs"]) == 1
+    page.get_by_role("button", name="Stream…").click()
+    page.locator("dialog input").fill("live.example/app")
+    page.keyboard.press("Enter")
+    said = (
+        "expected a URL such as rtmp://live.example/app/key, of rtmp, rtmps, rtsp, rtsps, udp; got live.example/app"
+    )
+    expect(page.locator("#toasts")).to_contain_text(said, timeout=LIVE_MS)
+
+
 def test_a_camera_without_a_microphone(browser: Browser, tmp_path: Path) -> None:
     """Who had forbidden the microphone was told to allow the camera, which was allowed."""
     with (

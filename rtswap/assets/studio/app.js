@@ -35,7 +35,7 @@ async function start() {
   }
 }
 
-byId("go").onclick = () => attempt(async () => {
+byId("go").onclick = (event) => event.detail < 2 && attempt(async () => { // a double click is one
   if (status.state === "idle" && !busy) return start();
   await call("DELETE", "/api/session");
   camera.close();
@@ -43,11 +43,27 @@ byId("go").onclick = () => attempt(async () => {
 
 // outputs
 
-const output = (kind, url) => attempt(() => call("POST", "/api/outputs", url ? { kind, url } : { kind }));
-const stop = (id) => attempt(() => call("DELETE", `/api/outputs/${id}`));
-const toggle = (kind) => { const on = status.outputs.find((one) => one.kind === kind && !one.finished); return on ? stop(on.id) : output(kind); };
-byId("record").onclick = () => toggle("record");
-byId("vcam").onclick = () => toggle("vcam");
+const changing = new Set(); // kinds of outputs for which an answer is awaited
+
+/** One change of a kind at a time: who clicks again at once means the same. */
+async function change(kind, work) {
+  if (changing.has(kind)) return;
+  changing.add(kind);
+  await attempt(work);
+  changing.delete(kind);
+}
+
+const output = (kind, url) => change(kind, async () => { status.outputs.push(await call("POST", "/api/outputs", url ? { kind, url } : { kind })); });
+const stop = (id, kind) => change(kind, async () => {
+  await call("DELETE", `/api/outputs/${id}`);
+  status.outputs = status.outputs.filter((one) => one.id !== id); // the next status has it again, as finished
+});
+const toggle = (kind) => (event) => {
+  const on = status.outputs.find((one) => one.kind === kind && !one.finished);
+  if (event.detail < 2) on ? stop(on.id, kind) : output(kind); // else a double click
+};
+byId("record").onclick = toggle("record");
+byId("vcam").onclick = toggle("vcam");
 byId("stream").onclick = async () => {
   const url = await askText("Stream to an address", "rtmp, rtsp or udp, such as rtmp://live.example/app/key", {}, "Stream");
   if (url) output("stream", url);
@@ -127,7 +143,7 @@ draw();
 watch((now) => {
   status = now;
   showState(now);
-  showOutputs(now.outputs, stop);
+  showOutputs(now.outputs, (id) => stop(id, id));
   showEvents(now.events);
   showMain(now.main);
   showAsked(now.asked);
