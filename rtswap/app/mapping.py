@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 from rtswap.app.config import Config
 from rtswap.app.networks import FaceModels
 from rtswap.core.errors import ConfigError
 from rtswap.core.text import suggestion
-from rtswap.core.urls import trimmed
+from rtswap.core.urls import expanded, trimmed
 from rtswap.runtime.mapping import LOOKS, PLACES, Assignment, Example, Person, SourceMapping
 from rtswap.source import load_source
 from rtswap.source.personas import is_persona
@@ -91,7 +90,7 @@ def _check_person(rule: SwapRule, config: Config) -> None:
     if person.isdecimal():
         if len(person) > 9 or not 1 <= int(person) <= MOST_PEOPLE:
             raise ConfigError(f"{rule}: no person {person}", expected=expected, got=person)
-    elif not is_persona(person) and not os.path.exists(Path(person).expanduser()):
+    elif not is_persona(person) and not os.path.exists(expanded(person)):
         raise ConfigError(
             f"{rule}: unknown person",
             expected=expected,
@@ -112,7 +111,7 @@ def _person(rule: SwapRule, models: FaceModels, on_event: Callable[[str], None])
         return int(rule.person)
     assert models.recogniser is not None  # checked by _check_person
     found = load_source(
-        [Path(rule.person).expanduser()],
+        [expanded(rule.person)],
         detector=models.photo_detector,
         landmarks=models.landmarks,
         on_event=on_event,

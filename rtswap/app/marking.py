@@ -10,6 +10,7 @@ from pathlib import Path
 from rtswap.app.config import Config
 from rtswap.app.mapping import read_swap_rules
 from rtswap.core.errors import ConfigError
+from rtswap.core.urls import expanded
 from rtswap.core.version import __version__
 from rtswap.disclosure import Disclosure
 from rtswap.disclosure.badge import Badge
@@ -102,7 +103,7 @@ def make_signer(config: Config, input_path: Path | None, on_event: Event) -> Sig
         raise ConfigError("signing needs both a certificate and its key", do="Give both --sign-with and --sign-key.")
     own = None
     if marks.certificate is not None and marks.key is not None:
-        own = SigningIdentity.from_files(Path(marks.certificate).expanduser(), Path(marks.key).expanduser())
+        own = SigningIdentity.from_files(expanded(marks.certificate), expanded(marks.key))
         check_identity(own)
 
     @cache

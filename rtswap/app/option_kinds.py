@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from rtswap.app.options import Kind, choice, integer, text
 from rtswap.compositing.finishes import GROUP as FINISHES
 from rtswap.compositing.finishes import optional_finishes
 from rtswap.core.plugins import plugin_names
+from rtswap.core.urls import expanded
 from rtswap.swappers import GROUP as SWAPPERS
 from rtswap.swappers import built_in_swappers
 from rtswap.swappers.onnx import imported_swappers
@@ -64,7 +63,7 @@ def swapper() -> Kind:
 
     def parse(value: str) -> str:
         name = aliases.get(value, value)
-        if is_model_file(value) and Path(value).expanduser().is_file():
+        if is_model_file(value) and expanded(value).is_file():
             return value
         if is_model_file(value):
             raise ValueError(f"{value!r}: there is no such file")

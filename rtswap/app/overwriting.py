@@ -17,7 +17,7 @@ from pathlib import Path
 from rtswap.app.config import Config
 from rtswap.app.mapping import read_swap_rules
 from rtswap.core.errors import InputError, UsageError
-from rtswap.core.urls import local_path, scheme, trimmed
+from rtswap.core.urls import expanded, local_path, scheme, trimmed
 from rtswap.media.inputs.image import pictures_at
 from rtswap.media.output_names import NUMBER, candidates, is_folder, manifest_beside
 from rtswap.media.outputs import with_prefix
@@ -68,7 +68,7 @@ def refuse_losses(config: Config) -> None:
     reads += [(path, "the signing certificate or key") for path in (marks.certificate, marks.key) if path]
     pictures = _pictures(config.input.address)
     written = [target for address in config.output.to for target in files_written_by(address, pictures)]
-    written += [one_file(Path(path).expanduser()) for path in (config.metrics.file, config.metrics.log) if path]
+    written += [one_file(expanded(path)) for path in (config.metrics.file, config.metrics.log) if path]
     for one, other in combinations(written, 2):
         if one.meets(other):
             raise UsageError(f"two outputs write {other.shown}", do="Give each output a different name.")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from rtswap.core.errors import InputError, UsageError, reason
 from rtswap.core.types import Image
+from rtswap.core.urls import expanded
 from rtswap.source.personas import PREFIX
 from rtswap.vision.images import decode_shown, on_white, opacity_of, read_shown
 
@@ -48,7 +48,7 @@ def pixels(picture: Picture, name: str = "the picture") -> Image:
             raise UsageError(
                 f"{picture} is a source", expected="the picture first: swap(picture, source)", got="a persona first"
             )
-        return read_shown(Path(picture).expanduser())[0]
+        return read_shown(expanded(picture))[0]
     if isinstance(picture, _BYTES):
         return decode_shown(bytes(picture), name)
     from PIL import Image as pillow

@@ -30,6 +30,7 @@ from rtswap.core.errors import InputError
 from rtswap.core.parts import BuildContext, FinishSpec, SwapperSpec
 from rtswap.core.protocols import Canvas, Engine, Input, Output, Renderer, SwapModel, Swapper, Tracker
 from rtswap.core.types import Frame, Image, MarkedImage, Quality, SourceIdentity
+from rtswap.core.urls import expanded
 from rtswap.disclosure import Disclosure
 from rtswap.gpu import card
 from rtswap.runtime.budget import Budget
@@ -183,7 +184,7 @@ class Program:
             picture = self._pictures.get(str(path))
             return read_photo(path) if picture is None else picture
 
-        paths = [Path(photo).expanduser() for photo in photos]
+        paths = [expanded(photo) for photo in photos]
         return self.models.load_source(paths, face_index=self.config.source.face, on_event=self.on_event, read=read)
 
     def tracker(self, *, photos: bool = False, everybody: bool = False) -> Tracker:

@@ -23,7 +23,7 @@ from rtswap.core.parts import PICTURES_FPS, InputRequest, OutputRequest
 from rtswap.core.protocols import Input, Output
 from rtswap.core.text import clock, plural
 from rtswap.core.types import Frame, StreamInfo
-from rtswap.core.urls import redact, scheme
+from rtswap.core.urls import expanded, redact, scheme
 from rtswap.media.excerpt import Excerpt
 from rtswap.media.inputs import check_input, open_input
 from rtswap.media.inputs.image import ImageInput
@@ -70,7 +70,7 @@ def run(
     began_at = _process_began_at() if began_at is None else began_at
     refuse_losses(config)
     if config.metrics.log:
-        console.open_log(Path(config.metrics.log).expanduser())
+        console.open_log(expanded(config.metrics.log))
     _check(config)
     program = make_program(config, event)
     input = _open_input(config, event)
@@ -83,7 +83,7 @@ def run(
         open_parts.callback(pipeline.end)
         reason = unmarked_reason(config)
         metrics = Metrics(notes={"unmarked": reason} if reason else {})
-        log = MetricsLog(Path(config.metrics.file).expanduser(), metrics, warn=event) if config.metrics.file else None
+        log = MetricsLog(expanded(config.metrics.file), metrics, warn=event) if config.metrics.file else None
         if log is not None:
             open_parts.callback(log.close)
         sign = make_signer(config, _file_of(config, input), event)
@@ -248,7 +248,7 @@ def _leave_out_swapped(input: Input, outputs: Sequence[Output], event: Event) ->
 
 def _file_of(config: Config, input: Input) -> Path | None:
     """Return the input file; None for cameras, streams and folders."""
-    path = Path(config.input.address).expanduser()
+    path = expanded(config.input.address)
     return None if input.info.live or not path.is_file() else path
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 from rtswap.app.config import Config
 from rtswap.app.option_kinds import is_model_file
 from rtswap.core.errors import ModelError, reason
 from rtswap.core.files import sha256_of
+from rtswap.core.urls import expanded
 
 
 def with_installed_swapper(config: Config, on_event: Callable[[str], None]) -> Config:
@@ -24,7 +24,7 @@ def with_installed_swapper(config: Config, on_event: Callable[[str], None]) -> C
     from rtswap.networks.system_file import fingerprint, is_system_file
     from rtswap.source.consent import ConsentRecord, ask
 
-    path = Path(config.swap.swapper).expanduser().absolute()
+    path = expanded(config.swap.swapper).absolute()
     try:
         sha256, here = fingerprint(path) if is_system_file(path) else sha256_of(path), list_installed()
     except OSError as error:

@@ -12,7 +12,7 @@ from glob import glob, has_magic
 from pathlib import Path
 from typing import Any
 
-from rtswap.core.urls import trimmed
+from rtswap.core.urls import expanded, trimmed
 
 
 def never(value: Any) -> bool:
@@ -42,7 +42,7 @@ def _leads_away(address: str) -> bool:
     if ":" in address:  # http://host, vcam:/dev/video7, anything:that a plugin sends on
         return True
     try:
-        here, path = Path.cwd().resolve(), Path(trimmed(address)).expanduser()
+        here, path = Path.cwd().resolve(), expanded(trimmed(address))
         if has_magic(str(path.parent)) and not here.is_relative_to(path.parent):
             return True  # links to the folder itself can match without end
         return not all(one.resolve().is_relative_to(here) for one in _stands_for(path))

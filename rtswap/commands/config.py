@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rtswap.commands.command import Command, Flags, console_of, effective
 from rtswap.commands.flags import Parser
+from rtswap.core.urls import expanded
 
 
 def _parser() -> Parser:
@@ -26,7 +27,7 @@ def _run(flags: Flags) -> int:
     if file is None:
         console.answer(result, *to_toml(found).splitlines())
     else:
-        _write(Path(file).expanduser(), to_toml(found), overwrite)
+        _write(expanded(file), to_toml(found), overwrite)
         console.answer(result, f"Wrote {file}.")
     return 0
 

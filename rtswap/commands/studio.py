@@ -9,6 +9,7 @@ from rtswap.app.options import integer
 from rtswap.commands.command import Command, Flags, console_of, effective
 from rtswap.commands.flags import Parser, Reader
 from rtswap.core.isolation import pip_install
+from rtswap.core.urls import expanded
 
 if TYPE_CHECKING:
     from rtswap.web.server import Address
@@ -115,8 +116,8 @@ def _address(given: Flags) -> Address:
         PORT if given["port"] is None else given["port"],
         token=None if host in LOOPBACK else secrets.token_urlsafe(24),
         own_token=None if host in LOOPBACK else secrets.token_urlsafe(24),
-        certificate=Path(certificate).expanduser() if certificate else None,
-        key=Path(key).expanduser() if key else None,
+        certificate=expanded(certificate) if certificate else None,
+        key=expanded(key) if key else None,
     )
 
 
@@ -131,7 +132,7 @@ def _folder(recordings: str | None) -> Path:
         videos = platformdirs.user_videos_path()
         folder = videos if videos.is_dir() else Path.cwd()
     else:
-        folder = Path(recordings).expanduser().absolute()
+        folder = expanded(recordings).absolute()
     try:
         make_writable(folder)
     except (OSError, ValueError) as error:

@@ -96,6 +96,11 @@ def _redact_pair(pair: str) -> str:
     return pair if key in _HARMLESS and _VALUE.fullmatch(value) else f"{key}=***"
 
 
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """Return a path, ``~`` as the home of its user. A name that begins with it and is no user's is that of a file."""
+    return Path(os.path.expanduser(path))
+
+
 def trimmed(address: str) -> str:
     """Return an address without the blanks around it, unless they belong to the name of a file that is there."""
     bare = address.strip()
@@ -107,7 +112,7 @@ def trimmed(address: str) -> str:
 def local_path(address: str) -> Path:
     """Return the path of an address without a scheme or with ``file://``."""
     address = trimmed(address)
-    return Path(unquote(address.removeprefix("file://")) if scheme(address) else address).expanduser()
+    return expanded(unquote(address.removeprefix("file://")) if scheme(address) else address)
 
 
 def shown_if_missing(path: Path) -> tuple[str, str]:

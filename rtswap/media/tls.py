@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import re
 import ssl
-from pathlib import Path
 
 from rtswap.core.errors import UsageError
 from rtswap.core.files import open_regular
-from rtswap.core.urls import scheme
+from rtswap.core.urls import expanded, scheme
 
 SCHEMES = ("https", "rtmps", "rtsps", "tls")
 _SPECIAL = re.compile(r"([\\':|\[\]=\s])")
@@ -62,7 +61,7 @@ def _escape(text: str) -> str:
 
 
 def _check(ca_file: str) -> str:
-    path = Path(ca_file).expanduser()
+    path = expanded(ca_file)
     try:
         with open_regular(path):
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)

@@ -23,6 +23,7 @@ from rtswap.app.networks import FaceModels
 from rtswap.core.errors import SourceError, UsageError
 from rtswap.core.text import size
 from rtswap.core.types import Image, SourceIdentity
+from rtswap.core.urls import expanded
 from rtswap.source.consent import ConsentRecord, digests_of_nobody
 from rtswap.source.personas import PREFIX, list_personas, persona_photo
 from rtswap.vision.images import decode_photo, read_photo
@@ -183,7 +184,7 @@ class Shelf:
         def read(path: Path) -> Image:
             return decode_photo(data[str(path)], str(path)) if str(path) in data else read_photo(path)
 
-        paths = [Path(name) for name in names] or [Path(path).expanduser() for path in source.paths]
+        paths = [Path(name) for name in names] or [expanded(path) for path in source.paths]
         return self.models.load_source(paths, face_index=self._config.source.face, on_event=tell, read=read)
 
 

@@ -35,7 +35,6 @@ UNSAFE = [
     ("input", 'address = "of_links/*.jpg"'),
     ("input", 'address = "lin*/*.jpg"'),
     ("input", 'address = "*/*/*/*/*/*/*/*/*/*/*.jpg"'),
-    ("input", 'address = "~nobody_here/me.jpg"'),
     ("input", 'address = "of_links/%02d.jpg"'),
     ("output", 'to = ["udp://127.0.0.1:5999"]'),
     ("output", 'to = ["out.mp4", "rtmp://host/app/key"]'),

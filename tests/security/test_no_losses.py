@@ -54,6 +54,7 @@ CASES = {
     "a photo of a folder": "-s frames -i clip.mp4 -o frames/00000.png",
     "a photo whose name begins with a blank": "-s ' me.png' -i clip.mp4 -o './ me.png'",
     "an input whose name begins with a blank": "-s persona:vera -i ' in.mp4' -o './ in.mp4'",
+    "a photo whose name begins with a tilde": "-s '~me.png' -i clip.mp4 -o './~me.png'",
     "the next source": "-s persona:vera --also face.png -i clip.mp4 -o face.png",
     "the metrics": "-s persona:vera -i clip.mp4 -o null --metrics clip.mp4",
     "the manifest beside": "-s persona:vera -i clip.c2pa -o clip.mkv",
@@ -81,7 +82,15 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     face = group("ada", size=160)
     for name in ("sub", "new", "frames", "links", "seen", "pictures", "same", "named", "there"):
         (tmp_path / name).mkdir()
-    for name in ("face.png", "frames/00000.png", "frames/00001.png", "seen/sheet.png", "named/sheet.png", " me.png"):
+    for name in (
+        "face.png",
+        "frames/00000.png",
+        "frames/00001.png",
+        "seen/sheet.png",
+        "named/sheet.png",
+        " me.png",
+        "~me.png",
+    ):
         assert cv2.imwrite(str(tmp_path / name), face)
     make_clip("clip.mp4", [face] * 3)
     for name in ("clip.c2pa", "film.mkv", "film.c2pa", "seen/annotated.mp4"):

@@ -9,6 +9,7 @@ from pathlib import Path
 from rtswap.app.options import integer
 from rtswap.commands.command import Command, Flags, console_of, effective
 from rtswap.commands.flags import Parser, Reader
+from rtswap.core.urls import expanded
 
 EXAMPLES = """\
 examples:
@@ -54,7 +55,7 @@ def _run(flags: Flags) -> int:
     from rtswap.commands.evaluate.run import evaluate
 
     def path(name: str) -> Path | None:
-        return Path(flags[name]).expanduser() if name in flags else None
+        return expanded(flags[name]) if name in flags else None
 
     wanted = EvaluateOptions(
         sources=path("sources"),

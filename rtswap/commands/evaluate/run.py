@@ -32,6 +32,7 @@ from rtswap.commands.reports.marked_sheet import mark_sheet, save_sheet
 from rtswap.core.errors import InputError
 from rtswap.core.text import plural
 from rtswap.core.types import Frame, Image
+from rtswap.core.urls import expanded
 from rtswap.disclosure import Disclosure
 from rtswap.source.consent import ConsentRecord, ask
 
@@ -50,7 +51,7 @@ def evaluate(
     command: str = "rtswap eval",
 ) -> tuple[dict[str, Any], list[Shown]]:
     """Write sheet.png and eval.json into ``wanted.out``; return the figures and their text. Raises RtswapError."""
-    out = wanted.out.expanduser()
+    out = expanded(wanted.out)
     folders = [
         str(path) for path in (wanted.sources, wanted.targets, wanted.clips, wanted.swapped, wanted.judge) if path
     ]

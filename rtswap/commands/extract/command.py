@@ -11,6 +11,7 @@ from rtswap.commands.command import Command, Flags, console_of, effective
 from rtswap.commands.flags import Parser, Reader
 from rtswap.core.errors import UsageError
 from rtswap.core.text import plural
+from rtswap.core.urls import expanded
 
 if TYPE_CHECKING:
     from rtswap.commands.extract.limits import QualityLimits
@@ -151,7 +152,7 @@ def _run(flags: Flags) -> int:
         overwrite=bool(flags.get("overwrite")),
         detector=found.models.detector,
         from_dfl="from_dfl" in flags,
-        to_dfl=Path(flags["to_dfl"]).expanduser() if "to_dfl" in flags else None,
+        to_dfl=expanded(flags["to_dfl"]) if "to_dfl" in flags else None,
         **given,
     )
     seeing = replace(  # loads our own recogniser and what finds things in front of a face
@@ -168,7 +169,7 @@ def _export(flags: Flags) -> int:
     from rtswap.commands.extract.aligned_sets import export
 
     console = console_of(effective(flags).config)
-    source, target = Path(flags["out"]).expanduser(), Path(flags["to_dfl"]).expanduser()
+    source, target = expanded(flags["out"]), expanded(flags["to_dfl"])
     with console:
         count = export(source, target, overwrite=bool(flags.get("overwrite")), console=console)
         console.answer({"folder": str(target), "faces": count}, f"Wrote {target}: {plural(count, 'face')}.")

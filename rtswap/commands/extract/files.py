@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rtswap.core.errors import InputError, UsageError, reason
 from rtswap.core.files import list_files, open_regular, sha256_of
-from rtswap.core.urls import scheme
+from rtswap.core.urls import expanded, scheme
 from rtswap.media.file_kinds import VIDEO_SUFFIXES
 from rtswap.source.personas import is_persona, persona_photo
 from rtswap.vision.images import PICTURE_SUFFIXES
@@ -30,7 +30,7 @@ def files_in(inputs: Sequence[str], out: Path) -> list[Path]:
             raise UsageError(
                 f"cannot extract from {name}", expected="photos, folders or video files", do="Record it."
             )
-        path = Path(name).expanduser()
+        path = expanded(name)
         if not os.path.isdir(path):
             found[path] = None
             continue

@@ -14,6 +14,7 @@ from rtswap.commands.extract.album import StoredFace
 from rtswap.commands.extract.grouping import SAME
 from rtswap.commands.extract.known_faces import KnownFaces
 from rtswap.core.errors import InputError, UsageError
+from rtswap.core.urls import expanded
 from rtswap.faceset.record import NOBODY
 from rtswap.source.personas import is_persona, persona_photo
 from rtswap.source.portrait import look
@@ -69,7 +70,7 @@ def _numbers_in(word: str) -> set[int]:
 
 
 def _photo_of(word: str) -> Path:
-    return persona_photo(word) if is_persona(word) else Path(word).expanduser()
+    return persona_photo(word) if is_persona(word) else expanded(word)
 
 
 def _look_at(word: str, models: FaceModels) -> tuple[np.ndarray, np.ndarray]:

@@ -34,6 +34,7 @@ from rtswap.commands.extract.views import View, views_of
 from rtswap.core.errors import InputError
 from rtswap.core.text import clock, plural
 from rtswap.core.types import Image, Points
+from rtswap.core.urls import expanded
 from rtswap.faceset.record import NOBODY
 from rtswap.faceset.table import SHEET, TABLE
 from rtswap.vision.images import read_image
@@ -53,17 +54,17 @@ def extract(
     Raises InputError if no face was stored, UsageError, OutputError.
     """
     if options.from_dfl:
-        files = files_of(Path(options.inputs[0]).expanduser())
+        files = files_of(expanded(options.inputs[0]))
         options = replace(options, template=template_of(files), format="jpg", keep_all=True)
     else:
-        files = files_in(options.inputs, options.out.expanduser())
+        files = files_in(options.inputs, expanded(options.out))
     if options.to_dfl is not None:
         check_template(options.template)
     if not files:
         raise InputError(f"no photo or video found in {', '.join(options.inputs)[:300]}", do="Check the path.")
     if options.person:
         check_person(options.person)
-    out = options.out.expanduser()
+    out = expanded(options.out)
     refuse([(str(path), "one of the inputs") for path in files], [one_file(out / name) for name in (TABLE, SHEET)])
     album = Album(out, options.settings(), overwrite=options.overwrite)
     if album.started_over:

@@ -16,6 +16,7 @@ from rtswap.app.overwriting import one_file, refuse
 from rtswap.app.program import Program
 from rtswap.commands.reports.marked_sheet import save_sheet, without_swap
 from rtswap.core.types import Image, Mask
+from rtswap.core.urls import expanded
 from rtswap.disclosure import Disclosure
 from rtswap.drawing.sheet import Section, Tile, draw_sheet
 from rtswap.drawing.strokes import PAPER, Color
@@ -32,7 +33,7 @@ def inspect_photo(config: Config, *, console: Console, path: str | None, overwri
     """Write one picture: the photo, what of it is used, and the texture that is swapped. Returns its ``picture`` and
     the shares 0..1 of the face that are ``filled`` and ``unknown``. Raises RtswapError."""
     photos = config.source.photos
-    target = Path(path).expanduser() if path else Path(f"{Path(photos[0]).stem.replace(':', '_')}_inspect.png")
+    target = expanded(path) if path else Path(f"{Path(photos[0]).stem.replace(':', '_')}_inspect.png")
     refuse([(photo, "a photo of the source") for photo in photos], [one_file(target)])
     confirm_sources(config, console.event)
     program = Program(config, on_event=console.event, disclosure=Disclosure(None, reason="nothing is swapped"))

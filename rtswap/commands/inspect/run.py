@@ -30,7 +30,7 @@ from rtswap.core.parts import InputRequest, OutputRequest
 from rtswap.core.protocols import Input
 from rtswap.core.text import duration, plural
 from rtswap.core.types import Frame, Image, Quality
-from rtswap.core.urls import scheme
+from rtswap.core.urls import expanded, scheme
 from rtswap.disclosure import Disclosure
 from rtswap.media.inputs import open_input
 from rtswap.media.outputs.video import VideoWriter
@@ -45,7 +45,7 @@ def inspect(clip: str, config: Config, *, console: Console, folder: str | None, 
         raise UsageError("inspect needs a file", got=clip, do="Record it first: rtswap ... -o clip.mp4")
     input = open_input(clip, InputRequest(on_event=console.event))
     name = Path(clip).name or clip
-    path = Path(folder).expanduser() if folder else Path(f"{Path(name).stem}_inspect")
+    path = expanded(folder) if folder else Path(f"{Path(name).stem}_inspect")
     reads = [(clip, "the clip"), *((photo, "a photo of the source") for photo in config.source.photos)]
     refuse(reads, [one_file(path / name) for name in FILES])
     with ExitStack() as parts:

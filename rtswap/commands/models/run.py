@@ -12,6 +12,7 @@ from rtswap.core.errors import ModelError, UsageError, reason
 from rtswap.core.files import make_writable
 from rtswap.core.model_rows import models_folder
 from rtswap.core.text import size, suggestion
+from rtswap.core.urls import expanded
 from rtswap.networks.download import Wanted, fetch
 from rtswap.networks.installed_models import Installed, list_installed, verify
 from rtswap.networks.model_catalog import Family, KnownModel, Pack, model_catalog
@@ -73,7 +74,7 @@ def add_models(files: Sequence[str], kind: str, name: str, *, consent: bool, on_
 
     added: list[Installed] = []
     for file in files:
-        path = Path(file).expanduser()
+        path = expanded(file)
         added += add(path, kind=kind, name=name, confirm=confirm, on_event=on_event)
     return {"added": [_as_json(model) for model in added]}, _how_to_use(added), 0
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rtswap.commands.command import Command, Flags, console_of_flags
 from rtswap.commands.flags import Parser
+from rtswap.core.urls import expanded
 
 if TYPE_CHECKING:
     from rtswap.app.console import Shown
@@ -34,7 +34,7 @@ def _run(flags: Flags) -> int:
     everyone = list_personas()
     sheet = flags.get("sheet")
     if sheet is not None:
-        save_people(Path(sheet).expanduser(), everyone, overwrite=bool(flags.get("overwrite")))
+        save_people(expanded(sheet), everyone, overwrite=bool(flags.get("overwrite")))
     rows = [asdict(persona) | {"source": persona.source} for persona in everyone]
     shown: list[Shown] = [
         table(("!source", "description"), [(persona.source, persona.description) for persona in everyone]),

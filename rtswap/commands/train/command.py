@@ -14,6 +14,7 @@ from rtswap.commands.flags import Parser, Reader
 from rtswap.commands.other_programs import ADVICE_OF_TRAIN
 from rtswap.core.errors import UsageError
 from rtswap.core.text import suggestion
+from rtswap.core.urls import expanded
 from rtswap.training.recipes import RECIPES
 from rtswap.training.spec import RecipeSpec, TrainOption
 
@@ -104,7 +105,7 @@ def _run(flags: Flags) -> int:
     options = _options(flags, spec)
     from rtswap.commands.train.run import run
 
-    out = Path(flags["out"]).expanduser()
+    out = expanded(flags["out"])
     with console_of_flags(flags) as console:
         result, shown = run(
             spec,
@@ -153,7 +154,7 @@ def _data(flags: Flags, spec: RecipeSpec) -> tuple[list[Path], list[int | None]]
         folder, colon, number = word.rpartition(":")
         numbered = colon and number.isdecimal() and len(number) < 10 and not os.path.isdir(word)
         person = int(number) if numbered else None
-        folders.append(Path(word if person is None else folder).expanduser())
+        folders.append(expanded(word if person is None else folder))
         people.append(person)
     if folders[0] == folders[1] and people[0] == people[1]:
         raise UsageError("source and target are the same faces", do="Give two facesets, or DIR:0 and DIR:1.")
@@ -168,7 +169,7 @@ def _data_of_many(given: Sequence[str], spec: RecipeSpec) -> tuple[list[Path], l
             got="none",
             do="Make one: rtswap extract PHOTOS/ --for-training --embeddings --out DIR",
         )
-    return [Path(word).expanduser() for word in given], [None] * len(given)
+    return [expanded(word) for word in given], [None] * len(given)
 
 
 def _options(flags: Flags, spec: RecipeSpec) -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ from rtswap.commands.verify.fetch import fetch
 from rtswap.core.errors import InputError, RtswapError, UsageError
 from rtswap.core.parts import InputRequest
 from rtswap.core.protocols import Input
-from rtswap.core.urls import redact, scheme
+from rtswap.core.urls import expanded, redact, scheme
 from rtswap.disclosure.manifest import ManifestReport, read_manifest
 from rtswap.disclosure.verdict import MarkReader, Verdict, chance, spans_of
 from rtswap.disclosure.watermark_reader import Reading, WatermarkReader
@@ -48,7 +48,7 @@ def verify(
     scan = _Scan(reader or WatermarkReader(window_s), on_progress)
     text = str(path)
     if scheme(text) in ("", "file"):
-        file = Path(unquote(text.removeprefix("file://")) if scheme(text) else text).expanduser()
+        file = expanded(unquote(text.removeprefix("file://")) if scheme(text) else text)
         return _verify_file(file, str(path), scan, on_event)
     name = redact(text)
     with fetch(text, name, on_event) as copy:

@@ -14,7 +14,7 @@ from rtswap.core.files import make_writable, write_atomic
 from rtswap.core.parts import OutputRequest, OutputSpec
 from rtswap.core.text import as_argument
 from rtswap.core.types import Image, MarkedImage
-from rtswap.core.urls import scheme
+from rtswap.core.urls import expanded, scheme
 from rtswap.media.output_names import IMAGE_SUFFIXES, NUMBER, OutputNames, is_folder, refuse_taken
 
 _QUALITY = {
@@ -139,7 +139,7 @@ def _make_folder(path: Path) -> None:
 def _takes(address: str) -> bool:
     if not address or scheme(address):
         return False
-    path = Path(address).expanduser()
+    path = expanded(address)
     return address.endswith(("/", "\\")) or path.suffix.lower() in IMAGE_SUFFIXES or os.path.isdir(path)
 
 
@@ -150,7 +150,7 @@ def _open(address: str, request: OutputRequest) -> ImageOutput:
 
 
 def _check(address: str, request: OutputRequest) -> None:
-    path = Path(address).expanduser()
+    path = expanded(address)
     if not is_folder(address) and not NUMBER.search(path.name):
         refuse_taken(path, request.overwrite)
 

@@ -20,6 +20,7 @@ from rtswap.core.files import make_partial, publish
 from rtswap.core.native_logs import quiet_ffmpeg
 from rtswap.core.parts import OutputRequest, OutputSpec
 from rtswap.core.types import MarkedImage
+from rtswap.core.urls import expanded
 from rtswap.media.encoding import VideoEncoder, check_fits, check_quality, encoder_name
 from rtswap.media.faststart import move_index
 from rtswap.media.file_kinds import KINDS, codec_for, options_of
@@ -200,7 +201,7 @@ class VideoWriter:
 
 
 def _check(address: str, request: OutputRequest) -> None:
-    path = Path(address).expanduser()
+    path = expanded(address)
     _encoder_for(path.suffix.lower(), request)
     refuse_taken(path, request.overwrite)
 
@@ -217,7 +218,7 @@ SPEC = OutputSpec(
     "video",
     f"video ({' '.join(KINDS)})",
     lambda address: Path(address).suffix.lower() in KINDS,
-    lambda address, request: VideoWriter(Path(address).expanduser(), request),
+    lambda address, request: VideoWriter(expanded(address), request),
     _check,
     by_suffix=True,
 )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rtswap.core.errors import SourceError, UsageError
 from rtswap.core.files import list_files
+from rtswap.core.urls import expanded
 from rtswap.source.consent.record import ConsentRecord, photo_digest
 from rtswap.vision.images import PICTURE_SUFFIXES
 
@@ -98,7 +99,7 @@ def photo_files(photos: Sequence[str | Path]) -> list[Path]:
     """List the photos, with folders expanded, in order. Raises SourceError."""
     files: list[Path] = []
     for photo in photos:
-        path = Path(photo).expanduser()
+        path = expanded(photo)
         if str(photo).startswith(PERSONA):
             continue
         if not os.path.isdir(path):  # Path.is_dir raises for a name too long

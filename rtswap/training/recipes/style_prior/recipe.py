@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from rtswap.core.errors import UsageError
+from rtswap.core.urls import expanded
 from rtswap.training.checkpoint import DAMAGED, load_part, read_checkpoint
 from rtswap.training.crowd import Crowd
 from rtswap.training.identity import IdentityLoss, Perception, Recogniser
@@ -99,7 +100,7 @@ class StyleRecipe(Recipe):
     def __init__(self, network: nn.Module, dims: Dims, args: argparse.Namespace, crowd: Crowd) -> None:
         self.dims = dims
         if args.prior is not None:
-            load_prior(Path(args.prior).expanduser(), network.prior)  # type: ignore[arg-type]
+            load_prior(expanded(args.prior), network.prior)  # type: ignore[arg-type]
         super().__init__(network, args)
         self.phases = Phases(0.0 if args.prior is not None else PRIOR_UNTIL)
         self._larger, self.learnt, self.kept = crowd.split()[0], *crowd.at(dims.resolution).split()
