@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from rtswap.app.options import Kind, choice, integer, text
 from rtswap.compositing.finishes import GROUP as FINISHES
 from rtswap.compositing.finishes import optional_finishes
@@ -68,7 +70,7 @@ def swapper() -> Kind:
         if is_model_file(value):
             raise ValueError(f"{value!r}: there is no such file")
         if name not in (*names, *installed()):
-            unknown = f"{value!r}{_trained_in(Path(value).expanduser())}"
+            unknown = f"{value!r}{_trained_in(expanded(value))}"
             raise ValueError(
                 f"{value!r}, which is not installed: see `rtswap models`" if _is_known(name) else unknown
             )
