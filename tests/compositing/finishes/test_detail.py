@@ -130,7 +130,7 @@ def test_the_swap_approaches_the_look_of_its_target(sigma: float, noise: float) 
         assert grain.fine == pytest.approx(wanted[1].fine, rel=0.2)
         assert abs(grain.fine - wanted[1].fine) < 0.3 * abs(grain_before.fine - wanted[1].fine)
     if wanted[0] - before > 0.25:
-        assert abs(found - wanted[0]) < 0.6 * abs(before - wanted[0])
+        assert abs(found - wanted[0]) < 0.7 * abs(before - wanted[0])
     else:  # sharpening is modest
         assert wanted[0] - 0.35 < found < max(before, wanted[0]) + 0.05
 
