@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from rtswap.core.types import BatchedTarget, Matrix, Points, Target
 from rtswap.swappers.mesh.expression_transfer import ExpressionTransfer
 from rtswap.swappers.mesh.lips import at_edges
-from rtswap.swappers.mesh.lookup import torn_cells
 from rtswap.swappers.mesh.placement import FEATHER, LIGHT_STEP, Extent, FacePlacement, grid, scaled
 from rtswap.swappers.mesh.shape import SourceShape
 from rtswap.swappers.mesh.uv_chart import SIZE, SKIRT, chart, skirted
@@ -67,12 +66,9 @@ class FaceGeometry:
         expression = self._transfer.expression
         folds = shares(motion, expression, inner, landmarks)
         nodes, wrinkles = _map_nodes(inner, folds, (x2 - x1, y2 - y1))
-        torn = torn_cells(nodes)
         width = float(np.ptp(landmarks[:, 0]))
         own_eyes = expression < OWN_EYES
-        return FacePlacement(
-            extent, inner, landmarks, nodes, torn, wrinkles, self._hull, width, motion.narrowed, own_eyes
-        )
+        return FacePlacement(extent, inner, landmarks, nodes, wrinkles, self._hull, width, motion.narrowed, own_eyes)
 
     def take_over(self, former: FaceGeometry) -> None:
         """Use what ``former`` has learnt of the targets."""

@@ -15,7 +15,6 @@ from rtswap.swappers.mesh import gpu_rows as fields
 from rtswap.swappers.mesh.gpu_light import lids_of, light_of, on_darker, seam_of, toned
 from rtswap.swappers.mesh.gpu_openings import LidsLight, with_openings
 from rtswap.swappers.mesh.light import SourceLight
-from rtswap.swappers.mesh.lookup import TORN
 from rtswap.swappers.mesh.placement import LIGHT_STEP, MASK_STEP
 from rtswap.swappers.mesh.ratios import brows_and_lips
 from rtswap.swappers.mesh.skin_tones import ONE
@@ -111,34 +110,16 @@ def _on_texture(nodes: Tensor, numbers: Tensor, u: Tensor, v: Tensor, side: Tens
 
 def _on_grid(nodes: Tensor, numbers: Tensor, u: Tensor, v: Tensor) -> Tensor:
     """Values of the nodes (N, C, NODES, NODES) at places in the extent, (N, C, h, w)."""
-    x, y = _at_nodes(numbers, u, v)
-    return bilinear(nodes, x, y, numbers[:, fields.GRID : fields.LEVEL])
-
-
-def _at_nodes(numbers: Tensor, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-    """x, y (N, h, w) on the grid of nodes of places in the extent."""
     x1, y1, x2, y2 = numbers[:, fields.EXTENT : fields.GRID].T[:, :, None, None]
     across, down = numbers[:, fields.GRID : fields.LEVEL].T[:, :, None, None]
-    return (u + 0.5) * across / (x2 - x1) - 0.5, (v + 0.5) * down / (y2 - y1) - 0.5
-
-
-def _on_skin(nodes: Tensor, numbers: Tensor, u: Tensor, v: Tensor, side: Tensor) -> Tensor:
-    """As ``_on_texture``, but in torn cells that of the nearest node, as ``lookup.dense``."""
-    x, y = _at_nodes(numbers, u, v)
-    most = TORN / numbers[:, fields.GRID : fields.LEVEL].amax(1)[:, None, None, None]
-    beside, below = (torch.diff(nodes, dim=dim).abs().amax(1, keepdim=True) > most for dim in (3, 2))
-    torn = (beside[:, :, :-1] | beside[:, :, 1:] | below[..., :-1] | below[..., 1:]).float()
-    cell = torch.stack([x.clamp(min=0), y.clamp(min=0)]).floor()
-    cell = torch.minimum(cell, numbers[:, fields.GRID : fields.LEVEL].T[:, :, None, None] - 2)
-    inside = bilinear(torn, *cell)[:, 0] > 0.5
-    x, y = (torch.where(inside, (place + 0.5).floor(), place) for place in (x, y))
-    return bilinear((nodes * side - 0.5).clamp(min=0), x, y, numbers[:, fields.GRID : fields.LEVEL])
+    x, y = (u + 0.5) * across / (x2 - x1) - 0.5, (v + 0.5) * down / (y2 - y1) - 0.5
+    return bilinear(nodes, x, y, numbers[:, fields.GRID : fields.LEVEL])
 
 
 def _from_atlas(atlas: Tensor, nodes: Tensor, numbers: Tensor, u: Tensor, v: Tensor) -> Tensor:
     """Sample the source's skin, (N, 3, h, w)."""
     side, left, top = numbers[:, fields.LEVEL : fields.LIGHT].T[:, :, None, None]
-    where = _on_skin(nodes, numbers, u, v, side[:, None])
+    where = _on_texture(nodes, numbers, u, v, side[:, None])
     x, y = (torch.minimum(where[:, k], side - 1) for k in range(2))
     return bilinear(atlas.expand(len(numbers), -1, -1, -1), x + left, y + top)
 

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from rtswap.core.types import Mask, Matrix, Points
 from rtswap.swappers.mesh.uv_chart import SIZE, SKIRT
@@ -74,8 +73,6 @@ class FacePlacement:
     """(468, 3) the target's landmarks, in pixels of the extent."""
     nodes: Map
     """(h, w, 2) texture coordinates 0..1 of each node of a coarse grid over the extent."""
-    torn: NDArray[np.bool_] | None
-    """(h - 1, w - 1) cells between the nodes in which an edge of the face hides a part of it (``lookup``)."""
     wrinkles: Map | None
     """(h, w) share of the target's wrinkles 0..1 on the same grid; None if there are none."""
     hull: bool

@@ -28,7 +28,6 @@ from rtswap.swappers.mesh.light import (
     block_means,
     relight,
 )
-from rtswap.swappers.mesh.lookup import dense
 from rtswap.swappers.mesh.placement import LIDS, LIGHT_STEP, MASK_STEP, FacePlacement, Opening, grid
 from rtswap.swappers.mesh.ratios import brows_and_lips, ratios_of
 from rtswap.swappers.mesh.shape import SourceShape
@@ -132,7 +131,7 @@ class MeshSwapper:
             target = face.crop[y1:y2, x1:x2]
             nodes = placed.nodes
             level = self._texture.levels[self._texture.level_for(placed.texels_per_pixel)]
-            swapped = looked_up(level, dense(_texels(nodes, level), placed.size, placed.torn))
+            swapped = looked_up(level, resized(_texels(nodes, level), placed.size))
             lit = None
             if self._light is not None:
                 size = grid(placed.size, LIGHT_STEP)

@@ -13,7 +13,6 @@ from rtswap.core.errors import SourceError
 from rtswap.core.protocols import Swapper
 from rtswap.core.types import Quality, SourceIdentity, Target
 from rtswap.swappers.mesh.geometry import FaceGeometry
-from rtswap.swappers.mesh.lookup import TORN, dense
 from rtswap.swappers.mesh.placement import LIGHT_STEP
 from rtswap.swappers.mesh.shape import SourceShape
 from rtswap.swappers.mesh.swapper import MeshSwapModel
@@ -283,21 +282,16 @@ def test_dark_hair_beside_a_face_seen_through_haze_does_not_make_brows_black() -
     assert darkest[1] > darkest[0] - 4
 
 
-@pytest.mark.parametrize("yaw", [-75, -60, -45, -30, 30, 45, 60, 75])
-def test_no_lookup_sweeps_over_what_a_turned_nose_hides(yaw: float) -> None:
+@pytest.mark.parametrize("yaw", [-75, -60, 60, 75])
+def test_no_lookup_sweeps_over_what_a_nose_in_profile_hides(yaw: float) -> None:
     """A dark line of eye and brow ran along the nose: between its side and what lies beyond."""
     mesh = person("ada").landmarks - person("ada").landmarks.mean(0)
     cos, sin = np.cos(np.radians(yaw)), np.sin(np.radians(yaw))
     turned = mesh @ np.array([[cos, 0, -sin], [0, 1, 0], [sin, 0, cos]], np.float32)
-    face = Target(
-        1, np.zeros((600, 600, 3), np.uint8), (turned + 300).astype(np.float32), np.ones(468, np.float32), 0.0
-    )
+    crop, seen = np.zeros((600, 600, 3), np.uint8), np.ones(468, np.float32)
+    face = Target(1, crop, (turned + 300).astype(np.float32), seen, 0.0)
     placed = FaceGeometry(SourceShape.of(person("ada").landmarks)).place(face, (600, 600))
     assert placed is not None
-    pixels, nodes = dense(placed.nodes, placed.size, placed.torn), placed.nodes
-    shares = [(np.arange(n) + 0.5) * m / n - 0.5 for n, m in zip(pixels.shape[:2], nodes.shape[:2], strict=True)]
-    y, x = (np.floor(one).astype(int).clip(0, m - 2) for one, m in zip(shares, nodes.shape[:2], strict=True))
-    corners = [nodes[np.ix_(y + i, x + j)] for i in (0, 1) for j in (0, 1)]
-    apart = np.min([np.abs(pixels - corner).max(2) for corner in corners], axis=0)
-    assert apart.max() <= TORN / max(nodes.shape)
-    assert (np.abs(corners[0] - corners[1]).max(2) > 10 * TORN / max(nodes.shape)).any() or abs(yaw) < 60
+    mask, _ = placed.oval((placed.nodes.shape[1] - 1, placed.nodes.shape[0]))
+    jumps = np.abs(np.diff(placed.nodes, axis=1)).max(2)
+    assert jumps[mask > 100].max() < 0.3
