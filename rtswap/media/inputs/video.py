@@ -103,7 +103,7 @@ class VideoFile(ClosingInput):
             with suppress(OSError, av.FFmpegError):  # else read from the beginning
                 parts.seek(self._stream, self._zero_s + time_s)
             self._decoder = self._new_decoder(parts)
-            self._first: list[av.VideoFrame] = self._first_frames()
+            self._first = self._first_frames()
             return
         back_s = 0.0
         while not self._seek_to(time_s - back_s) and time_s > back_s:

@@ -45,14 +45,15 @@ MOST = 2.0
 def without_cast_shadows(texture: Image, face: Mask) -> Image:
     """``texture`` (512, 512, 3) in even light. ``face`` (128, 128): 255 = skin."""
     skin = resized(np.asarray(face * (inwards() > 0) / np.float32(255), np.float32), (FINE, FINE))
+    inside = skin > 0.5
     both = np.minimum(skin, skin[:, ::-1]) * (1 - _eyes())
     logs = np.log(np.asarray(resized(texture, (FINE, FINE), cv2.INTER_AREA), np.float32) + OFFSET)
     planes = [np.ascontiguousarray(plane) for plane in cv2.split(logs)]
     smooth = [blurred(plane, 1.0) for plane in planes]
     share = both * ramp(_around(np.max([_unlike(plane, both) for plane in smooth], axis=0), NEAR), *UNLIKE)
-    if not share.any():
+    if not share[inside].any():
         return texture
-    inside, light = skin > 0.5, np.mean(smooth, axis=0)
+    light = np.mean(smooth, axis=0)
     change = cv2.merge([_change(plane, even, share, inside) for plane, even in zip(planes, smooth, strict=True)])
     lit = inside & (light >= np.median(light[inside]))
     change = np.clip(change - np.median(change[lit], axis=0), -MOST, MOST)

@@ -84,3 +84,9 @@ def test_hair_on_one_side_is_not_compared_with_the_skin_of_the_other() -> None:
     half[:, : COARSE // 2] = 0
     dark = shaded(face(), 0.4, 3.0)
     assert np.array_equal(without_cast_shadows(dark, half), dark)
+
+
+def test_where_no_skin_is_certain_nothing_changes() -> None:
+    """The median of nothing made every texel of such a photo an unknown number."""
+    dark = shaded(face(), 0.4, 3.0)
+    assert np.array_equal(without_cast_shadows(dark, np.full_like(WHOLE, 100)), dark)
