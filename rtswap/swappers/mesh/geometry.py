@@ -150,7 +150,8 @@ def _extend(nodes: Map) -> None:
     """Continue the texture coordinates (h, w, 2) beyond the edge of a profile that looks to the right, where nothing
     of the face can be seen."""
     for _ in range(EXTENDED):
-        hidden = np.abs(np.diff(nodes, axis=1)).max(2) > HIDDEN
+        apart = np.abs(nodes[:, 1:] - nodes[:, :-1]) > HIDDEN
+        hidden = apart[..., 0] | apart[..., 1]  # ``any`` over two takes ten times as long
         if not hidden.any():
             return
         nodes[:, 1:][hidden] = nodes[:, :-1][hidden]

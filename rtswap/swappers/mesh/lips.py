@@ -99,8 +99,7 @@ def _shut_in(photo: Image, mesh: Points, moved: Points) -> Points:
     line = _path(depths - np.float32(FAR) * np.square(shares - usual[:, None]))
     if np.median(depths[np.arange(len(line)), line]) < LEAST_DEPTH:
         return moved
-    there = shares[line][:, None]
-    places = above + there * across
+    places = above + shares[line][:, None] * across
     for lip, inner, outline in ((UPPER, INNER_UPPER, above), (LOWER, INNER_LOWER, below)):
         before = np.linalg.norm(moved[lip, :2] - outline[:, :2], axis=1)
         after = np.linalg.norm(places[:, :2] - outline[:, :2], axis=1)
