@@ -34,7 +34,7 @@ def test_the_portrait_is_upright_whole_and_not_blown_up(eyes_px: float, roll: fl
     source = photos.load("me.jpg")
     side = source.portrait.shape[0]
     assert source.portrait.shape == (side, side, 3)
-    assert side <= 512
+    assert side <= 768
     oval = source.landmarks[OVAL, :2]
     tall = float(np.ptp(oval[:, 1]))
     assert 0.5 < tall / side < 0.66

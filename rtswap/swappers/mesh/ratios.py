@@ -14,13 +14,15 @@ from rtswap.core.types import Image, Mask
 from rtswap.swappers.mesh.cast_shadows import without_cast_shadows
 from rtswap.swappers.mesh.light import LUMA, OFFSET, SourceLight, black_level_of, block_means, skin_light
 from rtswap.swappers.mesh.skin_tones import DEEP, ONE
-from rtswap.swappers.mesh.uv_chart import COARSE, SIZE, Field, coarse_positions, inwards, rings_mask
+from rtswap.swappers.mesh.uv_chart import COARSE, SIZE, Field, coarse_positions, inwards, ramp, rings_mask
 from rtswap.vision.geometry import canonical
 from rtswap.vision.resample import blurred, resized
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_OUTER, RIGHT_BROW, RIGHT_EYE
 
 HAIR_TINT = 0.1
 """Share of the tint that is kept in hair: next to skin, neutral hair is blue."""
+LIT_BROW, LIT_BROW_TINT = 0.3, 0.2
+"""Shares that are kept of lightness and tint where a brow is lighter than the skin around it: mostly it is lit."""
 AROUND = 17.0
 """Sigma in coarse texels of a place's surroundings on the chart: 0.18 face widths, as in ``geometry``."""
 BRIGHTEST, LIPS_BRIGHTEST = 0.65, 0.35
@@ -69,6 +71,9 @@ def ratios_of(texture: Image, face: Mask) -> tuple[Image, SourceLight]:
     tint = (logs - light) * (of_skin + (1 - of_skin) * lips)
     light = light - resized(_shadows(block_means(light, (COARSE, COARSE)), skin), (SIZE, SIZE))[..., None]
     light = light - _folds(light[..., 0])[..., None]
+    brows = resized(brows_and_lips()[..., 0] / np.float32(255), (SIZE, SIZE))[..., None]
+    shine = brows * ramp(light, 0.0, 0.1)
+    light, tint = light * (1 - (1 - LIT_BROW) * shine), tint * (1 - (1 - LIT_BROW_TINT) * shine)
     broad = blurred(light[..., 0], LIPS_SIGMA)[..., None]
     light = light + lips * np.where(broad > 0, LIPS_BROAD * np.tanh(broad / LIPS_BROAD) - broad, 0)
     hair = np.clip(light / DEEP - 1, 0, 1) * (1 - lips)

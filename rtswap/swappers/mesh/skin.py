@@ -80,6 +80,9 @@ hue, hair that the network misses is dark strands."""
 WIDE, SQUARELY = 17, (0.3, 0.5)
 """Fine texels, a centimetre, from which a place that the network is sure of cannot be a strand of hair; and how much
 it must face the camera: at the face's edge there may be background."""
+MUCH_BRIGHTER, CLOTH = (0.8, 1.2), (210.0, 230.0)
+"""Brightness in tolerances, and levels of the darkest colour, from which a place is white cloth or a glare, although
+the network is sure of skin."""
 STRICTER = 0.8
 """Factor by which colour is stricter next to covered places: edges of hair are blurred into the skin."""
 ROUNDS = 3
@@ -149,22 +152,24 @@ def _skin(image: Image, hidden: Field, sure: Field, facing: Field, *, glasses: b
     fine = np.log(fine + OFFSET)
     seen = _fine(hidden)
     surely = front * ~eyes * _fine(sure * ramp(facing, *SQUARELY))
-    milder = 1 + (MILDER - 1) * _fine(sure)[..., None]
     face = np.asarray(1 - ramp(hidden, OPEN, SHUT), np.float32)
     face *= inwards() > EDGE
     for _ in range(ROUNDS):
         plain = _plain(face)
         kinds = _unlike(fine, _fine(smooth_skin(logs, plain)), front)
+        skin = 1 - ramp(kinds[..., 1], *MUCH_BRIGHTER) * ramp(fine.min(2), *np.log(np.float32(CLOTH) + OFFSET))
+        milder = 1 + (MILDER - 1) * (_fine(sure) * skin)[..., None]
         rough = np.percentile(kinds.max(2)[_fine(plain) > 0.5], 90) if plain.any() else 0
         kinds = np.minimum(kinds / (milder * np.float32(np.clip(rough / ROUGH[0], 1, ROUGH[1]))), MOST)
-        kinds *= 1 - _solid(kinds.max(2), surely)[..., None]
+        kinds *= 1 - _solid(kinds.max(2), surely * skin)[..., None]
         unlike = np.minimum(kinds.max(2), 2)
         lean = np.clip(unlike - 1, -1, np.where(eyes, 0, 1)) * (seen < SURE)
         covered = ramp(seen + np.float32(LEAN) * lean, OPEN, SHUT)
         other = _nearby(kinds + 9 * covered[..., None])[:, ::-1]
         one_sided = both * ramp((kinds - other).max(2), *ONE_SIDED)
         near_eyes = NEAR_EYES[glasses]
-        reach = np.where((eyes | (near_eyes < NEAR_EYES[0]) & inner) & (one_sided < 0.5), near_eyes, NEAR)
+        near = (eyes | (near_eyes < NEAR_EYES[0]) & inner) & (one_sided < 0.5) & (skin > 0.5)
+        reach = np.where(near, near_eyes, NEAR * (2 - skin))
         covered = np.maximum(covered, _connected(unlike * (1 - kept * (1 - one_sided)), covered, reach))
         face = np.asarray(resized(1 - covered, (COARSE, COARSE), cv2.INTER_AREA), np.float32)
     grown = cv2.dilate(covered, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7)))

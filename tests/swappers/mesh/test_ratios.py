@@ -57,6 +57,18 @@ def test_gloss_is_limited_and_a_dark_brow_stays_dark() -> None:
     assert ratios[197, 160].max() < ONE / 3
 
 
+def test_lit_brows_are_no_golden_spots_and_dark_ones_stay() -> None:
+    """Light from above on furrowed brows came out as yellow scales on light skin."""
+    skin = np.full((SIZE, SIZE, 3), (30, 40, 60), np.uint8)
+    brows = cv2.resize(brows_and_lips()[..., 0], (SIZE, SIZE)) > 250
+    lit, dark = skin.copy(), skin.copy()
+    lit[brows], dark[brows] = (35, 80, 130), (12, 15, 20)
+    shown, black = (ratios_of(one, WHOLE)[0][brows].astype(float).mean(0) / ONE for one in (lit, dark))
+    assert shown.mean() < 1.25
+    assert shown.max() / shown.min() < 1.15
+    assert black.mean() < 0.5
+
+
 def two_lamps(who: SourceIdentity) -> Image:
     """A blue one from the left, an orange one on the middle of the face."""
     x = (np.arange(who.portrait.shape[1]) - who.landmarks[1, 0]) / np.ptp(who.landmarks[:, 0])

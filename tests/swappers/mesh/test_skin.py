@@ -90,6 +90,19 @@ def test_a_forehead_as_dark_as_a_fringe_stays_where_the_network_is_sure_of_skin(
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_white_cloth_down_to_the_brows_is_left_out_though_the_network_is_sure_of_skin(name: str) -> None:
+    """It stayed as two white patches above the brows."""
+    who = person(name)
+    line = who.landmarks[[*LEFT_BROW, *RIGHT_BROW], 1].min() - 8
+    dark = replace(who, portrait=np.asarray(who.portrait * 0.6, np.uint8))
+    veiled = painted(dark, fringe_of(who, line), (238, 236, 237))
+    middle = [i for i in (151, 108, 337, 69, 299) if who.landmarks[i, 1] < line - 8]
+    mask = face_mask(veiled, who.landmarks, OcclusionModel(Network(slice(0), slice(0))))
+    assert at(mask, middle).max() < 60
+    assert (at(mask, [*LEFT_EYE, *RIGHT_EYE, *LIPS_OUTER]) > 200).mean() > 0.97
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_dark_beard_stays(name: str) -> None:
     who = person(name)
     chin = canonical().mesh

@@ -9,7 +9,7 @@ from people import NAMES, fill_mask, person, place_mesh
 
 from rtswap.core.types import Portrait
 from rtswap.swappers.mesh.lips import edges_in
-from rtswap.swappers.mesh.texture import SIDES, SIZE, Texture, chart, skirted
+from rtswap.swappers.mesh.texture import LEVELS, SIZE, Texture, chart, skirted
 from rtswap.vision.geometry import canonical
 from rtswap.vision.raster import rasterize
 from rtswap.vision.topology import OVAL
@@ -51,20 +51,21 @@ def test_the_chart_is_symmetric_and_fills_its_square() -> None:
 def test_levels_for_every_size() -> None:
     who = person("ben")
     texture = Texture.bake(who.portrait, who.landmarks)
-    assert [level.shape for level in texture.levels] == [(s, s, 3) for s in SIDES]
+    assert [level.shape for level in texture.levels] == [(level.side, level.side, 3) for level in LEVELS]
     assert texture.face.shape == (128, 128)
     for level in texture.levels:
         small = cv2.resize(texture.full, level.shape[1::-1], interpolation=cv2.INTER_AREA)
         assert np.abs(small.astype(int) - level).mean() < 2, "the same picture, but for its crispness"
-    assert SIDES[texture.level_for(1.0)] == 512
-    assert SIDES[texture.level_for(2.0)] == 362
+    assert LEVELS[texture.level_for(1.0)].side == LEVELS[texture.level_for(1.5)].side == 512
+    assert LEVELS[texture.level_for(1.0)].sharpening > LEVELS[texture.level_for(1.5)].sharpening
+    assert LEVELS[texture.level_for(2.0)].side == 362
     for many in (9.0, 1e9, float("inf")):
-        assert SIDES[texture.level_for(many)] == 128
+        assert LEVELS[texture.level_for(many)].side == 128
     for few in (0.1, 0.0):
-        assert SIDES[texture.level_for(few)] == 512
+        assert LEVELS[texture.level_for(few)] == LEVELS[0]
 
 
-@pytest.mark.parametrize("face_px", [60, 90, 128, 170, 240])
+@pytest.mark.parametrize("face_px", [60, 90, 128, 170, 240, 330, 380])
 def test_looking_up_keeps_the_sharpness(face_px: int) -> None:
     """A level as it is looked up, halfway between its texels, is as sharp as the skin scaled down to that size."""
     texture = Texture.bake(person("carl").portrait, person("carl").landmarks)
@@ -176,7 +177,7 @@ def test_bad_photos_do_not_stop_it(kind: str) -> None:
         scale = 40 / picture.shape[0]
         picture, points = cv2.resize(picture, (40, 40)), (points * scale).astype(np.float32)
     texture = Texture.bake(picture, points, [Portrait(picture, points)])
-    assert [level.shape for level in texture.levels] == [(s, s, 3) for s in SIDES]
+    assert [level.shape for level in texture.levels] == [(level.side, level.side, 3) for level in LEVELS]
     assert all(level.dtype == np.uint8 for level in texture.levels)
     assert texture.face.shape == (128, 128)
     assert texture.face[64, 64] > 150
