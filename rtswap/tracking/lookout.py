@@ -54,8 +54,8 @@ MOST_CLOSE_UPS, MOST_AT_FIRST = 3, 9
 the first frame of a scene, in which nobody is known."""
 SHADE_EVERY = 6
 """Looks, while somebody is swapped, of which one is for heads in shade, too."""
-SURER_IN_SHADE = 0.02
-"""By how much further those must then be confirmed: folded hands of somebody who signs reach 0.871, equalised."""
+SURER_IN_SHADE = 0.04
+"""By how much further those must then be confirmed: hanging and folded hands of somebody who signs reach 0.9, equalised."""
 CHANGE = 0.05
 """Difference of a block that calls for a look, in standard deviations of the picture; ``LEAST_CHANGE`` at least."""
 MOST_SKIPPED = 7
