@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -11,14 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import NOTHING_SEEN, Box, Head, Image, Sighting, Track
-from rtswap.networks.heads import SIDE, HeadModel, only_once
+from rtswap.networks.heads import HeadModel, only_once
 from rtswap.tracking.association import iou
 from rtswap.tracking.neighbours import BLOCK, LEAST_CHANGE, Neighbours
+from rtswap.tracking.reduced_picture import AREA, is_another_scene, is_clear, reduced
 from rtswap.tracking.second_look import SAME_HEAD, SecondLook, close_up_of, mean_scores
 from rtswap.vision.boxes import holds, side_of
 
-AREA = 62_000
-"""Pixels of the reduced picture: 320 x 192 of 16:9, 288 x 224 of 4:3."""
 PHOTO_AREA = 4 * AREA
 """For single pictures, in which time does not count."""
 FAINT = 0.3
@@ -31,6 +29,8 @@ CERTAIN = 0.6
 UNSURE = 0.2, 0.85
 """Scores between which a head is looked at more closely, in all pixels of the frame: faces of 15 px in 960 score 0.3
 to 0.5 before."""
+AT_FIRST = 0.15
+"""The lower one in the first frame of a scene: faces of 28 px in 1920 in soft light score 0.16."""
 CONFIRMED = 0.87
 """Mean of the two networks' scores then that confirms a head: those faces reach 0.87 to 0.99. Of 197 pictures of one
 person it covers places in 6, as the first network alone did from 0.85 and above 0.45."""
@@ -55,7 +55,7 @@ the first frame of a scene, in which nobody is known."""
 SHADE_EVERY = 6
 """Looks, while somebody is swapped, of which one is for heads in shade, too."""
 SURER_IN_SHADE = 0.04
-"""By how much further those must then be confirmed: hanging and folded hands of somebody who signs reach 0.9, equalised."""
+"""By how much further those must then be confirmed: hands of somebody who signs reach 0.893, equalised."""
 CHANGE = 0.05
 """Difference of a block that calls for a look, in standard deviations of the picture; ``LEAST_CHANGE`` at least."""
 MOST_SKIPPED = 7
@@ -69,13 +69,6 @@ CAME, CAME_SHARE, CALM = 0.2, 0.25, 0.5
 """Difference of a block from the last frame, in standard deviations of the picture, that shows that something came
 there; share of a place in which that is so where somebody may have come; and share of the whole picture up to which
 it is not the camera that moves."""
-ANOTHER_SCENE = 0.6
-"""Mean difference of two pictures' blocks, each of mean 0 and deviation 1, that only a cut reaches. Two scenes that
-have nothing in common differ by 1.13."""
-LEAST_CONTRAST = 2.0
-"""Standard deviation in levels below which a picture is too dark or too flat to show that nobody is there."""
-MOST_NOISE = 0.8
-"""Noise over contrast above which it is too noisy."""
 Floats = NDArray[np.float32]
 
 
@@ -199,7 +192,7 @@ class Sentinel:
     def _look_twice(self, image: Image, picture: Image, scale: Floats, settled: Sequence[Box]) -> Floats:
         """The heads (N, 5) in the reduced ``picture``, those that a second look confirms with its score. Heads in
         shade must be confirmed once."""
-        found = self._model.find(picture, UNSURE[0])
+        found = self._model.find(picture, min(self._worth_a_look(), UNSURE[0]))
         if not (settled or self._photos):
             others = self._second.others(picture)
             found[:, 4] = np.maximum(found[:, 4], mean_scores(found, others))
@@ -229,6 +222,10 @@ class Sentinel:
         least = np.where(known | (np.arange(len(heads)) < lit), FAINT, self._confirmed)
         return only_once(heads[heads[:, 4] >= least])
 
+    def _worth_a_look(self) -> float:
+        """Score from which a head is looked at more closely."""
+        return self._low if self._examined or self._photos else AT_FIRST
+
     def _newcomers(self, change: Floats, spread: float, scale: Floats) -> tuple[Head, ...]:
         """Of what looks a little like a head what stands where the picture changed from one frame to the next, while
         most of it did not. ``change``: of its blocks."""
@@ -251,7 +248,7 @@ class Sentinel:
         unsure = [
             row
             for row, score in enumerate(scores)
-            if self._low <= score < UNSURE[1]
+            if self._worth_a_look() <= score < UNSURE[1]
             and not any(_may_be_of(boxes[row], face) or _is_nose_of(boxes[row], face) for face in settled)
         ]
         same = iou([boxes[row] for row in unsure], self._examined) > SAME_HEAD
@@ -311,36 +308,3 @@ def _share_in(head: Box, face: Box) -> float:
     """Share of a head's box that lies in a face's."""
     sides = np.minimum(head[2:], face[2:]) - np.maximum(head[:2], face[:2])
     return float(np.maximum(sides, 0).prod() / max(float((head[2:] - head[:2]).prod()), 1e-6))
-
-
-def reduced(image: Image, area: int = AREA) -> Image:
-    """``image`` with about ``area`` pixels, never enlarged by more than its sides are rounded to multiples of 32."""
-    height, width = image.shape[:2]
-    scale = min(1.0, math.sqrt(area / (width * height)))
-    wide, tall = (max(SIDE, SIDE * round(length * scale / SIDE)) for length in (width, height))
-    if width >= 2 * wide and height >= 3.5 * tall:  # every other row is enough, and quick
-        image = np.asarray(cv2.resize(image[::2], (width // 2, height // 4), interpolation=cv2.INTER_AREA))
-    while image.shape[1] >= 2 * wide and image.shape[0] >= 2 * tall:
-        half = image.shape[1] // 2, image.shape[0] // 2
-        image = np.asarray(cv2.resize(image, half, interpolation=cv2.INTER_AREA))
-    return np.ascontiguousarray(cv2.resize(image, (wide, tall), interpolation=cv2.INTER_LINEAR))
-
-
-def is_another_scene(before: Floats, after: Floats) -> bool:
-    """Whether blocks of two frames are of different scenes, whatever their light."""
-    if before.shape != after.shape:
-        return True
-    first, second = ((blocks - blocks.mean()) / (blocks.std() + 1) for blocks in (before, after))
-    return float(np.abs(first - second).mean()) > ANOTHER_SCENE
-
-
-def is_clear(gray: Image) -> bool:
-    """Whether a picture has light enough, and little enough noise, to show somebody. Noise: Immerkaer, "Fast noise
-    variance estimation", 1996."""
-    contrast = float(gray.std())
-    if contrast < LEAST_CONTRAST:
-        return False
-    kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
-    rough = cv2.norm(cv2.filter2D(gray, cv2.CV_16S, kernel), cv2.NORM_L1) / gray.size
-    noise = rough * math.sqrt(math.pi / 2) / 6
-    return noise < MOST_NOISE * contrast

@@ -12,7 +12,7 @@ from rtswap.core.types import Image
 from rtswap.disclosure.badge import POSITIONS, Badge, render
 from rtswap.disclosure.badge_reader import BadgeReader
 from rtswap.runtime.own_heads import COVERED_FROM
-from rtswap.tracking.lookout import reduced
+from rtswap.tracking.reduced_picture import reduced
 
 SIZE = (640, 360)
 

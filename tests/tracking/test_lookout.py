@@ -11,7 +11,7 @@ from fake_heads import FromAfar, Marked, scene
 from rtswap.core.errors import ModelError
 from rtswap.networks.heads import HeadModel, decode
 from rtswap.tracking.lookout import (
-    AREA,
+    AT_FIRST,
     CONFIRMED,
     FAINT,
     MOST_AT_FIRST,
@@ -21,10 +21,9 @@ from rtswap.tracking.lookout import (
     SURER_IN_SHADE,
     UNSURE,
     Sentinel,
-    is_clear,
-    reduced,
 )
 from rtswap.tracking.neighbours import SIDE
+from rtswap.tracking.reduced_picture import AREA, is_clear, reduced
 from rtswap.tracking.second_look import SecondLook
 
 
@@ -63,6 +62,19 @@ def test_a_faint_head_is_looked_at_more_closely_by_both_networks() -> None:
         (head,) = Sentinel(model, beside).look(image).heads
         assert head.score == pytest.approx(FAINT + 0.05)
         assert beside.close_ups >= 1
+
+
+@pytest.mark.usefixtures("lit")
+def test_in_the_first_frame_of_a_scene_fainter_heads_are_looked_at_too() -> None:
+    """Somebody small in soft light stood bare beside the swapped person until something moved."""
+    faint = FromAfar(0.95, afar=(AT_FIRST + UNSURE[0]) / 2)
+    watch = Sentinel(faint, faint)
+    (head,) = watch.look(scene(1, (1280, 720))).heads
+    assert head.score == pytest.approx(0.95)
+    before = faint.close_ups
+    faint.heads = [*faint.heads, (200, 120)]
+    watch.look(scene(1, (1280, 720)) // 2)
+    assert faint.close_ups == before, "later it is as likely a leaf"
 
 
 @pytest.mark.usefixtures("lit")

@@ -12,7 +12,6 @@ from face_stream import track_at
 
 from rtswap.core.types import Head, Image, Track
 from rtswap.networks.heads import HeadModel
-from rtswap.tracking.lookout import reduced
 from rtswap.tracking.neighbours import (
     AS_LARGE,
     BLOCK,
@@ -28,6 +27,7 @@ from rtswap.tracking.neighbours import (
     Neighbours,
     around,
 )
+from rtswap.tracking.reduced_picture import reduced
 from rtswap.vision.geometry import box_of
 
 FACE = np.array([0, 0, 255], np.uint8)

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import Frame, Image
-from rtswap.tracking.lookout import is_another_scene, reduced
 from rtswap.tracking.neighbours import BLOCK
+from rtswap.tracking.reduced_picture import is_another_scene, reduced
 
 MOST_NEIGHBOURS = 8
 """Frames to either side of a view; of more, every second, third ... is used, so that they take little memory."""
