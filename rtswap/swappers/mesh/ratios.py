@@ -21,8 +21,9 @@ from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_OUTER, RIGHT_BROW, 
 
 HAIR_TINT = 0.1
 """Share of the tint that is kept in hair: next to skin, neutral hair is blue."""
-LIT_BROW, LIT_BROW_TINT = 0.3, 0.2
-"""Shares that are kept of lightness and tint where a brow is lighter than the skin around it: mostly it is lit."""
+LIT, LIT_BROW, LIT_BROW_TINT = (0.2, 0.4), 0.3, 0.2
+"""Log lightness beyond the surroundings of a brow that is lit from above, not fair; shares that are kept there of
+lightness and tint."""
 AROUND = 17.0
 """Sigma in coarse texels of a place's surroundings on the chart: 0.18 face widths, as in ``geometry``."""
 BRIGHTEST, LIPS_BRIGHTEST = 0.65, 0.35
@@ -72,7 +73,7 @@ def ratios_of(texture: Image, face: Mask) -> tuple[Image, SourceLight]:
     light = light - resized(_shadows(block_means(light, (COARSE, COARSE)), skin), (SIZE, SIZE))[..., None]
     light = light - _folds(light[..., 0])[..., None]
     brows = resized(brows_and_lips()[..., 0] / np.float32(255), (SIZE, SIZE))[..., None]
-    shine = brows * ramp(light, 0.0, 0.1)
+    shine = brows * ramp(light, *LIT)
     light, tint = light * (1 - (1 - LIT_BROW) * shine), tint * (1 - (1 - LIT_BROW_TINT) * shine)
     broad = blurred(light[..., 0], LIPS_SIGMA)[..., None]
     light = light + lips * np.where(broad > 0, LIPS_BROAD * np.tanh(broad / LIPS_BROAD) - broad, 0)
