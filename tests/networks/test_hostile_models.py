@@ -59,6 +59,15 @@ def sides(count: int) -> bytes:
     return bytes(graph.SerializeToString())
 
 
+def slow() -> bytes:
+    """A DFM file whose pictures are so large that one frame takes half a minute."""
+    graph = onnx.ModelProto.FromString(foreign.dfm())
+    for port in (*graph.graph.input[:1], *graph.graph.output):
+        for side in port.type.tensor_type.shape.dim[1:3]:
+            side.dim_value = 8192
+    return bytes(graph.SerializeToString())
+
+
 MANY_SIDES = 20_000
 """To multiply the sides of 1 MB took half a minute, those of 10 MB an hour."""
 HOSTILE = {
@@ -89,6 +98,7 @@ HOSTILE = {
         "16 bytes instead of 4000000",
     ),
     "an absurd input": (large(), "larger than any face model"),
+    "pictures of 200 megabytes": (slow(), "not a model that rtswap can use"),
     "an input of thousands of sides": (sides(MANY_SIDES), "larger than any face model"),
     "weights of thousands of sides": (
         model(weights=(onnx.TensorProto(name="w", data_type=1, dims=[1 << 60] * MANY_SIDES),)),
