@@ -77,6 +77,15 @@ HOSTILE = {
     "a checkpoint": (b"PK\x03\x04" + bytes(100), "not an ONNX file"),
     "a loop": (model(helper.make_node("Loop", ["a"], ["output"])), "may never end"),
     "a loop in a branch": (branched(helper.make_node("Scan", ["a"], ["output"])), "may never end"),
+    "nodes without end": (
+        model(*[helper.make_node("Neg", [f"t{n}"], [f"t{n + 1}"]) for n in range(5_001)]),
+        "more than 5,000 nodes",
+    ),
+    "nodes without end in branches": (
+        branched(*[helper.make_node("Neg", [f"t{n}"], [f"t{n + 1}"]) for n in range(4_999)]),
+        "more than 5,000 nodes",
+    ),
+    "a node of many inputs": (model(helper.make_node("Sum", ["target"] * 257, ["output"])), "more than 256 inputs"),
     "a bomb in a branch": (
         branched(helper.make_node("Tile", ["target", "s"], ["b"]), weights=(bomb([1 << 20, 1 << 20]),)),
         "makes a tensor of shape",
