@@ -18,6 +18,8 @@ from typing import BinaryIO, cast
 from rtswap.core.errors import OutputError, OutputExists, RtswapError, reason
 from rtswap.core.text import as_argument, size
 
+_PART = re.compile(r"\..+\.[0-9a-f]{8}\.part", re.DOTALL)
+"""Names of files that are being written."""
 _MOST_NAME = 255
 """Bytes in a file name, where the file system does not say."""
 
@@ -158,14 +160,17 @@ def make_writable(folder: Path) -> None:
 
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
-    """Be the only run that writes into a folder. The system lets go when the process ends, however it does, and no
-    file stays behind. Without locks (Windows, some network disks) nothing happens. Raises OutputError."""
+    """Be the only run that writes into a folder. The system lets go when the process ends, however it does; what
+    ``replacing`` left there when it was killed is deleted by the next run. Without locks (Windows, some network
+    disks) nothing happens. Raises OutputError."""
     handle = -1
     try:
         import fcntl
 
         handle = os.open(folder, os.O_RDONLY)
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for left in (one for one in folder.iterdir() if _PART.fullmatch(one.name)):
+            left.unlink()
     except BlockingIOError:
         os.close(handle)
         do = "Wait until it has ended, or choose another folder with --out."
