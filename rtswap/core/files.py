@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import math
 import os
 import re
 import secrets
@@ -18,6 +19,11 @@ from typing import BinaryIO, cast
 from rtswap.core.errors import OutputError, OutputExists, RtswapError, reason
 from rtswap.core.text import as_argument, size
 
+_PART = re.compile(r"\..+\.[0-9a-f]{8}\.part", re.DOTALL)
+"""Names of files that are being written."""
+_LONG, _HOLES, _BLOCK = 1 << 32, 16, 512
+"""A file of so many bytes, and so many times as many as are stored of it, is hollow; bytes of a block in
+``st_blocks``."""
 _MOST_NAME = 255
 """Bytes in a file name, where the file system does not say."""
 
@@ -85,11 +91,13 @@ def open_itself(path: str, flags: int) -> int:
 
 def open_regular(path: Path) -> BufferedReader:
     """Open a file for reading. Raises OSError for a pipe, a device and what the system makes up (``/proc/kmsg``),
-    which may never answer, and ValueError for an impossible name."""
+    which may never answer, and for a long file that is hardly there, and ValueError for an impossible name."""
     file = open(path, "rb", opener=open_at_once)  # noqa: SIM115 - the caller closes it
-    if not _is_stored(file.fileno()):
+    stored, hollow = _is_stored(file.fileno()), _is_hollow(file.fileno())
+    if not stored or hollow:
         file.close()
-        raise OSError(errno.EINVAL, "not a regular file", str(path))
+        what = "hardly any of it is on the disk: it is all holes" if stored else "not a regular file"
+        raise OSError(errno.EINVAL, what, str(path))
     return file
 
 
@@ -98,6 +106,14 @@ def _is_stored(handle: int) -> bool:
     found = os.fstat(handle)
     made_up = not found.st_size and hasattr(os, "fstatvfs") and not os.fstatvfs(handle).f_blocks
     return stat.S_ISREG(found.st_mode) and not made_up
+
+
+def _is_hollow(handle: int) -> bool:
+    """Whether hardly any of an open file is stored: to read its holes can take hours. Windows does not say, and some
+    disks in the network say 0."""
+    found = os.fstat(handle)
+    stored = getattr(found, "st_blocks", 0) or math.inf
+    return found.st_size > max(_LONG, _HOLES * _BLOCK * stored)
 
 
 def read_regular(path: Path) -> bytes:
@@ -141,8 +157,8 @@ def open_to_append(path: Path, ours: re.Pattern[bytes], what: str) -> BinaryIO:
 
 
 def sha256_of(path: Path, most: int | None = None) -> str:
-    """Return the file's SHA-256 in hex, read in chunks. Raises OSError, before reading, for a pipe, a device, and a
-    file of more than ``most`` bytes: one with holes can be so long that reading it takes hours."""
+    """Return the file's SHA-256 in hex, read in chunks. Raises OSError, before reading, for a file that
+    ``open_regular`` refuses, or of more than ``most`` bytes."""
     with open_regular(path) as file:
         if most is not None and os.fstat(file.fileno()).st_size > most:
             raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
@@ -158,14 +174,17 @@ def make_writable(folder: Path) -> None:
 
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
-    """Be the only run that writes into a folder. The system lets go when the process ends, however it does, and no
-    file stays behind. Without locks (Windows, some network disks) nothing happens. Raises OutputError."""
+    """Be the only run that writes into a folder. The system lets go when the process ends, however it does; what
+    ``replacing`` left there when it was killed is deleted by the next run. Without locks (Windows, some network
+    disks) nothing happens. Raises OutputError."""
     handle = -1
     try:
         import fcntl
 
         handle = os.open(folder, os.O_RDONLY)
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for left in (one for one in folder.iterdir() if _PART.fullmatch(one.name)):
+            left.unlink()
     except BlockingIOError:
         os.close(handle)
         do = "Wait until it has ended, or choose another folder with --out."

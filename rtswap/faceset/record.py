@@ -21,8 +21,10 @@ NOBODY = -1
 PICTURES = (".png", ".jpg")
 """Suffixes of face pictures."""
 MASK_SUFFIX = ".png"
-_FARTHEST = 1e6
-"""Pixels."""
+FARTHEST = 10
+"""Sides of its picture by which a point of a face may lie outside: what draws around eyes takes the square of it."""
+_LENGTH = 0.01
+"""By how much the length of an embedding may differ from 1: its numbers are rounded."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,18 +102,18 @@ def record_of(entry: Mapping[str, Any]) -> FaceRecord:
     size = entry["size"]
     if type(size) is not int or not 0 < size <= 1 << 14:
         raise ValueError("size")
-    embedding = entry.get("embedding")
-    angles = _numbers(entry["pose"], (3,))
-    landmarks = _numbers(entry["landmarks"], (468, 3))
+    embedding = None if entry.get("embedding") is None else _unit(entry["embedding"])
+    angles, most = _numbers(entry["pose"], (3,), most=360), FARTHEST * size
+    landmarks = _numbers(entry["landmarks"], (468, 3), most)
     if place(landmarks[:, :2], size) is None:
         raise ValueError("landmarks of no face")
     return FaceRecord(
         file=_name(entry["file"], PICTURES),
         size=size,
         matrix=_numbers(entry["matrix"], (2, 3), most=math.inf),
-        keypoints=_numbers(entry["keypoints"], (5, 2)),
+        keypoints=_numbers(entry["keypoints"], (5, 2), most),
         landmarks=landmarks,
-        points68=_numbers(entry["points68"], (68, 2)),
+        points68=_numbers(entry["points68"], (68, 2), most),
         pose=Pose(*angles.tolist()),
         mask=_name(entry["mask"], (MASK_SUFFIX,)) if entry["mask"] else "",
         person=_whole(entry["person"]),
@@ -121,7 +123,7 @@ def record_of(entry: Mapping[str, Any]) -> FaceRecord:
         time_s=None if entry["time_s"] is None else _number(entry["time_s"]),
         score=_number(entry["score"]),
         quality={_text(name): _number(value) for name, value in dict(entry["quality"]).items()},
-        embedding=None if embedding is None else _numbers(embedding, (len(embedding),)),
+        embedding=embedding,
         space=_text(entry.get("space", "")),
         licence=_text(entry["licence"]),
         provenance=_text(entry["provenance"]),
@@ -158,7 +160,14 @@ def _number(value: object) -> float:
     return float(value)  # type: ignore[arg-type]
 
 
-def _numbers(values: object, shape: tuple[int, ...], most: float = _FARTHEST) -> NDArray[np.float32]:
+def _unit(values: Any) -> NDArray[np.float32]:
+    found = _numbers(values, (len(values),), 1 + _LENGTH)
+    if abs(float(np.linalg.norm(found)) - 1) > _LENGTH:
+        raise ValueError("length")
+    return found
+
+
+def _numbers(values: object, shape: tuple[int, ...], most: float) -> NDArray[np.float32]:
     array = np.array(values)
     if array.dtype.kind not in "if" or array.shape != shape:
         raise ValueError("shape")

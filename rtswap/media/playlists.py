@@ -62,6 +62,7 @@ class Opener:
 
     def __init__(self) -> None:
         self._left: int | None = _MOST_BYTES
+        self._most = self._left
         self.failed = False
         """From then on there is nothing to read: FFmpeg tries other files, and PyAV, which passes the first error on
         later, would print the traceback of a second."""
@@ -69,9 +70,9 @@ class Opener:
         """How many bytes the last file of a playlist has, if it ends within a box: FFmpeg reads on in the next one,
         where others then begin than in this one alone."""
 
-    def playing(self) -> None:
-        """The first picture has arrived: read without a limit of size."""
-        self._left = None
+    def playing(self, most: int | None = None) -> None:
+        """The first picture has arrived: read at most ``most`` bytes until the next call; None: any number."""
+        self._left = self._most = most
 
     def __call__(self, url: str, flags: int, options: dict[str, str]) -> Readable:
         if flags & 2:
@@ -99,10 +100,10 @@ class Opener:
 
     def count(self, size: int) -> None:
         """Note that ``size`` bytes were read. Raises OSError if that was too much."""
-        if self._left is not None:
+        if self._left is not None and self._most is not None:
             self._left -= size
             if self._left < 0:
-                raise OSError(f"no picture within {_MOST_BYTES >> 20} MB")
+                raise OSError(f"no picture within {self._most >> 20} MB")
 
 
 class FolderPlaylist(Opener):

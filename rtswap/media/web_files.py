@@ -15,6 +15,8 @@ _SKIP = 1 << 18
 """Bytes that are rather read and dropped than asked for anew."""
 _LONGER = 6
 """Times as long may the next picture of a playlist take, which comes in segments of seconds."""
+PICTURE_BYTES = 256 << 20
+"""Of a picture with what lies before it: FFmpeg keeps a part that does not end until memory does."""
 _RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 
 
@@ -37,7 +39,9 @@ class WebFiles(Opener):
         """Whether it has a known length, as no live stream has."""
 
     def begin(self, seconds: float) -> None:
-        """Let everything until the next call take at most this long, or several times as long for a playlist."""
+        """Let everything until the next call take at most this long, or several times as long for a playlist, and no
+        more than ``PICTURE_BYTES``."""
+        self.playing(PICTURE_BYTES)
         self._web.allow(seconds * (_LONGER if self.is_playlist else 1))
 
     def open(self, url: str, first: int, last: int) -> Readable:

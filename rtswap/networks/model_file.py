@@ -28,6 +28,9 @@ MOST_VALUES = 1 << 28
 """Largest number of values in one tensor: the largest weights of the known models have a tenth of that."""
 LONGEST = 1 << 18
 """Longest side of an input or output."""
+MOST_NODES, MOST_LINKS = 5_000, 256
+"""Nodes of a file with its branches, and inputs or outputs of one. Face models have hundreds, or a few thousand;
+OpenVINO takes half a minute for 5,000, and four times as long for twice as many."""
 LOOPS = ("Loop", "Scan")
 GROWING = ("ConstantOfShape", "Expand", "Tile")
 """Operators whose output can be far larger than their inputs."""
@@ -152,14 +155,20 @@ def _short(weights: Iterable[onnx.TensorProto]) -> dict[str, NDArray[Any]]:
     }
 
 
-def _check_nodes(nodes: Iterable[onnx.NodeProto], shapes: MutableMapping[str, NDArray[Any]], path: Path) -> None:
-    """Refuse loops, and operators that would make tensors of absurd size, also in the branches of an ``If``.
-    ``shapes``: short initialisers, to which those of nodes are added."""
+def _check_nodes(nodes: Iterable[onnx.NodeProto], shapes: MutableMapping[str, NDArray[Any]], path: Path) -> int:
+    """Refuse loops, too many nodes, and operators that would make tensors of absurd size, also in the branches of an
+    ``If``. ``shapes``: short initialisers, to which those of nodes are added. Returns the number of nodes."""
+    count = 0
     for node in nodes:
+        count += 1
         for branch in (graph for one in node.attribute for graph in (one.g, *one.graphs)):
             for weight in branch.initializer:
                 _check_weight(weight, path)
-            _check_nodes(branch.node, ChainMap(_short(branch.initializer), shapes), path)
+            count += _check_nodes(branch.node, ChainMap(_short(branch.initializer), shapes), path)
+        if count > MOST_NODES:
+            raise _refused(path, f"more than {MOST_NODES:,} nodes")
+        if max(len(node.input), len(node.output)) > MOST_LINKS:
+            raise _refused(path, f"a node with more than {MOST_LINKS} inputs or outputs")
         if node.op_type in LOOPS:
             raise _refused(path, f"the operator {node.op_type}, which may never end")
         if node.op_type == "Constant" and node.output and node.attribute and node.attribute[0].name == "value":
@@ -169,6 +178,7 @@ def _check_nodes(nodes: Iterable[onnx.NodeProto], shapes: MutableMapping[str, ND
         shape = [int(length) for length in np.ravel(shapes[node.input[-1]])]
         if _values(shape) > MOST_VALUES:
             raise _refused(path, f"the operator {node.op_type} makes a tensor of shape {shape[:8]}")
+    return count
 
 
 def _port(body: memoryview) -> Port:

@@ -14,6 +14,8 @@ from rtswap.networks.model_file import Port, Signature
 
 YUNET = tuple(f"{part}_{stride}" for part in ("cls", "obj", "bbox", "kps") for stride in (8, 16, 32))
 """YuNet's outputs."""
+SIDES = range(32, 2049)
+"""Of the square pictures of a family that has several: GPEN's largest are 2048 px. One of 8192 px takes 30 s."""
 PRIORS = (4, 2, 10)
 """Last sides of RetinaFace's outputs: box, score, keypoints."""
 
@@ -136,7 +138,7 @@ def _shape_fits(wanted: Sequence[int | str], shape: Sequence[int], sides: set[in
             if have not in (1, -1):
                 return False
         elif want == "s":
-            if have < 32:
+            if have not in SIDES:
                 return False
             sides.add(have)
     return True

@@ -183,12 +183,15 @@ def test_no_folder_and_no_table_are_told(tmp_path: Path, name: str) -> None:
         ("keypoints", [[1, 2]]),
         ("keypoints", [["1", "2"]] * 5),
         ("landmarks", [[1e9, 0, 0]] * 468),
+        ("landmarks", [[x * 1e5, 30, 0] for x in (-1, 1) * 234]),  # ended a training in an internal error
+        ("keypoints", [[1e5, 0]] * 5),
         ("points68", [[1e9, 0]] * 68),
         ("matrix", [[12345.5, 0, 0], [0, 1, 0]]),  # becomes 1e400: infinite
         ("matrix", [[1e300, 0, 0], [0, 1, 0]]),
         ("landmarks", [[5, 5, 0]] * 468),
         ("points68", [[1, [2]]] * 68),
         ("pose", [1, 2]),
+        ("pose", [1e6, 0, 0]),
         ("person", 1.5),
         ("clip", None),
         ("frame", "1"),
@@ -198,6 +201,9 @@ def test_no_folder_and_no_table_are_told(tmp_path: Path, name: str) -> None:
         ("quality", 3),
         ("embedding", "abc"),
         ("embedding", 3),
+        ("embedding", []),
+        ("embedding", [0.0] * 128),
+        ("embedding", [1e5] * 128),
         ("licence", 3),
     ],
 )

@@ -59,6 +59,15 @@ def sides(count: int) -> bytes:
     return bytes(graph.SerializeToString())
 
 
+def slow() -> bytes:
+    """A DFM file whose pictures are so large that one frame takes half a minute."""
+    graph = onnx.ModelProto.FromString(foreign.dfm())
+    for port in (*graph.graph.input[:1], *graph.graph.output):
+        for side in port.type.tensor_type.shape.dim[1:3]:
+            side.dim_value = 8192
+    return bytes(graph.SerializeToString())
+
+
 MANY_SIDES = 20_000
 """To multiply the sides of 1 MB took half a minute, those of 10 MB an hour."""
 HOSTILE = {
@@ -68,6 +77,15 @@ HOSTILE = {
     "a checkpoint": (b"PK\x03\x04" + bytes(100), "not an ONNX file"),
     "a loop": (model(helper.make_node("Loop", ["a"], ["output"])), "may never end"),
     "a loop in a branch": (branched(helper.make_node("Scan", ["a"], ["output"])), "may never end"),
+    "nodes without end": (
+        model(*[helper.make_node("Neg", [f"t{n}"], [f"t{n + 1}"]) for n in range(5_001)]),
+        "more than 5,000 nodes",
+    ),
+    "nodes without end in branches": (
+        branched(*[helper.make_node("Neg", [f"t{n}"], [f"t{n + 1}"]) for n in range(4_999)]),
+        "more than 5,000 nodes",
+    ),
+    "a node of many inputs": (model(helper.make_node("Sum", ["target"] * 257, ["output"])), "more than 256 inputs"),
     "a bomb in a branch": (
         branched(helper.make_node("Tile", ["target", "s"], ["b"]), weights=(bomb([1 << 20, 1 << 20]),)),
         "makes a tensor of shape",
@@ -89,6 +107,7 @@ HOSTILE = {
         "16 bytes instead of 4000000",
     ),
     "an absurd input": (large(), "larger than any face model"),
+    "pictures of 200 megabytes": (slow(), "not a model that rtswap can use"),
     "an input of thousands of sides": (sides(MANY_SIDES), "larger than any face model"),
     "weights of thousands of sides": (
         model(weights=(onnx.TensorProto(name="w", data_type=1, dims=[1 << 60] * MANY_SIDES),)),

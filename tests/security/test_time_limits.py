@@ -12,6 +12,7 @@ from pathlib import Path
 import av
 import pytest
 from av import _core
+from media_files import make_clip
 from web_servers import serve
 
 from rtswap.app.config_file import read
@@ -21,6 +22,7 @@ from rtswap.commands.verify.run import verify
 from rtswap.core.errors import InputError, ModelError, RtswapError
 from rtswap.core.files import is_other, read_regular, sha256_of
 from rtswap.core.network_rows import FILE, read_rows
+from rtswap.core.parts import InputRequest
 from rtswap.core.web import Web
 from rtswap.disclosure.certificate import SigningIdentity
 from rtswap.disclosure.manifest import read_manifest
@@ -28,6 +30,7 @@ from rtswap.engines.measurement import read_record
 from rtswap.faceset.table import TABLE, TableWriter
 from rtswap.media import tracks
 from rtswap.media.file_kinds import KINDS
+from rtswap.media.inputs import open_input
 from rtswap.media.inputs.stream import NetworkStream
 from rtswap.media.tls import with_verification
 from rtswap.networks import download
@@ -96,6 +99,18 @@ def test_what_the_system_makes_up_is_no_file(kind: str, tmp_path: Path) -> None:
     with pytest.raises((RtswapError, OSError), match="not a regular file"):
         MADE_UP[kind](link)
     assert not is_picture(link)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_holes_are_not_read_for_hours(suffix: str, tmp_path: Path) -> None:
+    """A film of 28 kB with a hole behind it was played, and then its hash was computed, past ``kill``."""
+    film = tmp_path / f"film{suffix}"
+    make_clip(film, 5)
+    os.truncate(film, 1 << 40)
+    with pytest.raises(InputError, match="hardly any of it is on the disk"):
+        open_input(str(film), InputRequest(on_event=print))
+    with pytest.raises(OSError, match="hardly any"):
+        sha256_of(film)
 
 
 def test_a_pipe_among_what_rtswap_writes_itself_is_not_waited_for(tmp_path: Path) -> None:

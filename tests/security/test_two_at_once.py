@@ -53,14 +53,19 @@ def test_two_trainings_do_not_replace_each_others_checkpoint(
     assert not list(out.iterdir())
 
 
-def test_a_run_that_was_killed_keeps_nobody_out(tmp_path: Path) -> None:
+def test_a_run_that_was_killed_keeps_nobody_out_and_fills_no_disk(tmp_path: Path) -> None:
+    """What it was writing, a checkpoint of gigabytes, stayed there hidden, once for each time."""
     code = f"""if True:
         import os, signal
         from pathlib import Path
-        from rtswap.core.files import alone_in
-        with alone_in(Path({str(tmp_path)!r})):
+        from rtswap.core.files import alone_in, replacing
+        folder = Path({str(tmp_path)!r})
+        with alone_in(folder), replacing(folder / "checkpoint.pt") as file:
+            file.write(bytes(1000))
             os.kill(os.getpid(), signal.SIGKILL)
     """
+    (tmp_path / ".notes.part").write_text("mine")
     subprocess.run([sys.executable, "-P", "-c", code], env=os.environ | {"PYTHONPATH": str(ROOT)}, timeout=60)
+    assert len(list(tmp_path.iterdir())) == 2
     with alone_in(tmp_path):
-        assert not list(tmp_path.iterdir())
+        assert [path.name for path in tmp_path.iterdir()] == [".notes.part"]

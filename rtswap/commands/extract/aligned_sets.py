@@ -20,6 +20,7 @@ from rtswap.core.text import plural
 from rtswap.core.types import Image, Points
 from rtswap.faceset.dfl import FACE_TYPES, AlignedFace, read_aligned, write_aligned
 from rtswap.faceset.faceset import Faceset
+from rtswap.faceset.record import FARTHEST
 from rtswap.source.portrait import look, look_closely
 from rtswap.vision.geometry import inverse, scale_of, transform
 from rtswap.vision.images import read_checked
@@ -77,6 +78,8 @@ def cut_aligned(path: Path, face: AlignedFace, file: str, models: FaceModels) ->
     if decoded is None or decoded.shape[0] != decoded.shape[1]:
         got = "a damaged file" if decoded is None else f"{decoded.shape[1]}x{decoded.shape[0]}"
         raise InputError(f"cannot import {path}", expected="a square picture", got=got)
+    if np.abs(face.points68).max() > FARTHEST * len(decoded):
+        raise InputError(f"cannot import {path}", expected="the landmarks of a face", got="points far away from it")
     picture: Image = np.asarray(decoded, np.uint8)
     start: Points = np.stack([face.points68[list(part)].mean(axis=0) for part in _KEYPOINTS])
     try:

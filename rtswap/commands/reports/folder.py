@@ -23,14 +23,17 @@ def publish_folder(path: Path, names: Sequence[str], *, overwrite: bool) -> Iter
     """
     _refuse(path, names, overwrite)
     work = make_partial(path, Path.mkdir, do="Choose another folder with -o.")
+    do = "Free some space, or choose another folder with -o."
     try:
         yield work
         try:
             _publish(work, path, names)
         except OSError as error:
-            raise OutputError(
-                f"cannot write {path}", got=reason(error), do="Choose another folder with -o."
-            ) from None
+            raise OutputError(f"cannot write {path}", got=reason(error), do=do) from None
+    except OutputError as error:
+        if str(work) not in error.do:
+            raise
+        raise OutputError(error.what, got=error.got, do=do) from None  # what it names is deleted
     finally:
         shutil.rmtree(work, ignore_errors=True)
 

@@ -91,13 +91,17 @@ def test_foreign_and_hostile_files_are_named_and_the_rest_is_taken(
     (mixed / "c.jpg").write_bytes(good)
     (mixed / "d.jpg").write_bytes(carrying({"face_type": "head", "landmarks": points}))
     (mixed / "e.jpg").write_bytes(carrying({"face_type": "half_face", "landmarks": points}))
+    jaw_afar = [[60 * x, y] for x, y in points[:17]] + points[17:]
+    (mixed / "f.jpg").write_bytes(carrying({"face_type": "whole_face", "landmarks": jaw_afar}))
     result = run(tmp_path / "out", mixed, from_dfl=True)
+    assert len(Faceset.open(tmp_path / "out").records) == 1
     assert (result["faces"], result["refused"]) == (1, {"of another face type": 1})
     told = {Path(name).name: why for name, why in result["unreadable"].items()}
-    assert set(told) == {"a.jpg", "b.jpg", "e.jpg"}
+    assert set(told) == {"a.jpg", "b.jpg", "e.jpg", "f.jpg"}
     assert "no data of DeepFaceLab" in told["a.jpg"]
     assert "posix.system" in told["b.jpg"] or "nt.system" in told["b.jpg"]
     assert "half_face" in told["e.jpg"]
+    assert "far away" in told["f.jpg"]
     assert not (tmp_path / "ran").exists()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from media_files import all_numbers, make_clip
 from web_servers import QuietHandler, run_server
 
 from rtswap.core.errors import InputError
+from rtswap.media import web_files
 from rtswap.media.inputs.stream import NetworkStream
 
 
@@ -102,3 +103,30 @@ def test_a_picture_behind_http_ends(tmp_path: Path) -> None:
                     found = NetworkStream(address, on_event=lambda event: None)
                     assert not found.info.live
                     assert [frame.image.shape for frame in found.frames()] == [(480, 640, 3)]
+
+
+def test_a_picture_without_an_end_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A camera that begins a part of 2 GB took 1.5 GB in the five seconds that it has for a picture."""
+    monkeypatch.setattr(web_files, "PICTURE_BYTES", 2 << 20)
+    picture = cv2.imencode(".jpg", np.full((240, 320, 3), 90, np.uint8))[1].tobytes()
+    head = b"--x\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n"
+    sent: list[int] = []
+
+    class Camera(QuietHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=x")
+            self.end_headers()
+            with suppress(OSError):
+                self.wfile.write((head % len(picture) + picture + b"\r\n") * 5 + head % (2**31 - 9))
+                while not sent or sent[-1] < 64 << 20:
+                    self.wfile.write(bytes(1 << 16))
+                    sent.append((sent[-1] if sent else 0) + (1 << 16))
+
+    told: list[str] = []
+    with run_server(ThreadingHTTPServer(("127.0.0.1", 0), Camera)) as address:
+        url = f"{address}/camera.mjpeg"
+        stream = NetworkStream(url, on_event=told.append, wait=lambda seconds: stream.close())
+        assert list(stream.frames())
+    assert f"{url}: no picture within 2 MB" in told
+    assert sent[-1] < 32 << 20
