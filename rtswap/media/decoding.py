@@ -221,9 +221,9 @@ def start_s(frame: av.VideoFrame) -> float | None:
 
 
 def unrounded_s(time_s: float, stream: av.video.stream.VideoStream) -> float:
-    """Return a time since the first picture without the rounding of the container's clock: that of Matroska, WebM and
-    FLV counts milliseconds, and a constant 30 frames per second would go on as steps of 33 and 34 ms. A time that lies
-    further from the stream's frame rate than one tick of the clock stays as it is."""
+    """Return a time since the first picture without the rounding of the container's clock: that of Matroska, WebM
+    and FLV counts milliseconds, and a constant 30 frames per second would go on as steps of 33 and 34 ms. A time that
+    lies further from the stream's frame rate than one tick of the clock stays as it is."""
     tick_s, fps = float(stream.time_base or 0), float(stream.base_rate or 0)
     if not fps or _LEAST_TICKS * tick_s * fps > 1:
         return time_s

@@ -59,9 +59,9 @@ def test_a_clock_of_milliseconds_leaves_a_constant_frame_rate_constant(
     path = tmp_path / f"a{suffix}"
     make_clip(path, 60, fps=rate, codec="libvpx-vp9" if suffix == ".webm" else "libx264")
     frames = frames_of(path)
-    steps = np.diff([frame.time_s for frame in frames])
-    assert steps == pytest.approx(np.full(59, 1 / float(rate)), abs=2e-6)
-    assert [frame.duration_s or 1 / float(rate) for frame in frames] == pytest.approx([1 / float(rate)] * 60, abs=2e-6)
+    step_s = 1 / float(rate)
+    assert np.diff([frame.time_s for frame in frames]) == pytest.approx(np.full(59, step_s), abs=2e-6)
+    assert [frame.duration_s or step_s for frame in frames] == pytest.approx([step_s] * 60, abs=2e-6)
 
 
 def test_info(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def test_the_last_picture_is_shown_for_its_own_time(tmp_path: Path, suffix: str)
 @pytest.mark.parametrize("suffix", [".mp4", ".mov"])
 @pytest.mark.parametrize("frames", [24, 25, 26, 27])
 def test_a_constant_frame_rate_is_stated_as_it_is(tmp_path: Path, suffix: str, frames: int) -> None:
-    """75 frames at 25 a second were stated as 24.67, and as variable, if the last one decoded was not the last shown."""
+    """75 frames at 25 a second were stated as 24.67, if the last one decoded was not the last shown."""
     path = tmp_path / f"out{suffix}"
     writer = VideoWriter(path, OutputRequest(fps=25))
     for index in range(frames):
