@@ -50,8 +50,8 @@ _MAX_ERRORS_IN_A_ROW = 20
 LONGEST_S = 60.0
 """Of sound in one packet; usual are 0.02 to 2 seconds."""
 _EARLIER_S = 0.5
-"""How long before the begin of a part sound is read where packets are cut anywhere: FFmpeg needs some of them until it
-finds where they begin."""
+"""How long before the begin of a part sound is read where packets are cut anywhere: FFmpeg needs some of them until
+it finds where they begin."""
 _CLOCK_S = 0.01
 """Seconds. Containers with millisecond timestamps cause gaps and overlaps up to this; a longer gap is real."""
 
