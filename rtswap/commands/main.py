@@ -113,7 +113,7 @@ def _dispatch(args: list[str]) -> int:
     os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2")
     os.environ.update([PICTURE_LIMIT])  # many have set another one for all programs
     if args and args[0] in ("help", "version") and not os.path.exists(args[0]):
-        args = ["--version"] if args[0] == "version" else [*_command_named(args[1:2]), "--help"]
+        args = ["--version"] if args[0] == "version" else [*_command_named(args[1:]), "--help"]
     if args[:1] in (["-h"], ["--help"]) and args[1:2] and args[1] in COMMANDS:
         args = [args[1], "--help"]
     if args and args[0] and args[0] in COMMANDS:
@@ -138,7 +138,7 @@ def _check_folder() -> None:
 
 def _command_named(words: list[str]) -> list[str]:
     """Return ``words``; none for ``help`` itself. Raises UsageError if they name no command."""
-    if words in (["help"], ["version"]):
+    if words[:1] in (["help"], ["version"]):
         return []
     if words and words[0] not in COMMANDS and not words[0].startswith("-"):
         near = nearest(words[0], COMMANDS)

@@ -24,6 +24,8 @@ _TAGGED_LENGTH = re.compile(r"(\d+):(\d+):(\d+(?:\.\d+)?)")
 """As Matroska's tag DURATION writes it: 00:00:01.021000000."""
 _MAX_ERRORS_IN_A_ROW = 50
 _USUAL_FPS = 30.0
+_LEAST_TICKS = 4
+"""Of a container's clock in a frame's time: with fewer every time would lie near the frame rate."""
 _MOST_ASPECT = 16
 _FLIPS: dict[tuple[bool, bool, bool], Callable[[Any], Any]] = {
     # (swap x and y, then mirror x, then mirror y)
@@ -216,6 +218,17 @@ def nominal_fps(stream: av.video.stream.VideoStream) -> float:
 def start_s(frame: av.VideoFrame) -> float | None:
     """Return the frame's presentation time in seconds of its stream's clock; None if it has none."""
     return None if frame.pts is None or frame.time_base is None else float(frame.pts * frame.time_base)
+
+
+def unrounded_s(time_s: float, stream: av.video.stream.VideoStream) -> float:
+    """Return a time since the first picture without the rounding of the container's clock: that of Matroska, WebM
+    and FLV counts milliseconds, and a constant 30 frames per second would go on as steps of 33 and 34 ms. A time that
+    lies further from the stream's frame rate than one tick of the clock stays as it is."""
+    tick_s, fps = float(stream.time_base or 0), float(stream.base_rate or 0)
+    if not fps or _LEAST_TICKS * tick_s * fps > 1:
+        return time_s
+    even_s = round(time_s * fps) / fps
+    return even_s if abs(even_s - time_s) <= tick_s else time_s
 
 
 def limit_pixels(stream: av.video.stream.VideoStream) -> None:

@@ -157,6 +157,8 @@ class VideoEncoder:
         self._untold = steady or encoder in ("gif", "apng")
         """Whether files of this kind cannot say how long the last frame is shown."""
         self._end_pts = 0
+        self._ahead: int | None = None
+        """By how much pictures are decoded before they are shown, in ticks of the clock."""
 
     @property
     def end_s(self) -> float:
@@ -194,6 +196,8 @@ class VideoEncoder:
         self._untimed &= not packets
         for packet in packets:
             packet.duration = self._durations.pop(cast(int, packet.pts), 0)
+            if self._ahead is None:
+                self._ahead = cast(int, packet.pts) - cast(int, packet.dts)
         return packets
 
     def _frame(self, image: Image) -> av.VideoFrame:
@@ -210,8 +214,8 @@ class VideoEncoder:
         repeated = self._repeated()
         rest = self._stream.encode(None)
         rest = self._lasting(_timed(rest) if self._untimed else rest)
-        if rest:  # it need not be the last one shown, but MP4 ends with it
-            rest[-1].duration = self._end_pts - cast(int, rest[-1].pts)
+        if rest:  # MP4 ends with it, and counts in decoding times
+            rest[-1].duration = self._end_pts - cast(int, self._ahead) - cast(int, rest[-1].dts)
         return repeated + rest
 
     def _repeated(self) -> list[Packet]:

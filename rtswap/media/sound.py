@@ -16,6 +16,31 @@ from rtswap.media.containers import BeginRead
 from rtswap.media.file_kinds import FileKind
 from rtswap.media.joined_parts import JoinedParts
 
+_IN_QUICKTIME = {
+    "bod": "tib",
+    "cym": "wel",
+    "deu": "ger",
+    "ell": "gre",
+    "eus": "baq",
+    "fas": "per",
+    "hye": "arm",
+    "isl": "ice",
+    "kat": "geo",
+    "mkd": "mac",
+    "msa": "may",
+    "mya": "bur",
+    "nld": "dut",
+    "nno": "nor",
+    "nob": "nor",
+    "sqi": "alb",
+    "swe": "sve",
+    "zho": "chi",
+    "cze": "ces",
+    "fre": "fra",
+    "rum": "ron",
+    "slo": "slk",
+}
+"""Languages by their codes of ISO 639-2, and what FFmpeg calls them in MOV, where it leaves others out."""
 Event = Callable[[str], None]
 
 _NEEDS_HEADER = frozenset({"aac", "alac", "flac", "opus", "vorbis"})
@@ -24,6 +49,9 @@ _LEAST_MP3_RATE = 16_000
 _MAX_ERRORS_IN_A_ROW = 20
 LONGEST_S = 60.0
 """Of sound in one packet; usual are 0.02 to 2 seconds."""
+_EARLIER_S = 0.5
+"""How long before the begin of a part sound is read where packets are cut anywhere: FFmpeg needs some of them until
+it finds where they begin."""
 _CLOCK_S = 0.01
 """Seconds. Containers with millisecond timestamps cause gaps and overlaps up to this; a longer gap is real."""
 
@@ -57,7 +85,7 @@ class SoundTrack:
         if start_s:
             with suppress(OSError, av.FFmpegError):  # else read from the beginning
                 if self._parts.must_be_searched:
-                    self._parts.seek(stream, self._zero_s, begin_read)
+                    self._parts.seek(stream, self._zero_s - _EARLIER_S, begin_read)
                 else:
                     source.seek(round(self._zero_s * av.time_base))
         self._errors = self._errors_in_a_row = 0
@@ -187,6 +215,8 @@ def holds_picture(header: bytes) -> bool:
 def describe(out: Any, stream: Any) -> None:
     """Give an output's track the language, title and role (default, forced ...) of the input's."""
     out.metadata.update({key: value for key, value in stream.metadata.items() if key in ("language", "title")})
+    if out.container.format.name == "mov" and (language := stream.metadata.get("language")):
+        out.metadata["language"] = _IN_QUICKTIME.get(language, language)
     if title := stream.metadata.get("title"):
         out.metadata["handler_name"] = title  # where MP4 keeps it
     out.disposition = stream.disposition

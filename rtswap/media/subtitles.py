@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import av
@@ -16,6 +17,8 @@ from rtswap.media.sound import codec_of, describe, holds_picture
 
 _EMPTY = b"\0\0"
 """A text of MP4 is shown until the next one: this one, of no letters, ends it."""
+_LONGEST_S = 60.0
+"""How long before the begin of a part a text may begin that is still shown in it."""
 _TEXTS = frozenset({"subrip", "ass", "webvtt", "mov_text", "text", "microdvd", "sami", "subviewer"})
 
 
@@ -30,11 +33,13 @@ class SubtitleTracks:
         kind: FileKind,
         begin_read: BeginRead = lambda: None,
         *,
+        start_s: float = 0.0,
         end_s: float = math.inf,
     ) -> None:
-        """``begin_read`` is called before each read. No text is shown after ``end_s``."""
-        self._source, self._begin_read, self._end_s = source, begin_read, end_s
-        self._zero_s = (source.start_time or 0) / av.time_base
+        """``begin_read`` is called before each read. ``start_s`` and ``end_s``: the part of the file, in seconds,
+        from whose begin times are counted, and to which texts are cut."""
+        self._source, self._begin_read, self._lasts_s = source, begin_read, end_s - start_s
+        self._zero_s = (source.start_time or 0) / av.time_base + start_s
         self._tracks: dict[int, tuple[Any, bool]] = {}
         self._ends: dict[int, Any] = {}
         self._needs_ends = kind.subtitle_encoder == "mov_text"
@@ -58,7 +63,11 @@ class SubtitleTracks:
             self._tracks[stream.index] = out, copies
         wanted = [s for s in streams if s.index in self._tracks]
         read = [*([video] if video is not None else ()), *wanted]
-        self._packets = JoinedParts(source).demux(*read) if wanted else iter(())
+        parts = JoinedParts(source)
+        if wanted and start_s > _LONGEST_S and not parts.must_be_searched:
+            with suppress(OSError, av.FFmpegError):  # else read from the beginning
+                source.seek(round((self._zero_s - _LONGEST_S) * av.time_base))
+        self._packets = parts.demux(*read) if wanted else iter(())
         self._read_s = float("-inf")
         self._waiting: list[Any] = []
 
@@ -104,12 +113,15 @@ class SubtitleTracks:
                 converted = out.codec_context.encode_subtitle(subtitle)
             except (av.FFmpegError, ValueError):
                 return []  # a damaged line
-            converted.duration = packet.duration
+        shown_s = float((packet.duration or 0) * packet.time_base)
+        if starts_s < 0:
+            starts_s, shown_s = 0.0, shown_s + starts_s
+            if shown_s <= 0:
+                return []
         converted.time_base = packet.time_base
-        converted.pts = converted.dts = max(0, round(starts_s / packet.time_base))
+        converted.pts = converted.dts = round(starts_s / packet.time_base)
+        converted.duration = round(min(shown_s, self._lasts_s - starts_s) / packet.time_base)
         converted.stream = out
-        if not math.isinf(self._end_s):
-            converted.duration = min(converted.duration or 0, round((self._end_s - starts_s) / packet.time_base))
         return self._ended(converted) if self._needs_ends else [converted]
 
     def _ended(self, text: Any) -> list[Any]:

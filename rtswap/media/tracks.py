@@ -50,8 +50,8 @@ class Tracks:
         tls_ca: str | None = None,
         with_sound: bool = True,
     ) -> None:
-        """``start_s`` and ``end_s``: where in the file the video begins and ends, in seconds. With a ``start_s``
-        subtitles are left out, without ``with_sound`` the sound."""
+        """``start_s`` and ``end_s``: where in the file the video begins and ends, in seconds. Without ``with_sound``
+        the sound is left out."""
         self._path, self._kind, self._on_event, self._tls_ca = path, kind, on_event, tls_ca
         self._shown = redact(path) if scheme(path) else path
         self._tracks: list[SoundTrack | SubtitleTracks] = []
@@ -63,9 +63,6 @@ class Tracks:
                 undecodable = bool(heard)
                 lost = self._copy_head(source, container, start_s=start_s, end_s=end_s)
                 subtitles = bool(source.streams.subtitles)
-                if subtitles and start_s:
-                    subtitles = False
-                    lost.append("subtitles (--start)")
         except (OSError, ValueError, av.FFmpegError) as error:
             on_event(f"no sound: cannot read {self._shown} ({cause(error)})")
             return
@@ -80,7 +77,7 @@ class Tracks:
         elif sounds:
             lost.append("sound")
         if subtitles:
-            texts = partial(SubtitleTracks, container=container, kind=kind, end_s=end_s)
+            texts = partial(SubtitleTracks, container=container, kind=kind, start_s=start_s, end_s=end_s)
             self._add(lambda source, begin: texts(source, video_stream(source), begin_read=begin))
             lost += [f"{plural(n, 'subtitle track')} ({name})" for name, n in Counter(self._lost_subtitles()).items()]
         if lost:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple
@@ -98,9 +98,9 @@ class PairRecipe(Recipe):
             found.append(Faces(face, face, mask, features))
         return found[0], found[1]
 
-    def show(self, path: Path, columns: Sequence[Tensor]) -> None:
-        """Write a sheet: ``columns`` of pictures (N, 1 or 3, R, R) 0..1 beside each other, two faces to a row."""
-        write_sheet(path, [to_pictures(one) for one in columns], beside=2)
+    def show(self, path: Path, columns: Mapping[str, Tensor]) -> None:
+        """Write a sheet: ``columns`` of pictures (N, 1 or 3, R, R) 0..1 by name, two faces to a row."""
+        write_sheet(path, {name: to_pictures(one) for name, one in columns.items()}, beside=2)
 
 
 def _numbers(part: Tensor) -> Tensor:

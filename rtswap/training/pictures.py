@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -14,12 +14,14 @@ from rtswap.core.types import Image
 from rtswap.disclosure.stamp import Stamp
 from rtswap.disclosure.watermark import Watermark
 from rtswap.drawing.chart import Chart, Curve, draw_charts
-from rtswap.drawing.sheet import draw_pictures
+from rtswap.drawing.sheet import Section, Tile, draw_sheet
 from rtswap.drawing.strokes import BLUE
 from rtswap.vision.resample import resized
 
 SHOWN_PX = 128
 """Least width of a picture on a sheet."""
+_DECADE = 10
+"""Values that span less are shown on a linear axis, whose numbers are plain."""
 
 
 def read_picture(path: Path) -> Image:
@@ -36,27 +38,32 @@ def as_jpeg(picture: Image, quality: int) -> Image:
     return np.asarray(cv2.imdecode(data, cv2.IMREAD_UNCHANGED), np.uint8)
 
 
-def write_sheet(path: Path, columns: Sequence[Sequence[Image]], *, beside: int = 1) -> None:
-    """A sheet of ``columns`` of pictures of one size, ``beside`` rows next to each other; small pictures are enlarged
-    to ``SHOWN_PX``. It shows swaps, so it carries the invisible mark."""
-    side = max(SHOWN_PX, columns[0][0].shape[0])
-    tiles = (resized(tile, (side, side), cv2.INTER_CUBIC) for row in zip(*columns, strict=True) for tile in row)
-    sheet = draw_pictures(tiles, columns=beside * len(columns))
+def write_sheet(path: Path, columns: Mapping[str, Sequence[Image]], *, beside: int = 1) -> None:
+    """A sheet of ``columns`` of pictures of one size by name, ``beside`` rows next to each other; small pictures
+    are enlarged to ``SHOWN_PX``. It shows swaps, so it carries the invisible mark."""
+    side = max(SHOWN_PX, next(iter(columns.values()))[0].shape[0])
+    tiles = [
+        Tile(resized(picture, (side, side), cv2.INTER_CUBIC), name)
+        for row in zip(*columns.values(), strict=True)
+        for name, picture in zip(columns, row, strict=True)
+    ]
+    sheet = draw_sheet("", [], [Section("", tiles)], columns=beside * len(columns))
     write_png(path, Stamp(None, Watermark(payload())).apply(sheet).image)
 
 
 def curves(history: list[dict[str, float]], path: Path) -> None:
     """A PNG with one plot per recorded name over the minutes."""
     names = sorted({name for row in history for name in row} - {"minutes", "step"})
-    charts = [_chart(name, [(row["minutes"], row[name]) for row in history if name in row]) for name in names]
+    charts = [chart_of(name, [(row["minutes"], row[name]) for row in history if name in row]) for name in names]
     rows = [charts[first : first + 3] for first in range(0, len(charts), 3)]
     if rows:
         write_png(path, draw_charts("Training", "over minutes", rows, (420, 190)))
 
 
-def _chart(name: str, points: list[tuple[float, float]]) -> Chart:
+def chart_of(name: str, points: list[tuple[float, float]]) -> Chart:
     minutes, values = np.asarray(points, np.float32).T
-    return Chart(name, [Curve("", values, BLUE)], minutes, logarithmic=bool((values > 0).all()))
+    wide = bool((values > 0).all() and values.max() > _DECADE * values.min())
+    return Chart(name.replace("_", " "), [Curve("", values, BLUE)], minutes, logarithmic=wide)
 
 
 def write_png(path: Path, picture: Image) -> None:

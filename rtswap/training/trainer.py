@@ -141,6 +141,8 @@ class Trainer:
                 self.recipe.prepare(batches)
             broadcast(*(value for part in self.recipe.networks.values() for value in part.state_dict().values()))
             if not resumed:
+                self.save()  # before any other file: without a checkpoint a killed training could not go on
+            if not self.progress.history:
                 self._try_out()
             self._follow(batches)
         self.save()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -107,14 +107,21 @@ def _tensors(parts: Sample) -> tuple[Tensor, ...]:
         raise OSError(reason(error)) from None
 
 
-def _moved(stream: Iterable[list[Tensor]], device: str) -> Iterator[list[Tensor]]:
+def _moved(stream: DataLoader[Any], device: str) -> Iterator[list[Tensor]]:
     """The batches on the device. Raises EngineError if no process can be started, or a batch not be taken over."""
     try:
-        torch.multiprocessing.Lock()  # where there is no place for one, PyTorch's clean-up prints a traceback
+        # As many as PyTorch makes for its queues: where there is no place for them, its clean-up prints a traceback.
+        locks = [torch.multiprocessing.Lock() for _ in range(_locks(stream.num_workers))]
+        del locks
         for parts in stream:
             yield [part.to(device) for part in parts]
     except (OSError, EOFError) as error:
         raise _no_batches(error) from None
+
+
+def _locks(workers: int) -> int:
+    """In shared memory, of so many processes: five of an event, three of each queue, and some to spare."""
+    return 12 + 4 * workers if workers else 0
 
 
 @contextmanager
@@ -132,5 +139,5 @@ def _no_batches(error: Exception) -> EngineError:
     if hasattr(signal, "SIGCHLD"):
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # PyTorch would raise once more, wherever the process is
     got = "no shared memory" if "shared memory" in str(error) else reason(error) if str(error) else "no answer"
-    do = "Give it more shared memory (docker run --shm-size=2g) or more files (ulimit -n 1024)."
+    do = "Give it more shared memory (docker run --shm-size=2g), more files (ulimit -n 1024), or --workers 0."
     return EngineError("a process that prepares batches failed", got=got, do=do)

@@ -35,10 +35,12 @@ def test_every_usual_way_to_ask_for_the_version(args: str, capsys: pytest.Captur
     assert capsys.readouterr().out.startswith("rtswap ")
 
 
-@pytest.mark.parametrize("args", ["help", "help bench", "help help", "help version", "--help bench", "-h bench"])
+@pytest.mark.parametrize(
+    "args", ["help", "help bench", "help bench x", "help help", "help version", "--help bench", "-h bench"]
+)
 def test_help_as_a_command(args: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(args.split()) == 0
-    shown = "usage: rtswap bench" if args.endswith("bench") else "usage: rtswap [INPUT"
+    shown = "usage: rtswap bench" if "bench" in args else "usage: rtswap [INPUT"
     assert capsys.readouterr().out.startswith(shown)
 
 

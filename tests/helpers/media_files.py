@@ -51,7 +51,7 @@ def make_clip(
     path: str | Path,
     frames: int | Sequence[Image] | Callable[[int], Image] = 20,
     *,
-    fps: int = 25,
+    fps: int | Fraction = 25,
     size: tuple[int, int] = (64, 48),
     count: int = 20,
     audio: bool = False,
@@ -98,9 +98,9 @@ def _pictures(
     return [frames(i) for i in range(count)] if callable(frames) else list(frames)
 
 
-def _times(count: int, fps: int, vfr: bool) -> list[float]:
+def _times(count: int, fps: int | Fraction, vfr: bool) -> list[float]:
     gaps = [4 if vfr and i % 3 == 2 else 1 for i in range(count - 1)]
-    return [0.0, *(np.cumsum(gaps) / fps).tolist()]
+    return [0.0, *(np.cumsum(gaps) / float(fps)).tolist()]
 
 
 def _is_odd(image: Image) -> bool:

@@ -188,7 +188,7 @@ def test_what_has_the_badge_may_be_compressed(tmp_path: Path) -> None:
 
 def test_the_sheets_of_a_training_are_marked(tmp_path: Path) -> None:
     """They show the swap of two real people, as far as it has been learned."""
-    columns = [[group(name, size=128)] * 8 for name in ("ada", "ben", "vera")]
+    columns = {name: [group(name, size=128)] * 8 for name in ("ada", "ben", "vera")}
     write_sheet(tmp_path / "contact-1.png", columns, beside=2)
     assert verify(tmp_path / "contact-1.png").spans
 

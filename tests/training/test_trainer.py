@@ -106,6 +106,25 @@ def test_a_crash_while_a_checkpoint_is_written_keeps_the_old_one(
     assert trainer.progress.step == 0
 
 
+def test_a_training_killed_before_its_first_step_goes_on_with_its_first_trial(tmp_path: Path) -> None:
+    """It left a sheet and no checkpoint, so that the same command refused the folder."""
+    killed, again = Line(), Line()
+
+    def trial(picture: Path) -> dict[str, float]:
+        picture.write_bytes(b"a sheet")
+        raise RuntimeError("killed")
+
+    killed.trial = trial  # type: ignore[method-assign]
+    with pytest.raises(RuntimeError, match="killed"):
+        Trainer(killed, tmp_path, minutes=MINUTES, clock=Seconds()).run()
+    assert (tmp_path / CHECKPOINT).exists()
+    Trainer(again, tmp_path, minutes=MINUTES, clock=Seconds()).run()
+    assert again.trials == 2
+    rows = json.loads((tmp_path / "history.json").read_text())
+    assert [row["step"] for row in rows if "answer" in row] == [0, 20]
+    assert [moment.step for moment in again.moments] == list(range(20))
+
+
 def test_a_loss_that_is_not_finite_goes_back_to_the_checkpoint_with_half_the_rate(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

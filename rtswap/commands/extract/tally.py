@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from rtswap.core.errors import InputError
@@ -14,6 +15,19 @@ ENLARGED = 1.5
 """Enlargement above which a face is counted in the summary."""
 SKIPPED = ("done before", "given twice", "without a face")
 """Kinds of files that added no face."""
+
+LIMITS = MappingProxyType(
+    {
+        "too small": "--min-face",
+        "turned away": "--max-yaw",
+        "looks up or down": "--max-pitch",
+        "too dark": "--min-light",
+        "too bright": "--max-light",
+        "blurred": "--min-sharpness",
+        "alike": "--similar",
+    }
+)
+"""Reason to leave a face out -> the flag that changes it."""
 
 
 @dataclass(slots=True)
@@ -56,7 +70,9 @@ class Tally:
         unreadable = [plural(len(self.unreadable), "unreadable file")] if self.unreadable else []
         if reasons:
             got = f"{plural(self.seen, 'face')}: {', '.join(reasons + unreadable)}"
-            return InputError("no face is good enough", got=got, do="See rtswap extract --help for the limits.")
+            limits = [LIMITS[reason] for reason, _ in self.refused.most_common() if reason in LIMITS]
+            do = f"{limits[0]} changes this limit" if limits else "See rtswap extract --help for the limits."
+            return InputError("no face is good enough", got=got, do=do)
         if self.before:
             got = ", ".join([f"{plural(self.before, 'file')} that an earlier run finished", *unreadable])
             return InputError("no new face", got=got, do="Add --overwrite to extract again.")
@@ -69,14 +85,15 @@ def format_tally(result: Mapping[str, Any]) -> list[str]:
     """Format the result of ``extract`` as text: what is in the folder and what was left out."""
     files = plural(result["files"], "file")
     faces = plural(result["faces"], "face")
-    lines = [f"Wrote {result['folder']}: {faces}, {result['new']} of them new, from {files}."]
+    new = "" if result["new"] == result["faces"] else f", {result['new']:,} of them new,"
+    lines = [f"Wrote {result['folder']}: {faces}{new} from {files}."]
     if "people" in result:
         number = result["people"]
         lines.append(f"{number} {'person' if number == 1 else 'people'}: sheet.png shows who is who.")
     if "others removed" in result:
         lines.append(f"Removed the faces of others: {result['others removed']}.")
     if result["refused"]:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in result["refused"].items())
+        reasons = ", ".join(f"{count} {reason}{_limit(reason)}" for reason, count in result["refused"].items())
         lines.append(f"Faces left out: {reasons}.")
     skipped = [f"{result[name]} {name}" for name in SKIPPED if name in result]
     skipped += [f"{len(result['unreadable'])} unreadable"] if "unreadable" in result else []
@@ -85,3 +102,8 @@ def format_tally(result: Mapping[str, Any]) -> list[str]:
     if "exported" in result:
         lines.append(f"Wrote DeepFaceLab's aligned set: {plural(result['exported'], 'face')}.")
     return lines
+
+
+def _limit(reason: str) -> str:
+    """The flag that changes which faces are left out for a reason."""
+    return f" ({LIMITS[reason]})" if reason in LIMITS else ""

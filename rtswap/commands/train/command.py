@@ -18,34 +18,63 @@ from rtswap.core.urls import expanded
 from rtswap.training.recipes import RECIPES
 from rtswap.training.spec import RecipeSpec, TrainOption
 
-EXAMPLES = """\
+_OF_TWO = """\
 examples for two people:
   rtswap extract me_1.mp4 me_2.mp4 --for-training --out faces/me
   rtswap extract scene.mp4 --for-training --out faces/scene
   rtswap train df --data faces/me --data faces/scene --minutes 120 --out runs/me
   rtswap scene.mp4 out.mp4 --swapper runs/me/me.dfm
-
+"""
+_OF_ANY = """\
 examples for any face:
   rtswap extract photos/ --for-training --embeddings --out faces/many
   rtswap train faceshifter --data faces/many --minutes 600 --out runs/any
   rtswap scene.mp4 out.mp4 --source me.jpg --swapper runs/any/any.rtswap
-
+"""
+_LAST = """\
 Ctrl-C ends a training and keeps what it has learnt; the same command goes on.
 Sheets and curves to look at lie in the --out folder from the first minutes on.
 Train only on people who have agreed to it. docs/recipes.md: what to expect.
 """
 
 
+class _TrainParser(Parser):
+    """Shows the help of a recipe that is named."""
+
+    def read(self, args: Sequence[str]) -> dict[str, Any]:
+        named = [spec for spec in RECIPES if spec.name in args]
+        if len(named) == 1 and not {"-h", "--help"}.isdisjoint(args):
+            _filled(_parser_of(named[0]), named).print_help()
+            raise SystemExit(0)
+        return super().read(args)
+
+
 def _parser() -> Parser:
     listed = "".join(f"  {spec.name:<14}{spec.summary}\n" for spec in RECIPES)
-    made = Parser(
+    made = _TrainParser(
         "rtswap train",
         "Trains a swapper from facesets, which rtswap extract makes: for two people, as a DFM file, or for any "
-        "source, as a file that is bound to a photo.",
-        f"recipes:\n{listed}\n{EXAMPLES}",
+        "source, as a file that is bound to a photo. rtswap train RECIPE --help: one recipe alone.",
+        f"recipes:\n{listed}\n{_OF_TWO}\n{_OF_ANY}\n{_LAST}",
         advice=ADVICE_OF_TRAIN,
     )
     made.takes("words", "RECIPE", many=True, first=[spec.name for spec in RECIPES])
+    return _filled(made, RECIPES)
+
+
+def _parser_of(spec: RecipeSpec) -> Parser:
+    pair = spec.kind == "pair"
+    what = "for two people, as a DFM file" if pair else "for any source, as a file that is bound to a photo"
+    examples = (_OF_TWO if pair else _OF_ANY).replace(" train df ", f" train {spec.name} ")
+    return Parser(
+        f"rtswap train {spec.name}",
+        f"{spec.summary}. Trains a swapper from facesets, which rtswap extract makes: {what}.",
+        f"{examples.replace(' train faceshifter ', f' train {spec.name} ')}\n{_LAST}",
+    )
+
+
+def _filled(made: Parser, recipes: Sequence[RecipeSpec]) -> Parser:
+    """With the flags of these recipes."""
     group = made.add_argument_group("Training")
     add = group.add_argument
     add(
@@ -75,7 +104,7 @@ def _parser() -> Parser:
     add("--half", action="store_true", help="compute in bfloat16 [where it is faster]")
     add("--no-half", dest="half", action="store_false", help="compute in float32")
     groups: dict[str, argparse._ArgumentGroup] = {}
-    for row, names in _options_of_recipes().items():
+    for row, names in _options_of(recipes).items():
         title = f"Options of {' and '.join([', '.join(names[:-1]), names[-1]] if names[1:] else names)}"
         group = groups.get(title) or groups.setdefault(title, made.add_argument_group(title))
         if row.kind.switch:
@@ -86,10 +115,10 @@ def _parser() -> Parser:
     return made.with_table(["console"], without=["console.stats"], config=False)
 
 
-def _options_of_recipes() -> dict[TrainOption, list[str]]:
+def _options_of(recipes: Sequence[RecipeSpec]) -> dict[TrainOption, list[str]]:
     """Each option, and the recipes that have it. Two recipes that share a flag share the option."""
     found: dict[TrainOption, list[str]] = {}
-    for spec in RECIPES:
+    for spec in recipes:
         for row in spec.options:
             found.setdefault(row, []).append(spec.name)
     return found

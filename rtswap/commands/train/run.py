@@ -9,6 +9,7 @@ from typing import Any
 from rtswap.app.console import Console, Shown
 from rtswap.core.errors import NotInstalled
 from rtswap.core.isolation import pip_install
+from rtswap.core.text import duration, plural
 from rtswap.training.spec import RecipeSpec
 
 
@@ -40,7 +41,6 @@ def run(
     result = train(job, Show(console, out, preview=preview))
     held_out = {name: value for name, value in result["held_out"].items() if name not in ("minutes", "step")}
     pair = spec.kind == "pair"
-    each = " of each person" if pair else ""
     ended = "Stopped" if result["stopped"] else "Trained"
     if held_out.get("source", 1.0) <= held_out.get("target", 0.0):
         console.event(
@@ -48,7 +48,7 @@ def run(
             "Train longer"
         )
     shown: list[Shown] = [
-        f"{ended} after {result['minutes']:g} minutes in all, {result['samples']:,} faces{each}.",
+        f"{ended} after {duration(60 * result['minutes'])} and {plural(result['steps'], 'step')} in all.",
         *([f"On faces kept out of training: {in_words(held_out)}."] if held_out else []),
         f"Look at the newest sheet in {out}. Play it:",
         f"  rtswap INPUT OUTPUT {'' if pair else '--source PHOTO '}--swapper {file}",

@@ -27,6 +27,7 @@ from rtswap.media.decoding import (
     nominal_fps,
     start_s,
     stated_length_s,
+    unrounded_s,
     video_stream,
 )
 from rtswap.media.hardware_decoding import open_on_gpu
@@ -124,15 +125,19 @@ class VideoFile(ClosingInput):
         return self._time_of(self._first[0], 0.0) <= max(time_s, 0.0) + _EARLY_S
 
     def frames(self) -> Iterator[Frame]:
-        last_s, step_s = -1.0, 1 / self._info.fps
+        first_s, last_s, step_s = 0.0, -1.0, 1 / self._info.fps
         index, ends_s = 0, 0.0
         try:
             batch: list[av.VideoFrame] | None = self._first
             while batch is not None and not self.closed.is_set():
                 for frame in batch:
                     time_s = self._time_of(frame, last_s + step_s if index else 0.0)
-                    last_s = time_s if not index else max(time_s, last_s + _LEAST_STEP_S)
-                    shown_s = float((frame.duration or 0) * (frame.time_base or 0))
+                    if index:
+                        since_s = unrounded_s(time_s - first_s, self._stream)
+                        last_s = max(first_s + since_s, last_s + _LEAST_STEP_S)
+                    else:
+                        first_s = last_s = time_s
+                    shown_s = unrounded_s(float((frame.duration or 0) * (frame.time_base or 0)), self._stream)
                     ends_s = last_s + shown_s
                     image = self._pictures.to_image(frame)
                     yield Frame(image, index, time.perf_counter(), last_s, duration_s=shown_s or None)

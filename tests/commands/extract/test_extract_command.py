@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from rtswap.commands.extract.command import COMMAND
+from rtswap.commands.extract.tally import LIMITS, format_tally
 from rtswap.core.errors import NotInstalled, UsageError
 from rtswap.faceset.faceset import Faceset
 
@@ -72,3 +73,15 @@ def test_one_word_asks_for_what_training_needs_and_other_flags_override_it(tmp_p
     assert (settings["template"], settings["size"], settings["keep_all"]) == ("whole", 256, True)
     assert (settings["every_s"], settings["smooth_s"]) == (1.0, 0.1)
     assert settings["limits"]["max_yaw"] == 90
+
+
+def test_the_summary_names_what_changes_a_limit_and_counts_the_new_only_where_there_were_others() -> None:
+    """23 too small left the reader with no way to get them."""
+    result = {"folder": "faces", "files": 1, "faces": 32, "new": 32, "refused": {"too small": 23, "unclear": 1}}
+    assert format_tally(result) == [
+        "Wrote faces: 32 faces from 1 file.",
+        "Faces left out: 23 too small (--min-face), 1 unclear.",
+    ]
+    assert format_tally({**result, "new": 2, "refused": {}}) == ["Wrote faces: 32 faces, 2 of them new, from 1 file."]
+    known = {action.dest for action in COMMAND.parser().actions}
+    assert {flag.removeprefix("--").replace("-", "_") for flag in LIMITS.values()} <= known

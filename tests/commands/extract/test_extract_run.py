@@ -173,7 +173,7 @@ def test_every_refusal_is_counted_by_its_reason(tmp_path: Path, out: Path) -> No
 
 def test_none_good_enough_is_an_error_with_the_reasons(tmp_path: Path, out: Path) -> None:
     photo = save(tmp_path / "a.png", persona("ada"))
-    with pytest.raises(InputError, match="no face is good enough; got 1 face: 1 too small"):
+    with pytest.raises(InputError, match=r"no face is good enough; got 1 face: 1 too small\. --min-face changes"):
         run(out, photo, limits=replace(QualityLimits(), min_face_px=2000))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import cv2
@@ -78,6 +79,18 @@ def test_the_help_names_every_recipe_and_option(capsys: pytest.CaptureFixture[st
         assert f"  {spec.name} " in text
         assert all(row.flag in text for row in spec.options)
         assert {name for size in spec.sizes.values() for name in size} <= {row.name for row in spec.options}
+
+
+def test_the_help_of_a_recipe_is_of_it_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    """rtswap train df --help showed the options of all seven."""
+    for spec in RECIPES:
+        assert main(["train", spec.name, "--help"]) == 0
+        text = capsys.readouterr().out
+        others = {row.flag for other in RECIPES for row in other.options} - {row.flag for row in spec.options}
+        shown = set(re.findall(r"--[a-z-]+", text))
+        assert {row.flag for row in spec.options} | {"--data", "--out", "--minutes"} <= shown
+        assert not others & shown
+        assert f"rtswap train {spec.name} --data" in text
 
 
 def test_without_torch_the_install_command_is_told(

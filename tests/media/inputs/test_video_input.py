@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -47,6 +48,20 @@ def test_b_frames_come_in_the_order_they_are_shown(tmp_path: Path) -> None:
 def test_variable_frame_rate_is_kept(tmp_path: Path, name: str) -> None:
     times = make_clip(tmp_path / name, 30, vfr=True)
     assert [f.time_s for f in frames_of(tmp_path / name)] == pytest.approx(times, abs=1e-3)
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".webm", ".flv"])
+@pytest.mark.parametrize("rate", [Fraction(30), Fraction(30_000, 1001), Fraction(60), Fraction(120)])
+def test_a_clock_of_milliseconds_leaves_a_constant_frame_rate_constant(
+    tmp_path: Path, suffix: str, rate: Fraction
+) -> None:
+    """Of an MKV with 30 frames per second an MP4 came with steps of 33 and 34 ms, which editors call variable."""
+    path = tmp_path / f"a{suffix}"
+    make_clip(path, 60, fps=rate, codec="libvpx-vp9" if suffix == ".webm" else "libx264")
+    frames = frames_of(path)
+    step_s = 1 / float(rate)
+    assert np.diff([frame.time_s for frame in frames]) == pytest.approx(np.full(59, step_s), abs=2e-6)
+    assert [frame.duration_s or step_s for frame in frames] == pytest.approx([step_s] * 60, abs=2e-6)
 
 
 def test_info(tmp_path: Path) -> None:

@@ -88,3 +88,15 @@ def test_a_text_does_not_outlast_the_end_of_the_part(tmp_path: Path, suffix: str
     with av.open(str(tmp_path / f"out{suffix}")) as container:
         assert (container.duration or 0) / av.time_base == pytest.approx(1.32, abs=0.03)
         assert [bytes(p)[-5:] for p in container.demux(subtitles=0) if len(bytes(p)) > 2] == [b"Hello", b"World"]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm"])
+def test_a_part_has_its_subtitles(tmp_path: Path, suffix: str) -> None:
+    """With --start they were left out. One that begins before the part is shown from its first picture on."""
+    make_titled_film(tmp_path / "film.mkv", ASS.format(more=""))
+    assert copied(tmp_path / "film.mkv", tmp_path / f"out{suffix}", start_s=1.28, end_s=2.72) == []
+    with av.open(str(tmp_path / f"out{suffix}")) as container:
+        shown = [p for p in container.demux(subtitles=0) if len(bytes(p)) > 2]
+    spans = [(float(p.pts * p.time_base), float((p.pts + p.duration) * p.time_base)) for p in shown]
+    assert spans == [pytest.approx(span, abs=0.002) for span in [(0, 0.12), (0.12, 0.22), (1.22, 1.44)]]
+    assert [text.split(",")[-1].strip() for _, text in lines(tmp_path / f"out{suffix}")] == ["World", "Again", "Bye"]

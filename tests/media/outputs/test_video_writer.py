@@ -51,6 +51,20 @@ def test_the_last_picture_is_shown_for_its_own_time(tmp_path: Path, suffix: str)
     assert read_back(path)[0][:4] == [0, 1, 2, 3] or suffix == ".avi"
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mov"])
+@pytest.mark.parametrize("frames", [24, 25, 26, 27])
+def test_a_constant_frame_rate_is_stated_as_it_is(tmp_path: Path, suffix: str, frames: int) -> None:
+    """75 frames at 25 a second were stated as 24.67, if the last one decoded was not the last shown."""
+    path = tmp_path / f"out{suffix}"
+    writer = VideoWriter(path, OutputRequest(fps=25))
+    for index in range(frames):
+        writer.send(mark_picture(index, time_s=index / 25))
+    writer.close()
+    with av.open(path) as container:
+        assert container.streams.video[0].average_rate == 25
+        assert (container.duration or 0) / av.time_base == pytest.approx(frames / 25, abs=1e-3)
+
+
 def _length_s(path: Path) -> float:
     if path.suffix not in (".gif", ".apng"):
         with av.open(path) as container:

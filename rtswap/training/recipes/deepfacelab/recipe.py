@@ -126,7 +126,9 @@ class DeepfakeRecipe(PairRecipe):
             made = [face for face, _ in self.shadow(*(faces.given for faces in tried))]
             swapped, mask, _ = self.shadow.swap(tried[1].given)
         shown = mask.float() * swapped.float() + (1 - mask.float()) * tried[1].given
-        self.show(picture, (tried[0].given, made[0], tried[1].given, made[1], swapped, shown))
+        source, target = (faces.given for faces in tried)
+        again = {"source again": made[0], "target": target, "target again": made[1]}
+        self.show(picture, {"source": source, **again, "swap": swapped, "swap, masked": shown})
         names = ("source_psnr", "target_psnr")
         return {name: psnr(face, faces) for name, face, faces in zip(names, made, tried, strict=True)}
 

@@ -290,9 +290,10 @@ class FaceShifterRecipe(Recipe):
         made, swapped = (self.made(one) for one in (same, cross))
         who = self.recogniser(swapped, cross.known)
         slopes = [edges(one, torch.zeros_like(one), cross.masks) for one in (swapped, cross.faces)]
-        beside = [] if cross.warped is None else [cross.warped]
-        columns = (cross.photos, cross.faces, *beside, swapped, same.faces, made, same.truth)
-        write_sheet(picture, [to_pictures((one[:SHOWN] + 1) / 2) for one in columns])
+        beside = {} if cross.warped is None else {"mesh": cross.warped}
+        known = {"target 2": same.faces, "made of it": made, "truth": same.truth}
+        columns = {"source": cross.photos, "target": cross.faces, **beside, "swap": swapped, **known}
+        write_sheet(picture, {name: to_pictures((one[:SHOWN] + 1) / 2) for name, one in columns.items()})
         mesh: dict[str, float] = {}
         if same.warped is not None and cross.warped is not None:
             theirs = self.recogniser(cross.warped, cross.known)

@@ -150,7 +150,9 @@ class FaceswapGanRecipe(PairRecipe):
             swapped, alpha, _ = (part.float() for part in self.shadow.swap(tried[1].given))
         faces = [(one.face.float() + 1) / 2 for one in made]
         shown = alpha * swapped + (1 - alpha) * tried[1].given
-        self.show(picture, (tried[0].given, faces[0], tried[1].given, faces[1], swapped, alpha, shown))
+        source, target = (one.given for one in tried)
+        again = {"source again": faces[0], "target": target, "target again": faces[1]}
+        self.show(picture, {"source": source, **again, "swap": swapped, "alpha": alpha, "what is shown": shown})
         inside = tried[1].mask
         return {
             "source_psnr": psnr(faces[0], tried[0]),

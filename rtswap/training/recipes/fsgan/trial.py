@@ -23,6 +23,10 @@ from rtswap.training.recipes.fsgan.samples import Samples
 
 COUNT, SHOWN = 24, 8
 """Samples and swaps of a trial; rows of a sheet."""
+_COLUMNS = (
+    *("source", "target", "turned", "filled", "swap", "a view", "view turned", "its truth"),
+    *("a hole", "hole filled", "pasted", "blended", "by Poisson"),
+)
 
 
 class TorchEngine:
@@ -72,7 +76,7 @@ class Trial:
             for whose, at in (("source", 0), ("target", 1)):
                 goals = self._crowd.embeddings[[pair[at] for pair in self._pairs]]
                 figures[f"{name}_to_{whose}"] = float((vectors * goals).sum(1).mean())
-        write_sheet(picture, [part[:SHOWN] for part in (*swaps, *columns)])
+        write_sheet(picture, {name: part[:SHOWN] for name, part in zip(_COLUMNS, (*swaps, *columns), strict=True)})
         return figures
 
     def _networks(self, network: Fsgan, device: str) -> tuple[dict[str, float], list[list[Image]]]:

@@ -232,8 +232,9 @@ class StyleRecipe(Recipe):
             made = [one.float() for one in self.swapped(batch)]
             read = self.shadow.prior.reader(torch.cat([made[-1], batch.faces])).float()
         who = self.recogniser(made[-1], batch.matrices)
-        columns = (batch.photos.roll(-1, 0), batch.faces, inverted, *made)
-        write_sheet(picture, [to_pictures((one[:SHOWN] + 1) / 2) for one in columns], beside=2)
+        names = ("source", "target", "target again", *(["side output"] if made[1:] else []), "swap")
+        columns = zip(names, (batch.photos.roll(-1, 0), batch.faces, inverted, *made), strict=True)
+        write_sheet(picture, {name: to_pictures((one[:SHOWN] + 1) / 2) for name, one in columns}, beside=2)
         return {
             "inversion_psnr": decibels(inverted, batch.faces, batch.masks, 2),
             "source": float((who * batch.embeddings.roll(-1, 0)).sum(1).mean()),
