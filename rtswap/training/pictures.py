@@ -61,7 +61,7 @@ def curves(history: list[dict[str, float]], path: Path) -> None:
 
 
 def chart_of(name: str, points: list[tuple[float, float]]) -> Chart:
-    """The curve of one value over the minutes, ``points`` (minute, value): on a logarithmic axis if it is positive and
+    """The curve of one value over the minutes, ``points`` (minute, value): logarithmic if it is positive and
     spans more than a decade."""
     minutes, values = np.asarray(points, np.float32).T
     wide = bool((values > 0).all() and values.max() > _DECADE * values.min())

@@ -11,7 +11,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -33,6 +33,9 @@ REPORT_S, SAVE_S = 20.0, 60.0
 ENDING_S = 12.0
 """Seconds before a deadline at which training stops, for the last trial and checkpoint."""
 WARM_UP_STEPS = 100
+LONGER = 0.1
+"""By how much the share of the time that is over must fall, when a training goes on for longer, for the rate to warm
+up anew: it had fallen with the share, and the optimiser had got used to that."""
 MOST_SETBACKS = 6
 """Returns to a checkpoint after which a training is given up."""
 EXPLODED, USUAL_REPORTS = 10.0, 8
@@ -68,12 +71,17 @@ class Progress:
     setbacks: int = 0
     """Returns to a checkpoint; each halved the learning rate."""
     history: list[dict[str, float]] = field(default_factory=list)
+    budget: float = 0.0
+    """Seconds of training that were planned when this was saved; 0: unknown."""
+    warm_from: int = 0
+    """Step at which the learning rate last rose from 0."""
 
     @classmethod
     def of(cls, kept: dict[str, Any]) -> Progress:
         """Read it from a checkpoint. Raises ValueError or TypeError for anything else."""
         found = cls(**kept)
-        counts = is_plain(found.step, whole=True) and is_plain(found.setbacks, whole=True) and is_plain(found.seconds)
+        whole = all(is_plain(count, whole=True) for count in (found.step, found.setbacks, found.warm_from))
+        counts = whole and is_plain(found.seconds) and is_plain(found.budget)
         if not counts or not isinstance(found.history, list) or not all(map(_is_row, found.history)):
             raise ValueError("progress")
         return found
@@ -194,6 +202,10 @@ class Trainer:
         """Steps until the time is up. Trials on the way do not count as training."""
         progress = self.progress
         self._budget = budget_s(self._minutes, self._until, progress.seconds)
+        longer = progress.budget > 0 < self._budget
+        if longer and progress.seconds * (1 / progress.budget - 1 / self._budget) > LONGER:
+            progress.warm_from = progress.step
+        progress.budget = self._budget
         self._last, self._steps_reported = self._clock(), progress.step
         report, save, trial = (progress.seconds + every for every in (REPORT_S, SAVE_S, self.recipe.trial_s))
         while (share := self._share()) < 1:
@@ -225,7 +237,8 @@ class Trainer:
 
     def _step(self, batches: Iterator[Any], share: float) -> None:
         recipe, progress = self.recipe, self.progress
-        self._rate = learning_rate(share, progress.step, recipe.rate * 0.5**progress.setbacks, recipe.hold)
+        peak = recipe.rate * 0.5**progress.setbacks
+        self._rate = learning_rate(share, progress.step - progress.warm_from, peak, recipe.hold)
         moment = Moment(progress.step, share, self._rate)
         self._means.add(recipe.step(batches, moment))
         average(recipe.shadow, recipe.network, progress.step, recipe.averaged_over(moment))
@@ -252,13 +265,13 @@ class Trainer:
 
     def _return_to_checkpoint(self) -> None:
         """Load the checkpoint again and go on from it with half the learning rate. The elapsed time is kept."""
-        seconds, setbacks = self.progress.seconds, self.progress.setbacks + 1
+        before, setbacks = self.progress, self.progress.setbacks + 1
         if setbacks > MOST_SETBACKS:
             raise ModelError(
                 f"the loss exploded {setbacks} times", do=f"Give a lower --rate than {self.recipe.rate}."
             )
         self.load()
-        self.progress.seconds, self.progress.setbacks = seconds, setbacks
+        self.progress = replace(before, step=self.progress.step, history=self.progress.history, setbacks=setbacks)
         self._diverged, self._steps_reported, self._last = False, self.progress.step, self._clock()
         self._means.clear()
         if self._rank == 0:

@@ -86,6 +86,17 @@ def test_twenty_steps_are_ten_a_stop_and_ten_more_to_the_bit(tmp_path: Path) -> 
         assert all(torch.equal(value, kept[1][part][name]) for name, value in kept[0][part].items())
 
 
+def test_a_training_that_goes_on_for_longer_warms_up_anew(tmp_path: Path) -> None:
+    """Its rate rose at once from what it had fallen to: the loss exploded, and half of the rate was left."""
+    Trainer(Line(), tmp_path, minutes=MINUTES, clock=Seconds()).run()
+    longer = Line()
+    Trainer(longer, tmp_path, minutes=5 * MINUTES, clock=Seconds()).run()
+    rates = [moment.rate for moment in longer.moments]
+    assert len(rates) == 80
+    assert rates[:3] == pytest.approx([rates[0], 2 * rates[0], 3 * rates[0]])
+    assert rates[0] == learning_rate(0, 0, longer.rate, longer.hold)
+
+
 def test_a_crash_while_a_checkpoint_is_written_keeps_the_old_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
