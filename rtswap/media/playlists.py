@@ -62,7 +62,7 @@ class Opener:
 
     def __init__(self) -> None:
         self._left: int | None = _MOST_BYTES
-        self._most = self._left
+        self._most: int | None = _MOST_BYTES
         self.failed = False
         """From then on there is nothing to read: FFmpeg tries other files, and PyAV, which passes the first error on
         later, would print the traceback of a second."""

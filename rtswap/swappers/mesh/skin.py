@@ -150,6 +150,7 @@ def _skin(image: Image, hidden: Field, sure: Field, facing: Field, *, glasses: b
     logs = np.log(np.asarray(resized(image, (COARSE, COARSE), cv2.INTER_AREA), np.float32) + OFFSET)
     fine = np.asarray(blurred(resized(image, (FINE, FINE), cv2.INTER_AREA), 0.7), np.float32)
     fine = np.log(fine + OFFSET)
+    white = np.log(CLOTH[0] + OFFSET), np.log(CLOTH[1] + OFFSET)
     seen = _fine(hidden)
     surely = front * ~eyes * _fine(sure * ramp(facing, *SQUARELY))
     face = np.asarray(1 - ramp(hidden, OPEN, SHUT), np.float32)
@@ -157,7 +158,7 @@ def _skin(image: Image, hidden: Field, sure: Field, facing: Field, *, glasses: b
     for _ in range(ROUNDS):
         plain = _plain(face)
         kinds = _unlike(fine, _fine(smooth_skin(logs, plain)), front)
-        skin = 1 - ramp(kinds[..., 1], *MUCH_BRIGHTER) * ramp(fine.min(2), *np.log(np.float32(CLOTH) + OFFSET))
+        skin = 1 - ramp(kinds[..., 1], *MUCH_BRIGHTER) * ramp(fine.min(2), *white)
         milder = 1 + (MILDER - 1) * (_fine(sure) * skin)[..., None]
         rough = np.percentile(kinds.max(2)[_fine(plain) > 0.5], 90) if plain.any() else 0
         kinds = np.minimum(kinds / (milder * np.float32(np.clip(rough / ROUGH[0], 1, ROUGH[1]))), MOST)
