@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from fractions import Fraction
 from typing import Any
 
@@ -15,8 +16,9 @@ from rtswap.media.file_kinds import FileKind
 from rtswap.media.sound import check_length
 
 _RATE = 48_000
-_KEPT_FRAMES = 2000
-"""About 40 s. A recording that takes nothing for longer loses the oldest sound."""
+_KEPT_FRAMES, _KEPT_BYTES = 2000, 64 << 20
+"""About 40 s. A recording that takes nothing for longer loses the oldest sound; of large parts fewer are kept, by the
+size of the newest."""
 _JITTER_S = 0.08
 """Differences in arrival up to this are not gaps in the sound."""
 _JUMP_S = 1.0
@@ -52,8 +54,7 @@ class LiveSound:
         try:
             for frame in packet.decode():
                 if frame.time is not None:
-                    for listener in self._listeners:
-                        listener.append((frame.time + self._offset_s, frame))
+                    self.take(frame, frame.time + self._offset_s)
         except (av.FFmpegError, ValueError) as error:
             self.report(error)
 
@@ -65,8 +66,12 @@ class LiveSound:
 
     def take(self, frame: av.AudioFrame, captured_at: float) -> None:
         """Pass decoded sound on to all listeners. ``captured_at``: when it began, in seconds."""
+        most = _KEPT_BYTES // max(1, sum(plane.buffer_size for plane in frame.planes))
         for listener in self._listeners:
             listener.append((captured_at, frame))
+            with suppress(IndexError):  # who listens takes them meanwhile
+                while len(listener) > max(1, most):
+                    listener.popleft()
 
     def listen(self) -> deque[Heard]:
         """Return a queue that fills from now on."""

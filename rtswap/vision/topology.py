@@ -22,6 +22,7 @@ LEFT_BROW = [70, 63, 105, 66, 107, 55, 65, 52, 53, 46]
 RIGHT_BROW = [336, 296, 334, 293, 300, 276, 283, 282, 295, 285]
 GLASSES = [71, 105, 9, 334, 301, 447, 347, 277, 6, 47, 118, 227]
 """From the brows to below the eyes: where the frames of glasses lie."""
+NOSE_RIDGE = [197, 195, 5, 1]
 NOSE_BASE = [48, 64, 98, 2, 327, 294, 278, 4]
 """Around the lower third of the nose."""
 NOSE_TIP = 1

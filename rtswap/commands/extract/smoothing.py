@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +49,7 @@ def smooth(model: LandmarkModel, view: View, mesh: Points, window_s: float) -> t
     return found.astype(np.float32), keypoints
 
 
-@cache
+@lru_cache(1024)
 def weights(offsets: tuple[float, ...], window_s: float) -> NDArray[np.float64]:
     """Weights (N,) of measurements at ``offsets`` seconds in the smoothed value at 0, which must be one of them. They
     sum to 1, and motion at constant speed is left as it is.

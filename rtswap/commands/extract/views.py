@@ -59,9 +59,10 @@ def views_of(
     sees the same.
     """
     stride = max(1, math.ceil(window_s * fps / MOST_NEIGHBOURS))
+    closest_s = 0.5 * window_s / MOST_NEIGHBOURS
     recent: deque[_Seen] = deque()
     waiting: deque[_Seen] = deque()
-    scene = 0
+    scene, cell = 0, -1
     blocks: NDArray[np.float32] | None = None
     for frame in frames:
         time_s = frame.time_s or 0.0
@@ -72,8 +73,9 @@ def views_of(
             if wanted:
                 yield View(frame.image, frame.index, time_s)
             continue
-        if not wanted and frame.index % stride:
-            continue
+        before_cell, cell = cell, int(time_s // closest_s)
+        if not wanted and (frame.index % stride or cell == before_cell):
+            continue  # a film may have far more frames in this time than it says
         before, blocks = blocks, _blocks_of(frame.image)
         scene += before is not None and is_another_scene(before, blocks)
         seen = _Seen(frame.index, Moment(frame.image, time_s), scene)

@@ -150,7 +150,7 @@ class FsganSwapper:
         small = to_side(face.crop, side)
         target = replace(face, crop=small, landmarks=transform(resizing(side / size), face.landmarks))
         made = self.stages(target, most=1 if not quality.match_color else len(self.views)).blended
-        mask = swap_mask(face.landmarks, size, self._model.coverage if self._model.hull else None)
+        mask = swap_mask(face, size, self._model.coverage if self._model.hull else None)
         mask = np.asarray(cv2.subtract(mask, mouth_of(face.landmarks, size)), np.uint8)
         return SwappedFace(to_side(made, size), mask)
 

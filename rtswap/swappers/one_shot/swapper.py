@@ -108,7 +108,7 @@ class OneShotSwapper:
         made = model.frame.run(values)
         own = [_pixels(made[MASK][0])] if MASK in made else []
         picture = to_side(_pixels(made[SWAPPED][0]), size)
-        return SwappedFace(picture, swap_mask(face.landmarks, size, model.coverage, *own))
+        return SwappedFace(picture, swap_mask(face, size, model.coverage, *own))
 
     def adjust(self, *, expression: float, strength: float) -> Callable[[], None]:
         """As ``protocols.AdjustableSwapper``; without effect on a system that is not assisted."""

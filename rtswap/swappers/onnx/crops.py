@@ -10,18 +10,25 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.core.types import Image, Mask, Matrix, Points
+from rtswap.core.errors import ModelError
+from rtswap.core.types import Image, Mask, Matrix, Points, Target
 from rtswap.vision.crops import AVERAGED, cut
 from rtswap.vision.geometry import keypoints_of, scale_of, transform
 from rtswap.vision.raster import fill
 from rtswap.vision.resample import blurred, resized
 from rtswap.vision.templates import placement
-from rtswap.vision.topology import OVAL
+from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, NOSE_BASE, NOSE_RIDGE, OVAL, RIGHT_BROW, RIGHT_EYE
 
 BORDER = 0.06
 """Width of the soft border of a crop, as a share of its side."""
 COVERAGE, FEATHER = 0.95, 0.025
 """Side of the mask's outline, as a share of the face's; sigma of its edge in face widths."""
+FEATURES = [*LEFT_EYE, *RIGHT_EYE, *LEFT_BROW, *RIGHT_BROW], [*NOSE_RIDGE, *NOSE_BASE]
+"""Somebody can be recognised by them, though they are few of a face's landmarks."""
+SEEN, REPLACED = 0.5, 128
+"""Visibility of a landmark, and the mask there, from which it is visible, and replaced."""
+LEAST_ASKED, LEAST_REPLACED = 0.25, 0.4
+"""Share of a feature's landmarks from which it is considered, and of these that must be replaced."""
 MASK_STEP = 2
 """Crop pixels per pixel in which the outline is drawn."""
 
@@ -87,12 +94,21 @@ def outline(landmarks: Points, size: int, coverage: float = COVERAGE) -> Mask:
     return np.asarray(cv2.min(resized(soft, (size, size)), border(size)), np.uint8)
 
 
-def swap_mask(landmarks: Points, size: int, coverage: float | None, *limits: Mask) -> Mask:
+def swap_mask(face: Target, size: int, coverage: float | None, *limits: Mask) -> Mask:
     """Where a swap shows in a crop of ``size`` px: inside ``outline``, or None: up to the crop's border; and where
-    each of ``limits``, of any side, lets it."""
-    mask = border(size) if coverage is None else outline(landmarks, size, coverage)
+    each of ``limits``, of any side, lets it. Raises ModelError for limits that leave the eyes or the nose as they
+    are."""
+    whole = border(size) if coverage is None else outline(face.landmarks, size, coverage)
+    mask = whole
     for limit in limits:
         mask = np.asarray(cv2.min(mask, to_side(limit, size)), np.uint8)
+    for feature in FEATURES:
+        x, y = face.landmarks[feature][face.visibility[feature] >= SEEN, :2].clip(0, size - 1).astype(np.intp).T
+        asked = whole[y, x] >= REPLACED
+        if asked.sum() >= LEAST_ASKED * len(feature) and (mask[y, x][asked] >= REPLACED).mean() < LEAST_REPLACED:
+            raise ModelError(
+                "the swapper's mask leaves the eyes or the nose as they are", do="Use another --swapper."
+            )
     mask[[0, -1]] = mask[:, [0, -1]] = 0
     return mask
 

@@ -105,7 +105,7 @@ class OnnxSwapper:
     def _finished(self, face: Target, picture: Image, own: Mask | None) -> SwappedFace:
         """Return the result in the face's own resolution. ``own``: the network's mask."""
         size, limits = face.crop.shape[0], () if own is None else (own,)
-        return SwappedFace(to_side(picture, size), swap_mask(face.landmarks, size, self._model.coverage, *limits))
+        return SwappedFace(to_side(picture, size), swap_mask(face, size, self._model.coverage, *limits))
 
     def forget(self, track_id: int) -> None:
         """There is no state."""

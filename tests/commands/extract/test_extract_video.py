@@ -189,6 +189,27 @@ def test_a_long_video_needs_the_memory_of_a_short_one(every_s: float, most: int)
     assert highest <= most
 
 
+@pytest.mark.parametrize("apart_s", [0.0, 1e-4])
+def test_a_video_of_more_frames_than_it_says_needs_no_more_memory(apart_s: float) -> None:
+    """All of 10,000 frames in a tenth of a second were kept, and the face followed through each of them."""
+    alive: set[int] = set()
+    highest = 0
+
+    def made() -> Iterator[Frame]:
+        nonlocal highest
+        for number in range(6000):
+            image = np.zeros((32, 32, 3), np.uint8)
+            alive.add(number)
+            weakref.finalize(image, alive.discard, number)
+            highest = max(highest, len(alive))
+            yield Frame(image, number, 0.0, number * apart_s)
+
+    views = list(views_of(made(), fps=30, every_s=0.5, window_s=0.5))
+    assert [view.frame for view in views] == ([0, 5000] if apart_s else [0])
+    assert highest <= 6 * MOST_NEIGHBOURS
+    assert all(len(view.before) + len(view.after) <= 4 * MOST_NEIGHBOURS for view in views)
+
+
 def test_continued_views_have_the_same_neighbours() -> None:
     def shape(view: View) -> tuple[object, ...]:
         return view.frame, [moment.time_s for moment in (*view.before, *view.after)]

@@ -153,3 +153,17 @@ def test_multipart_mjpeg_over_http(camera: str) -> None:
     numbers = all_numbers(images)
     assert numbers == list(range(numbers[0], numbers[0] + 20))
     assert number_of(images[-1]) > 15
+
+
+def test_sound_that_is_ahead_of_the_pictures_does_not_fill_the_memory() -> None:
+    """A stream could have 2,000 parts kept, of any size."""
+    sound = LiveSound(print)
+    queue = sound.listen()
+    for number in range(40):
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 2 << 20), np.int16), format="s16", layout="stereo")
+        frame.sample_rate = 192_000
+        sound.take(frame, 1e6 + number)
+    assert [at_s for at_s, _ in queue] == [1e6 + number for number in range(24, 40)]
+    for number in range(3000):
+        sound.take(av.AudioFrame.from_ndarray(np.zeros((1, 2048), np.int16), format="s16", layout="stereo"), number)
+    assert len(queue) == 2000

@@ -6,6 +6,7 @@ they are shown. What is expected is computed here again, with formulae as docs/m
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import cv2
@@ -22,6 +23,15 @@ from rtswap.swappers.onnx.crops import border, join, outline, split
 from rtswap.swappers.onnx.swapper import OnnxSwapper
 from rtswap.vision.geometry import keypoints_of, transform
 from rtswap.vision.templates import TEMPLATES
+from rtswap.vision.topology import (
+    LEFT_BROW,
+    LEFT_EYE,
+    LIPS_OUTER,
+    NOSE_BASE,
+    NOSE_RIDGE,
+    RIGHT_BROW,
+    RIGHT_EYE,
+)
 
 pytestmark = pytest.mark.usefixtures("models")
 
@@ -238,6 +248,26 @@ def test_a_dfm_takes_bgr_in_rows_and_both_its_masks_hold(tmp_path: Path, engine:
     assert np.array_equal(swapped.mask[:48, :48], inside[:48, :48])
     assert not swapped.mask[48:].any()
     assert not swapped.mask[:, 48:].any()
+
+
+@pytest.mark.parametrize(("feature", "refused"), [("eyes", True), ("nose", True), ("mouth", False), ("", False)])
+def test_a_mask_of_its_own_leaves_neither_eyes_nor_nose_bare(tmp_path: Path, feature: str, refused: bool) -> None:
+    """A DFM file with a mask around the eyes showed them, and the swap counted as one."""
+    imported = Imported(tmp_path, foreign.dfm(), "dfm")
+    swapper, landmarks = bind(imported, morph=0.25), place_mesh(40, (320, 240))
+    matrix, (side, _) = swapper.view(landmarks, 64)
+    assert side == 64
+    across, down = transform(matrix, landmarks)[:, :2].T
+    features = {"eyes": [*LEFT_EYE, *RIGHT_EYE, *LEFT_BROW, *RIGHT_BROW], "nose": [6, *NOSE_RIDGE, *NOSE_BASE]}
+    mask = np.ones((1, 64, 64, 1), np.float32)
+    if feature:
+        at = (features | {"mouth": LIPS_OUTER})[feature]
+        x1, x2, y1, y2 = (int(f(axis[at]) + by) for axis in (across, down) for f, by in ((np.min, -2), (np.max, 3)))
+        mask[:, y1:y2, x1:x2] = 0
+    made = {"out_face_mask:0": mask, "out_celeb_face:0": np.zeros((1, 64, 64, 3), np.float32)}
+    imported.engine.run = lambda _: made | {"out_celeb_face_mask:0": np.ones_like(mask)}  # type: ignore[method-assign]
+    with pytest.raises(ModelError, match="leaves the eyes or the nose") if refused else nullcontext():
+        swap_face(swapper, picture(), landmarks, max_px=64)
 
 
 def test_an_old_dfm_without_morph_value_runs(tmp_path: Path) -> None:
