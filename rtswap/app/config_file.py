@@ -33,7 +33,7 @@ class Effective:
     config: Config
     origins: Mapping[str, str]
     files: tuple[Path, ...] = ()
-    """The files that were read, in increasing precedence."""
+    """The files whose settings were taken, in increasing precedence; not one that holds presets alone."""
     retired: tuple[str, ...] = ()
     """Settings in these files that have no effect any more, and why."""
 
@@ -54,8 +54,10 @@ def effective(
     values = {row.key: row.default for row in OPTIONS}
     origins = dict.fromkeys(values, "default")
     retired: list[str] = []
+    used: list[Path] = []
     for path in paths:
         found = read(path)
+        used += [path] if found or file is not None else []
         retired += [f"{path}: {key} is {RETIRED[key]}" for key in RETIRED if found.pop(key, False)]
         if own is not None and path != own and not _same_file(path, own):
             found = _without_own({key: value for key, value in found.items() if key not in flags}, values, path, own)
@@ -67,7 +69,7 @@ def effective(
         section: part(**{row.name: values[row.key] for row in OPTIONS if row.section == section})
         for section, part in SECTIONS.items()
     }
-    return Effective(Config(**parts), origins, tuple(paths), tuple(retired))
+    return Effective(Config(**parts), origins, tuple(used), tuple(retired))
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -122,6 +122,7 @@ class PictureMaker:
         if stream is not None and _has_alpha_beside(stream):
             on_event("transparency is not kept")
         self._aspect = _pixel_aspect(stream, on_event)
+        self._on_event, self._untold = on_event, self._aspect != 1
         self._rotation: int | None = None
         self._matrix = (1, 0, 0, 1)
 
@@ -131,7 +132,13 @@ class PictureMaker:
         image = self._colours.to_bgr(frame, square_size(frame.width, frame.height, self._aspect))
         if frame.rotation != self._rotation:
             self._rotation, self._matrix = frame.rotation, display_matrix(frame)
-        return turn_upright(image, self._matrix)
+        upright = turn_upright(image, self._matrix)
+        if self._untold:
+            self._untold = False
+            shape = f"{self._aspect.numerator}:{self._aspect.denominator}"
+            scaled = f"pictures are scaled to {upright.shape[1]}x{upright.shape[0]}"
+            self._on_event(f"pixels are {shape}, not square; {scaled}")
+        return upright
 
 
 def _has_alpha_beside(stream: av.video.stream.VideoStream) -> bool:
@@ -154,8 +161,6 @@ def _pixel_aspect(stream: av.video.stream.VideoStream | None, on_event: Callable
     if not 1 / _MOST_ASPECT <= aspect <= _MOST_ASPECT:
         on_event(f"ignoring the pixel aspect ratio {aspect.numerator}:{aspect.denominator}")
         return Fraction(1)
-    wide, high = square_size(stream.width, stream.height, Fraction(aspect))
-    on_event(f"pixels are {aspect.numerator}:{aspect.denominator}, not square; pictures are scaled to {wide}x{high}")
     return Fraction(aspect)
 
 

@@ -87,3 +87,11 @@ def test_a_file_that_cannot_be_kept_is_not_changed(tmp_path: Path, text: str) ->
     with pytest.raises(ConfigError):
         write_preset(path, "one", {"swap.strength": 0.1})
     assert path.read_text() == text
+
+
+def test_presets_alone_are_no_settings_of_a_run(tmp_path: Path) -> None:
+    """After one was saved, each run said that its settings came from the file."""
+    write_preset(tmp_path / "rtswap.toml", "soft", VALUES)
+    assert effective({}, folders=[tmp_path]).files == ()
+    (tmp_path / "rtswap.toml").write_text(FILE)
+    assert effective({}, folders=[tmp_path]).files == (tmp_path / "rtswap.toml",)

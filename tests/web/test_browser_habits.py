@@ -151,3 +151,23 @@ def test_a_camera_without_a_microphone(browser: Browser, tmp_path: Path) -> None
     ):
         begin(page)
         expect(page.locator("#sound")).to_have_text("No microphone")
+
+
+def test_a_preset_may_have_any_name(open_page: OpenPage) -> None:
+    """The list showed *none* and *defaults* twice each for presets of these names, and *..* said *Not Found*."""
+    page, client = open_page()
+    for name in ("none", "defaults", "a/b", "constructor"):
+        page.get_by_role("button", name="Save…").click()
+        page.get_by_role("textbox", name="All settings under a name").fill(name)
+        page.keyboard.press("Enter")
+        expect(page.locator("#preset")).to_have_value(name)
+    shown = page.locator("#preset option").all_inner_texts()
+    assert len(set(shown)) == len(shown) == 6
+    assert list(client.get("/api/presets")["presets"]) == shown[2:]
+    page.get_by_role("button", name="Save…").click()
+    page.get_by_role("textbox", name="All settings under a name").fill("..")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Choose another one")).to_be_visible()
+    page.locator("#preset").select_option("none")
+    page.get_by_role("button", name="Delete").click()
+    expect(page.locator("#preset option")).to_have_count(5)

@@ -130,7 +130,7 @@ async function openPresets() {
   const list = byId("preset");
   let { presets } = await call("GET", "/api/presets");
   const draw = (chosen = "") => {
-    list.replaceChildren(el("option", { value: "" }, "none"), el("option", { value: " defaults" }, "defaults"), ...Object.keys(presets).map((name) => el("option", { value: name }, name)));
+    list.replaceChildren(el("option", { value: "" }, "(none)"), el("option", { value: " defaults" }, "(defaults)"), ...Object.keys(presets).map((name) => el("option", { value: name }, name)));
     list.value = chosen;
     byId("delete").disabled = !(chosen in presets);
   };
@@ -147,6 +147,7 @@ async function openPresets() {
   byId("save").onclick = () => attempt(async () => {
     const name = await askText("Save a preset", "All settings under a name, in your rtswap.toml.", { maxlength: "40" }, "Save");
     if (!name) return;
+    if (name === "." || name === "..") throw new Error("This name cannot be part of an address. Choose another one.");
     ({ presets } = await call("PUT", `/api/presets/${encodeURIComponent(name)}`, {}));
     draw(name);
   });

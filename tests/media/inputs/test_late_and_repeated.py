@@ -1,10 +1,12 @@
-"""A film whose clock begins late, and pictures that are repeated, are whole."""
+"""A film whose clock begins late or is coarse, and pictures that are repeated, are whole."""
 
+from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import av
+import numpy as np
 import pytest
 from media_files import make_clip
 
@@ -41,3 +43,17 @@ def test_a_picture_that_stays_as_it_is_is_no_damage(tmp_path: Path) -> None:
         while (frames := decoder.next()) is not None:
             count += len(frames)
     assert (count, decoder.skipped, events) == (20, 0, [])
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".webm", ".flv"])
+@pytest.mark.parametrize("rate", [Fraction(30), Fraction(30_000, 1001), Fraction(60), Fraction(120)])
+def test_a_clock_of_milliseconds_leaves_a_constant_frame_rate_constant(
+    tmp_path: Path, suffix: str, rate: Fraction
+) -> None:
+    """Of an MKV with 30 frames per second an MP4 came with steps of 33 and 34 ms, which editors call variable."""
+    path = tmp_path / f"a{suffix}"
+    make_clip(path, 60, fps=rate, codec="libvpx-vp9" if suffix == ".webm" else "libx264")
+    frames = list(VideoFile(path).frames())
+    step_s = 1 / float(rate)
+    assert np.diff([frame.time_s for frame in frames]) == pytest.approx(np.full(59, step_s), abs=2e-6)
+    assert [frame.duration_s or step_s for frame in frames] == pytest.approx([step_s] * 60, abs=2e-6)
