@@ -38,6 +38,8 @@ USUAL_SIDE = 640
 """Side of a detector's picture when engines are compared."""
 _CHUNK = 1 << 20
 _MOST_BYTES = 2**31
+MOST_IN_PACK = 100
+"""Files of models in a folder or a zip file."""
 MOST_GROWTH = 20
 """A file in a zip file may be so many times larger than what it is packed into: weights shrink by a tenth at most."""
 Event = Callable[[str], None]
@@ -97,18 +99,28 @@ def _add_several(path: Path, origin: str, confirm: Confirm, on_event: Event) -> 
 
 def _files_in(folder: Path) -> list[Path]:
     try:
-        return sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+        found = sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
     except OSError as error:
         raise ModelError(f"cannot read the folder {folder}", got=reason(error)) from None
+    _refuse_many(folder, len(found))
+    return found
+
+
+def _refuse_many(path: Path, count: int) -> None:
+    if count > MOST_IN_PACK:
+        do = "Add those that you need one by one."
+        raise ModelError(f"{path} is refused", expected=f"at most {MOST_IN_PACK} models", got=str(count), do=do)
 
 
 def _unpack(path: Path, folder: Path) -> Iterator[Path]:
     """Write each model of a zip file into ``folder``, under its bare name, one at a time."""
     try:
         with open_zip(path) as pack:
-            for item in pack.infolist():
+            items = [item for item in pack.infolist() if Path(item.filename).suffix.lower() in SUFFIXES]
+            _refuse_many(path, len(items))
+            for item in items:
                 name = Path(item.filename).name
-                if Path(name).suffix.lower() not in SUFFIXES or item.file_size >= _MOST_BYTES:
+                if item.file_size >= _MOST_BYTES:
                     continue
                 to = folder / name
                 if item.file_size > MOST_GROWTH * max(1, item.compress_size):

@@ -8,11 +8,12 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from rtswap.core.errors import OutputError, UsageError, reason
-from rtswap.core.files import write_atomic
+from rtswap.core.files import open_regular, write_atomic
 
 FACES = "learnt.json"
 """In the folder of a training: the names of the source's and the target's pictures."""
 _ROLES = ("source", "target")
+_MOST_BYTES = 64 << 20
 
 
 def compare_faces(out: Path, names: Sequence[Collection[str]], tell: Callable[[str], None]) -> None:
@@ -44,7 +45,8 @@ def keep_faces(out: Path, names: Sequence[Collection[str]]) -> None:
 def _read(path: Path) -> tuple[set[str], set[str]] | None:
     """None for a training that did not write it, or of which somebody has changed it."""
     try:
-        found = json.loads(path.read_text("utf-8"))
+        with open_regular(path) as file:
+            found = json.loads(file.read(_MOST_BYTES))
         return set(map(str, found["source"])), set(map(str, found["target"]))
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None

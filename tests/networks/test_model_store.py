@@ -136,6 +136,22 @@ def test_a_pack_gives_its_usable_models_from_a_folder_or_a_zip_file(tmp_path: Pa
         add(tmp_path / "models")
 
 
+def test_a_pack_of_thousands_of_files_fills_neither_the_terminal_nor_the_disk(tmp_path: Path) -> None:
+    """Each was a line, or was added; published packs have five."""
+    told: list[str] = []
+    folder = tmp_path / "pack"
+    folder.mkdir()
+    with zipfile.ZipFile(tmp_path / "pack.zip", "w") as file:
+        for number in range(101):
+            file.writestr(f"{number}.onnx", foreign.arcface())
+            (folder / f"{number}.onnx").write_bytes(foreign.arcface())
+    for path in (folder, tmp_path / "pack.zip"):
+        with pytest.raises(ModelError, match="is refused; expected at most 100 models; got 101"):
+            add(path, on_event=told.append)
+    assert told == []
+    assert list_installed() == []
+
+
 def test_a_pack_that_grows_is_refused(tmp_path: Path) -> None:
     zipped = tmp_path / "pack.zip"
     with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED) as file:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -35,4 +36,16 @@ def test_exchanged_people_are_refused_and_other_people_told(tmp_path: Path) -> N
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"source": 3, "target": []}', "[" * 100_000])
 def test_a_file_that_somebody_changed_is_ignored(text: str, tmp_path: Path) -> None:
     (tmp_path / FACES).write_text(text)
+    assert said(tmp_path, ME, SCENE) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no pipes in folders")
+def test_a_pipe_in_the_folder_of_a_training_is_not_waited_for(tmp_path: Path) -> None:
+    """Nor is what somebody else put there read without end."""
+    os.mkfifo(tmp_path / FACES)
+    assert said(tmp_path, ME, SCENE) == []
+    (tmp_path / FACES).unlink()
+    (tmp_path / FACES).write_bytes(b'{"source": [' + b"[" * 100_000)
+    assert said(tmp_path, ME, SCENE) == []
+    os.truncate(tmp_path / FACES, 1 << 40)
     assert said(tmp_path, ME, SCENE) == []
