@@ -61,6 +61,7 @@ def curves(history: list[dict[str, float]], path: Path) -> None:
 
 
 def chart_of(name: str, points: list[tuple[float, float]]) -> Chart:
+    """The plot of one name. ``points``: (minutes, value)."""
     minutes, values = np.asarray(points, np.float32).T
     wide = bool((values > 0).all() and values.max() > _DECADE * values.min())
     return Chart(name.replace("_", " "), [Curve("", values, BLUE)], minutes, logarithmic=wide)
