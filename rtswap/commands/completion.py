@@ -87,20 +87,22 @@ def _bash(words: Mapping[str, Words]) -> str:
         cases += f"    {name or '*'}) flags='{' '.join(one.flags)}'{first}\n"
         cases += f"      case $last in\n{values}{free}      esac ;;\n"
     return f"""_rtswap() {{
-  local word=${{COMP_WORDS[COMP_CWORD]}} last=${{COMP_WORDS[COMP_CWORD-1]}} flags values first before
+  local word=${{COMP_WORDS[COMP_CWORD]}} last=${{COMP_WORDS[COMP_CWORD-1]}} flags values first before whole
   local personas='{" ".join(_personas())}'
   COMPREPLY=()
   if [ "$last$word" = persona: ] || [ "${{COMP_WORDS[COMP_CWORD-2]}}$last" = persona: ]; then
     COMPREPLY=($(compgen -W "${{personas//persona:/}}" -- "${{word#:}}"))
     return  # bash divides words at colons
   fi
+  if [ "$word" = = ]; then word=''; elif [ "$last" = = ]; then last=${{COMP_WORDS[COMP_CWORD-2]}}; fi  # and at =
+  case $word in --*=*) whole=${{word%%=*}}= last=${{word%%=*}} word=${{word#*=}} ;; esac  # which zsh does not
   case ${{COMP_WORDS[1]}} in
 {cases}  esac
   [ "$COMP_CWORD" = 1 ] && first='{" ".join(_commands(words))}'
   [ "$COMP_CWORD" -gt 2 ] && first=''
   case $word in -*) first=$flags ;; esac
   if [ -n "$before" ]; then before=${{word%"${{word##*,}}"}}; fi
-  COMPREPLY=($(compgen -P "$before" -W "${{values:-$first}}" -- "${{word#"$before"}}"))
+  COMPREPLY=($(compgen -P "$whole$before" -W "${{values:-$first}}" -- "${{word#"$before"}}"))
 }}
 complete -o default -F _rtswap rtswap
 """

@@ -47,6 +47,10 @@ def test_bash_completes_commands_flags_and_values(scripts: dict[str, str]) -> No
     assert in_bash(text, "-o", "vcam", ":", "ve") == []
     assert in_bash(text, "--mask", "hull,s") == ["hull,skin"]
     assert in_bash(text, "--engine", "auto,") == [], "takes one"
+    assert in_bash(text, "--faces", "=", "a") == ["all"], "and at ="
+    assert in_bash(text, "--keep", "=") == ["eyes", "mouth"]
+    assert in_bash(text, "inspect", "c.mp4", "--mask", "=", "hull,s") == ["hull,skin"]
+    assert in_bash(text, "--output", "=", "w") == [], "a file"
     assert in_bash(text, "help", "ev") == ["eval"]
     assert in_bash(text, "models", "p") == ["pull"]
     assert in_bash(text, "models", "pull", "p") == []
@@ -104,6 +108,9 @@ def test_zsh_completes_commands_flags_values_and_files(scripts: dict[str, str], 
         "rtswap -s persona:ve": "rtswap -s persona:vera",
         "rtswap --mask hull,s": "rtswap --mask hull,skin",
         "rtswap help ev": "rtswap help eval",
+        "rtswap --faces=a": "rtswap --faces=all",
+        "rtswap bench --mask=hull,s": "rtswap bench --mask=hull,s",
+        "rtswap inspect --mask=hull,s": "rtswap inspect --mask=hull,skin",
     }
     assert in_zsh(scripts["zsh"], tmp_path, list(expected)) == list(expected.values())
 
