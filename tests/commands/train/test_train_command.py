@@ -123,7 +123,7 @@ def test_facesets_that_will_not_do(tmp_path: Path, capsys: pytest.CaptureFixture
         head = json.loads(first) | {"settings": {"template": "no"}}
         (folder / TABLE).write_text("\n".join([json.dumps(head), *faces, ""]))
     assert "unknown template" in refused(capsys, "df", "--data", str(ada), "--data", str(ben), *words)
-    vectors = [json.dumps(json.loads(face) | {"embedding": [1, 2, 3], "space": "rtswap"}) for face in faces]
+    vectors = [json.dumps(json.loads(face) | {"embedding": [1, 0, 0], "space": "rtswap"}) for face in faces]
     (ben / TABLE).write_text("\n".join([json.dumps(head).replace('"no"', '"whole"'), *vectors, ""]))
     said = refused(capsys, "faceshifter", "--data", str(ben), "--minutes", "1", "--out", str(tmp_path / "out"))
     assert "no identity vectors of rtswap's recogniser" in said
