@@ -20,8 +20,8 @@ _EMPTY = b"\0\0"
 _LONGEST_S = 60.0
 """How long before the begin of a part a text may begin that is still shown in it."""
 _LATE_S = 1.5
-"""By how much a text may come after the pictures that it is shown with: within a second FFmpeg gives packets of MP4 in
-the order in which they lie in the file."""
+"""By how much a text may come after the pictures that it is shown with: FFmpeg gives packets of MP4 that lie within a
+second of each other in the order of the file."""
 _TEXTS = frozenset({"subrip", "ass", "webvtt", "mov_text", "text", "microdvd", "sami", "subviewer"})
 
 
