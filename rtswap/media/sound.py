@@ -13,6 +13,7 @@ import av.container
 
 from rtswap.core.errors import reason
 from rtswap.media.containers import BeginRead
+from rtswap.media.decoding import video_stream
 from rtswap.media.file_kinds import FileKind
 from rtswap.media.joined_parts import JoinedParts
 
@@ -86,7 +87,7 @@ class SoundTrack:
             with suppress(OSError, av.FFmpegError):  # else read from the beginning
                 if self._parts.must_be_searched:
                     self._parts.seek(stream, self._zero_s - _EARLIER_S, begin_read)
-                else:
+                elif self._zero_s >= _first_picture_s(source):  # FFmpeg goes to no time before it
                     source.seek(round(self._zero_s * av.time_base))
         self._errors = self._errors_in_a_row = 0
         self._waiting: Any = None
@@ -192,6 +193,14 @@ class SoundTrack:
         if self._errors == 1:
             self._on_event(f"the sound is damaged ({reason(error)}); skipping unreadable parts")
         return self._errors_in_a_row >= _MAX_ERRORS_IN_A_ROW
+
+
+def _first_picture_s(source: av.container.InputContainer) -> float:
+    """When the first picture is shown, in seconds on the file's clock; -inf if that is not stated."""
+    video = video_stream(source)
+    if video is None or video.start_time is None or video.time_base is None:
+        return -math.inf
+    return float(video.start_time * video.time_base)
 
 
 def check_length(frame: Any) -> None:

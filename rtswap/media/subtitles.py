@@ -19,6 +19,9 @@ _EMPTY = b"\0\0"
 """A text of MP4 is shown until the next one: this one, of no letters, ends it."""
 _LONGEST_S = 60.0
 """How long before the begin of a part a text may begin that is still shown in it."""
+_LATE_S = 1.5
+"""By how much a text may come after the pictures that it is shown with: FFmpeg gives packets of MP4 that lie within a
+second of each other in the order of the file."""
 _TEXTS = frozenset({"subrip", "ass", "webvtt", "mov_text", "text", "microdvd", "sami", "subviewer"})
 
 
@@ -73,7 +76,7 @@ class SubtitleTracks:
 
     def until(self, time_s: float) -> Iterator[Any]:
         """Yield the remaining packets that begin before ``time_s`` (seconds from the file's start)."""
-        while self._read_s < time_s:
+        while self._read_s < time_s + _LATE_S:
             self._begin_read()
             try:
                 packet = next(self._packets, None)

@@ -95,6 +95,8 @@ class Worst:
         self._kept[kind] = sorted([*rest, new], key=lambda moment: -moment.badness)[:WORST]
 
 
+_LEAST_MOVE = 0.02
+"""In inter-ocular distances."""
 KINDS = ("lost", "covered", "jump", "unsure", "hidden", "restless", "turned")
 
 
@@ -103,9 +105,9 @@ def _kinds(row: FaceFigures) -> list[tuple[str, float, str]]:
     found = []
     if not row.swapped:
         found.append(("covered", 1.0, "no swap: covered"))
-    if not math.isnan(row.jump):
+    if row.jump >= _LEAST_MOVE:
         word = "jump" if row.jump >= JUMP else "quickest move"
-        found.append(("jump", row.jump, f"{word}, {row.jump:.2f} iod"))
+        found.append(("jump", row.jump, f"{word}, {row.jump:.0%} of the eye distance"))
     sure = min(row.confidence, row.presence if not math.isnan(row.presence) else 1.0)
     if sure < DOUBTFUL:
         word = f"coasting, confidence {row.confidence:.2f}" if row.confidence < 1 else f"presence {row.presence:.2f}"

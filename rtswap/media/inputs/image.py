@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from glob import glob
+from itertools import pairwise
 from os.path import isdir
 from pathlib import Path
 
@@ -45,6 +46,8 @@ class ImageInput:
         self._told: set[str] = set()
         """What of the files is lost, each told once."""
         self._and_so_on = "; other pictures like it are not named" if len(self._paths) > 1 else ""
+        if missing := _missing_numbers(self._path.name, self._paths):
+            on_event(f"{self._path}: {missing}; the pictures follow each other without")
         self._first: Image | None = self._first_readable()
         height, width = self._first.shape[:2]
         self._info = StreamInfo(width, height, fps, live=False, frame_count=len(self._paths))
@@ -130,6 +133,24 @@ def pictures_at(path: Path) -> list[Path] | None:
     except (OSError, ValueError) as error:  # a zero byte in the name
         folder = path if isdir(path) else path.parent  # of a name that is too long it raises nothing
         raise InputError(f"cannot read the folder {folder}", got=reason(error)) from None
+
+
+def _missing_numbers(name: str, found: Sequence[Path]) -> str:
+    """What is missing among numbered pictures that mostly go up in equal steps; empty if nothing is, or ``name`` has
+    no number."""
+    place = NUMBER.search(name)
+    if place is None or len(found) < 3:
+        return ""
+    after = len(name) - place.end()
+    numbers = sorted({int(one.name[place.start() : len(one.name) - after]) for one in found})
+    steps = [last - first for first, last in pairwise(numbers)]
+    usual = min(steps, default=1)
+    gaps = [(first, step) for first, step in zip(numbers, steps, strict=False) if step >= 2 * usual]
+    if not gaps or 2 * len(gaps) > len(steps):
+        return ""
+    count = sum(step // usual - 1 for _, step in gaps)
+    first = gaps[0][0] + usual
+    return f"number {first} is missing" if count == 1 else f"{count:,} numbers are missing, the first is {first}"
 
 
 def _takes(address: str) -> bool:

@@ -125,3 +125,14 @@ def test_a_lost_face_is_a_moment() -> None:
     worst.offer([row(jump=math.nan, jitter=math.nan)], 0, 0.0, lambda face: PICTURE)
     worst.offer([], 1, 0.1, lambda face: PICTURE)
     assert [(moment.kind, moment.frame) for moment in worst.moments()] == [("lost", 1)]
+
+
+@pytest.mark.parametrize(
+    ("jump", "words"),
+    [(0.004, []), (0.11, ["quickest move, 11% of the eye distance"]), (0.4, ["jump, 40% of the eye distance"])],
+)
+def test_a_head_that_hardly_moves_has_no_quickest_move(jump: float, words: list[str]) -> None:
+    """The sheet showed "quickest move, 0.00 iod" among the worst moments."""
+    worst = Worst()
+    worst.offer([row(jump=jump, jitter=math.nan)], 0, 0.0, lambda face: PICTURE)
+    assert [moment.why for moment in worst.moments() if moment.kind == "jump"] == words

@@ -57,6 +57,28 @@ def test_numbered_pictures_of_a_folder_that_has_others(tmp_path: Path, name: str
     assert [frame.time_s for frame in found.frames()] == [i / 30 for i in range(3)]
 
 
+@pytest.mark.parametrize(
+    ("numbers", "missing"),
+    [
+        ([1, 2, 3, 4], ""),
+        ([1, 2, 3, 5, 6], "number 4 is missing"),
+        ([8, 9, 10, 13, 14, 15, 17], "3 numbers are missing, the first is 11"),
+        ([10, 20, 30, 50], "number 40 is missing"),
+        ([1000, 1033, 1067, 1100], ""),
+        ([3, 70, 81, 500], ""),
+        ([1, 3], ""),
+    ],
+)
+def test_numbers_that_are_missing_are_told(tmp_path: Path, numbers: list[int], missing: str) -> None:
+    """A film of numbered pictures came out shorter without a word, and out of step with its sound."""
+    fill(tmp_path, [f"img_{number:04d}.png" for number in numbers])
+    events: list[str] = []
+    assert len(list(ImageInput(tmp_path / "img_%04d.png", on_event=events.append).frames())) == len(numbers)
+    path = tmp_path / "img_%04d.png"
+    assert events == ([f"{path}: {missing}; the pictures follow each other without"] if missing else [])
+    ImageInput(tmp_path / "img_*.png", on_event=pytest.fail)
+
+
 def test_a_file_whose_name_looks_like_a_pattern_is_that_file(tmp_path: Path) -> None:
     fill(tmp_path, ["img_%d.png", "img_1.png", "[ab].png", "a.png"])
     for name in ("img_%d.png", "[ab].png"):

@@ -90,6 +90,16 @@ def test_a_text_does_not_outlast_the_end_of_the_part(tmp_path: Path, suffix: str
         assert [bytes(p)[-5:] for p in container.demux(subtitles=0) if len(bytes(p)) > 2] == [b"Hello", b"World"]
 
 
+@pytest.mark.parametrize("end_s", [1.32, 1.48, 2.6, 2.8])
+def test_a_text_that_lies_behind_its_pictures_in_the_file_is_kept(tmp_path: Path, end_s: float) -> None:
+    """The last texts of a part of an MP4 were lost."""
+    make_titled_film(tmp_path / "film.mkv", ASS.format(more=""))
+    copied(tmp_path / "film.mkv", tmp_path / "film.mp4")
+    copied(tmp_path / "film.mp4", tmp_path / "out.mkv", end_s=end_s)
+    begin = [at for at in (0.2, 1.2, 1.4, 2.5) if at < end_s]
+    assert [at for at, _ in lines(tmp_path / "out.mkv")] == pytest.approx(begin, abs=0.03)
+
+
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm"])
 def test_a_part_has_its_subtitles(tmp_path: Path, suffix: str) -> None:
     """With --start they were left out. One that begins before the part is shown from its first picture on."""

@@ -140,6 +140,19 @@ def test_a_part_that_begins_in_the_middle_of_a_packet_has_no_damaged_sound(tmp_p
             tracks.close()
 
 
+@pytest.mark.parametrize("name", ["in.mp4", "in.mkv", "in.webm"])
+@pytest.mark.parametrize("start_s", [0.5, 1.2, 1.8])
+def test_a_part_that_begins_before_the_first_picture_has_its_sound(tmp_path: Path, name: str, start_s: float) -> None:
+    """Sound up to the first picture was missing: phones and screen recorders begin with the sound."""
+    codecs = {"codec": "libvpx-vp9", "audio_codec": "libopus"} if name == "in.webm" else {}
+    make_clip(tmp_path / name, 50, times_s=[1.5 + n / 25 for n in range(50)], audio=True, **codecs)
+    with av.open(str(tmp_path / "out.mkv"), "w") as film:
+        tracks = Tracks(str(tmp_path / name), film, KINDS[".mkv"], ".mkv", pytest.fail, start_s=start_s)
+        first = next(tracks.until(9.0))
+        assert first.pts * first.time_base == pytest.approx(0, abs=0.03)
+        tracks.close()
+
+
 def test_sound_is_cut_at_the_last_picture(tmp_path: Path) -> None:
     make_clip(tmp_path / "in.mp4", 100, audio=True)
     carry_over(tmp_path / "in.mp4", tmp_path / "out.mp4", frames=40)
