@@ -8,11 +8,12 @@ import _thread
 import os
 import signal
 import sys
+import threading
 import time
 from contextlib import suppress
 from functools import partial
 from threading import Thread
-from typing import Any
+from typing import Any, cast
 
 from rtswap.core.interrupts import ENDING
 
@@ -45,9 +46,17 @@ def _watch(reader: int, code: int, patience_s: float) -> None:
             if number == _LOST:
                 time.sleep(_AGAIN_S)
                 left += 1  # this one comes here, too
-                _thread.interrupt_main()
+                _interrupt()
     time.sleep(patience_s)
     os._exit(code)
+
+
+def _interrupt() -> None:
+    """Interrupt the main thread, also where it sleeps or waits."""
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(cast(int, threading.main_thread().ident), signal.SIGINT)
+    else:
+        _thread.interrupt_main()
 
 
 def _leave() -> None:
