@@ -107,7 +107,8 @@ def swap_mask(face: Target, size: int, coverage: float | None, *limits: Mask) ->
         asked = whole[y, x] >= REPLACED
         if asked.sum() >= LEAST_ASKED * len(feature) and (mask[y, x][asked] >= REPLACED).mean() < LEAST_REPLACED:
             raise ModelError(
-                "the swapper's mask leaves the eyes or the nose as they are", do="Use another --swapper."
+                "the swapper's mask leaves the eyes or the nose as they are",
+                do="Train it longer, or use another --swapper.",
             )
     mask[[0, -1]] = mask[:, [0, -1]] = 0
     return mask
