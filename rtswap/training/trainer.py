@@ -202,10 +202,10 @@ class Trainer:
         """Steps until the time is up. Trials on the way do not count as training."""
         progress = self.progress
         self._budget = budget_s(self._minutes, self._until, progress.seconds)
-        longer = progress.budget > 0 < self._budget
-        if longer and progress.seconds * (1 / progress.budget - 1 / self._budget) > LONGER:
+        planned = progress.budget > 0 and self._budget > 0
+        if planned and progress.seconds * (1 / progress.budget - 1 / self._budget) > LONGER:
             progress.warm_from = progress.step
-        progress.budget = self._budget
+        progress.budget = max(0.0, self._budget)
         self._last, self._steps_reported = self._clock(), progress.step
         report, save, trial = (progress.seconds + every for every in (REPORT_S, SAVE_S, self.recipe.trial_s))
         while (share := self._share()) < 1:

@@ -235,3 +235,6 @@ def test_a_deadline_that_has_passed_ends_with_a_checkpoint_and_no_step(tmp_path:
     Trainer(recipe, tmp_path, minutes=3, until=time.time() - 5, clock=Seconds()).run()
     assert not recipe.moments
     assert (tmp_path / CHECKPOINT).exists()
+    later = Line()
+    Trainer(later, tmp_path, minutes=MINUTES, clock=Seconds()).run()
+    assert len(later.moments) == 20, "and it can go on from there"
