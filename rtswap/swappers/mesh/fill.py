@@ -23,6 +23,9 @@ from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, 
 
 FAIR, GOOD = 0.25, 0.6
 """Facing of a place: below the first value the mirrored half replaces it, above the second it never does."""
+BESIDE = 4
+"""Coarse texels around an oblique place that count as oblique as well: landmarks of a turned head are some pixels
+off, so that its nose became crooked, or showed what is behind it."""
 OBLIQUE, OBLIQUE_SIGMA = (0.4, 0.75), 6.0
 """Facing up to which streaks are removed, and from which they stay: what a photo shows obliquely, such as a fold at
 the edge of a cheek, or an ear, would be a broad streak on a turned head. Sigma in coarse texels of this facing, so
@@ -93,9 +96,10 @@ def _image(logs: Field) -> Image:
 
 def _own_share(view: PhotoView) -> Field:
     """1 where the photo's own half is used because hair does not cover it, (128, 128)."""
-    seen = view.seen * view.exposed
+    around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * BESIDE + 1, 2 * BESIDE + 1))
+    seen = np.asarray(cv2.erode(view.seen, around) * view.exposed, np.float32)
     theirs = view.worth[:, ::-1]
-    share = ramp(theirs - seen, 0.2, 0.45) * (1 - ramp(seen, FAIR, GOOD))
+    share = ramp(theirs - seen, 0.3, 0.55) * (1 - ramp(seen, FAIR, GOOD))
     return 1 - blurred(np.asarray(share, np.float32), SEAM)
 
 

@@ -11,8 +11,10 @@ from people import NAMES, person
 
 from rtswap.core.types import Image, SourceIdentity
 from rtswap.networks.occlusion import OcclusionModel, place
+from rtswap.swappers.mesh.fill import filled
+from rtswap.swappers.mesh.multi_view import PhotoView
 from rtswap.swappers.mesh.texture import SIZE, Texture, chart
-from rtswap.swappers.mesh.uv_chart import COARSE, inwards, to_chart
+from rtswap.swappers.mesh.uv_chart import COARSE, FINE, inwards, to_chart
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
 
 HAIR = (25, 35, 60)
@@ -169,6 +171,17 @@ def test_a_fold_at_the_edge_of_a_cheek_is_no_streak_on_a_turned_head(name: str) 
     assert np.median(folded[drawn].max(1) / plain[drawn].max(1)) > 0.75, "0.53 and 0.65 as it is in the photo"
 
 
+def test_what_a_turned_head_shows_beside_its_far_side_comes_from_the_other_half() -> None:
+    """Landmarks of a turned nose are some pixels off: beside its far side lies a dark room here."""
+    seen = np.ones((COARSE, COARSE), np.float32)
+    seen[45:85, 70:80] = 0.3
+    picture = np.full((SIZE, SIZE, 3), (110, 140, 190), np.uint8)
+    picture[4 * 45 : 4 * 85, 4 * 67 : 4 * 80] = 40
+    clean = filled(PhotoView(picture, seen, np.full((FINE, FINE), 255, np.uint8)))
+    beside = cv2.resize(clean.image, (COARSE, COARSE), interpolation=cv2.INTER_AREA)[50:80, 68:70]
+    assert beside.mean() > 0.85 * picture[0, 0].mean(), "half of it otherwise"
+
+
 def test_freckles_and_moles_stay() -> None:
     who = person("dan")
     picture, rng = who.portrait.copy(), np.random.default_rng(3)
@@ -187,6 +200,6 @@ def test_the_oval_is_covered() -> None:
     clean = Texture.bake(fringe(who.portrait, who.landmarks), who.landmarks)
     x, y = np.round(chart().points[OVAL, :2] * (COARSE / SIZE)).astype(int).T
     assert clean.face[y, x].min() > 200
-    filled, unknown = clean.shares
-    assert 0.05 < filled < 0.6
+    guessed, unknown = clean.shares
+    assert 0.05 < guessed < 0.6
     assert unknown < 0.1
