@@ -32,6 +32,9 @@ the edge of a cheek, or an ear, would be a broad streak on a turned head. Sigma 
 that the nose's sides are no edge."""
 STREAK_SIGMA = 6.0
 """Sigma in coarse texels of the colour that remains there."""
+MOST_FINE = 0.1
+"""Largest log amplitude of fine detail that remains there: grain and stubble, but no strands of hair at the far side
+of a turned head."""
 SEAM = 2.0
 """Sigma in coarse texels of the seams between an obliquely visible place and the mirrored half."""
 COMMON = 0.3
@@ -109,9 +112,9 @@ def _squarely(seen: Field) -> Field:
 
 
 def _without_streaks(logs: Field, small: Field, known: Field, squarely: Field) -> Field:
-    """Log colours (512, 512, 3) without streaks where ``squarely`` (128, 128) is 0: its grain and beard stay."""
+    """Log colours (512, 512, 3) without streaks where ``squarely`` (128, 128) is 0: grain and stubble stay."""
     broad = averaged(small, known * (inwards() > 0), STREAK_SIGMA)
-    fine = logs - blurred(logs, GRAIN_SIGMA)
+    fine = np.clip(logs - blurred(logs, GRAIN_SIGMA), -MOST_FINE, MOST_FINE)
     share = _enlarged(squarely, SIZE)[..., None]
     return np.asarray(share * logs + (1 - share) * (_enlarged(broad, SIZE) + fine), np.float32)
 
