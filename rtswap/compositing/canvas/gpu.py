@@ -13,14 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.compositing.canvas import plain_torch
+from rtswap.compositing.canvas.covers import cover_of
 from rtswap.compositing.canvas.face_table import Table, crop_table, paste_table, side_for
-from rtswap.compositing.canvas.host import COVER_CELLS
 from rtswap.core.protocols import Stamp
 from rtswap.core.types import Box, Image, Mask, Matrix, StampedImage, View
 from rtswap.gpu.resample import Tensor, uploaded
 from rtswap.gpu.slots import Lanes, Slot, Slots, Waits
 from rtswap.gpu.torch_import import load_torch
-from rtswap.vision.geometry import clip_box
 
 torch = load_torch()
 
@@ -129,13 +128,9 @@ class TorchCanvas:
     def cover(self, box: Box, style: str) -> None:
         """Implements ``protocols.Canvas``."""
         self._flush()
-        x1, y1, x2, y2 = clip_box(box, *self.size)
-        if x1 >= x2 or y1 >= y2:
-            return
-        width, height = x2 - x1, y2 - y1
-        side = max(width, height) / COVER_CELLS
-        cells = max(1, round(width / side)), max(1, round(height / side))
-        plain_torch.cover(self._frame, (x1, y1, x2, y2), cells, style)
+        cover = cover_of(box, style, self.size)
+        if cover is not None:
+            plain_torch.cover(self._frame, cover, style)
 
     def on_download(self, tensor: Tensor, then: Callable[[NDArray[Any]], None]) -> None:
         """Implements ``protocols.OnDownload``. Not allowed after ``finish``."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from rtswap.compositing.canvas.covers import FINER, cover_of
 from rtswap.core.types import Box, Image, Mask, Matrix
 from rtswap.vision.geometry import clip_box, inverse, scale_of, upright_box
 from rtswap.vision.resample import lay_over, resized, warped
@@ -12,8 +13,6 @@ from rtswap.vision.resample import lay_over, resized, warped
 AVERAGED = 1.6
 """Frame pixels per crop pixel above which a crop is averaged. Below, sampling skips hardly any pixels and takes 0.9
 ms instead of 4.9 for a face of 450 px."""
-COVER_CELLS = 7
-"""Cells across a covered box: too few to recognise a person."""
 
 
 class HostCanvas:
@@ -60,16 +59,22 @@ class HostCanvas:
         return warped(self._image, np.array([[1, 0, -x1], [0, 1, -y1]], np.float32), (x2 - x1, y2 - y1))
 
     def cover(self, box: Box, style: str) -> None:
-        """Reduce the box to ``COVER_CELLS`` cells: smooth for ``blur``, hard-edged for ``pixelate``."""
-        x1, y1, x2, y2 = clip_box(box, *self._image.shape[1::-1])
-        if x1 >= x2 or y1 >= y2:
+        """Reduce the box to few cells: faded into the frame for ``blur``, hard-edged for ``pixelate``."""
+        cover = cover_of(box, style, self._image.shape[1::-1])
+        if cover is None:
             return
+        x1, y1, x2, y2 = cover.extent
         region = self._image[y1:y2, x1:x2]
-        side = max(region.shape[:2]) / COVER_CELLS
-        cells = max(1, round(region.shape[1] / side)), max(1, round(region.shape[0] / side))
-        small = resized(region, cells, cv2.INTER_AREA)
-        how = cv2.INTER_NEAREST if style == "pixelate" else cv2.INTER_CUBIC
-        cv2.resize(small, region.shape[1::-1], dst=region, interpolation=how)
+        small = resized(region, cover.cells, cv2.INTER_AREA)
+        if style == "pixelate":
+            cv2.resize(small, region.shape[1::-1], dst=region, interpolation=cv2.INTER_NEAREST)
+            return
+        finer = resized(small, (FINER * cover.cells[0], FINER * cover.cells[1]), cv2.INTER_CUBIC)
+        smooth = resized(finer, region.shape[1::-1])
+        for part in cover.around():
+            lay_over(region[part], smooth[part], cover.mask(part))
+        left, top, right, bottom = cover.inner
+        self._image[top:bottom, left:right] = smooth[top - y1 : bottom - y1, left - x1 : right - x1]
 
 
 def _shrinking(size: tuple[int, int], region: Image) -> int:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from rtswap.compositing.canvas.covers import FINER, Cover
 from rtswap.compositing.canvas.face_table import Table
 from rtswap.gpu.resample import Tensor, rounded
 from rtswap.gpu.torch_import import load_torch
 
 torch = load_torch()
 
+WHOLE = slice(None), slice(None)
 CUBIC = -0.75
 """Parameter of OpenCV's bicubic interpolation."""
 
@@ -50,10 +52,10 @@ def paste_faces(frame: Tensor, crops: Tensor, masks: Tensor, table: Table, on_de
         region.copy_(rounded(own + (color * share / 255).round()))
 
 
-def cover(frame: Tensor, box: tuple[int, int, int, int], cells: tuple[int, int], style: str) -> None:
-    """Reduce the box to ``cells`` (across, down), as ``HostCanvas.cover`` does."""
-    x1, y1, x2, y2 = box
-    region = frame[y1:y2, x1:x2].float()
+def cover(frame: Tensor, cover: Cover, style: str) -> None:
+    """Cover a place, as ``HostCanvas.cover`` does."""
+    x1, y1, x2, y2 = cover.extent
+    cells, region = cover.cells, frame[y1:y2, x1:x2].float()
     height, width = region.shape[:2]
     shrinking = width >= cells[0] and height >= cells[1]
     rows, columns = (
@@ -69,8 +71,12 @@ def cover(frame: Tensor, box: tuple[int, int, int, int], cells: tuple[int, int],
         frame[y1:y2, x1:x2] = small[at[0]][:, at[1]]
         return
     planes = small.permute(2, 0, 1)[None].float()
-    smooth = torch.nn.functional.interpolate(planes, (height, width), mode="bicubic", align_corners=False)
-    frame[y1:y2, x1:x2] = rounded(smooth[0].permute(1, 2, 0))
+    resize = torch.nn.functional.interpolate
+    finer = rounded(resize(planes, (FINER * cells[1], FINER * cells[0]), mode="bicubic", align_corners=False)).float()
+    smooth = rounded(resize(finer, (height, width), mode="bilinear", align_corners=False)[0].permute(1, 2, 0)).float()
+    share = torch.from_numpy(cover.mask(WHOLE)).to(frame.device)[..., None].float()
+    own = (region * (255 - share) / 255).round()
+    frame[y1:y2, x1:x2] = rounded(own + (smooth * share / 255).round())
 
 
 def area_weights(length: int, count: int, shrinking: bool, device: object) -> Tensor:

@@ -11,7 +11,8 @@ from canvas_pictures import H, W, matrix_of, noise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rtswap.compositing.canvas.host import COVER_CELLS, HostCanvas
+from rtswap.compositing.canvas.covers import CELLS, FADE
+from rtswap.compositing.canvas.host import HostCanvas
 from rtswap.core.types import Matrix
 
 matrices = st.builds(
@@ -97,7 +98,7 @@ boxes = st.tuples(*[st.floats(-150, 250, width=32) for _ in range(4)])
 
 @settings(max_examples=80, deadline=None)
 @given(boxes, st.sampled_from(["blur", "pixelate"]), st.integers(0, 1000))
-def test_a_cover_leaves_seven_cells_across_and_touches_nothing_else(
+def test_a_cover_leaves_few_cells_across_and_touches_nothing_far_away(
     corners: tuple[float, float, float, float], style: str, seed: int
 ) -> None:
     image = noise(seed)
@@ -108,17 +109,29 @@ def test_a_cover_leaves_seven_cells_across_and_touches_nothing_else(
     top, bottom = max(0, math.floor(y1)), min(H, math.ceil(y2))
     outside = np.ones((H, W), bool)
     if left < right and top < bottom:
-        outside[top:bottom, left:right] = False
+        fade = 0 if style == "pixelate" else round(FADE * max(right - left, bottom - top))
+        outside[max(top - fade, 0) : bottom + fade, max(left - fade, 0) : right + fade] = False
         region = image[top:bottom, left:right].astype(np.float64)
         rank = np.linalg.matrix_rank(region[..., 0], tol=0.02 * max(region.shape[:2]) * 255)
-        assert rank <= COVER_CELLS
+        assert rank <= CELLS + (3 if fade else 0)  # with those that the smooth ones reach over
         if style == "pixelate":
-            assert len(np.unique(region.reshape(-1, 3), axis=0)) <= COVER_CELLS**2
+            assert len(np.unique(region.reshape(-1, 3), axis=0)) <= CELLS**2
     np.testing.assert_array_equal(image[outside], before[outside])
+
+
+def test_a_blurred_cover_has_no_edge() -> None:
+    """Its box ended with a hard one, of up to the waves' height here."""
+    wave = 127 + 120 * np.sin(np.arange(240) / 2)
+    image = np.repeat(np.round(np.add.outer(wave, wave) / 2)[..., None], 3, axis=2).astype(np.uint8)
+    steepest = np.abs(np.diff(image[..., 0].astype(int), axis=0)).max()
+    HostCanvas(image).cover(np.array([60, 67, 160, 180], np.float32), "blur")
+    for axis in (0, 1):
+        assert np.abs(np.diff(image[..., 0].astype(int), axis=axis)).max() <= steepest + 8
+    assert image[70:170, 70:150].std() < 25
 
 
 @pytest.mark.parametrize("box", [[np.nan] * 4, [-np.inf, -np.inf, np.inf, np.inf], [0, 0, np.nan, 5]])
 def test_a_box_without_numbers_covers_everything(box: list[float]) -> None:
     image = noise(3)
     HostCanvas(image).cover(np.array(box, np.float32), "pixelate")
-    assert len(np.unique(image.reshape(-1, 3), axis=0)) <= COVER_CELLS**2
+    assert len(np.unique(image.reshape(-1, 3), axis=0)) <= CELLS**2
