@@ -18,7 +18,7 @@ from rtswap.swappers.mesh.light import SourceLight
 from rtswap.swappers.mesh.placement import LIGHT_STEP, MASK_STEP
 from rtswap.swappers.mesh.ratios import brows_and_lips
 from rtswap.swappers.mesh.skin_tones import ONE
-from rtswap.swappers.mesh.wrinkles import LEAST, MOST, STEP
+from rtswap.swappers.mesh.wrinkles import FINE_STEP, LEAST, MOST, STEP
 
 torch = load_torch()
 
@@ -201,12 +201,20 @@ def _black_level(planes: Tensor, numbers: Tensor) -> Tensor:
 def _with_wrinkles(swapped: Tensor, own: Tensor, share: Tensor, numbers: Tensor, u: Tensor, v: Tensor) -> Tensor:
     """``wrinkles.deepen``."""
     grey = sum(weight * own[:, channel : channel + 1] for channel, weight in enumerate(GREY)).round()
-    small = torch.nn.functional.avg_pool2d(grey, STEP).round()
-    blur = gaussian(small.shape[-1], *numbers[:, fields.WRINKLES : fields.WRINKLES + 2].unbind(1))[:, None]
-    around = _enlarged(blur @ small @ blur.mT, numbers, u, v, STEP)
-    change = (grey / around.clamp(min=1)).clamp(LEAST, MOST) - 1
+    around, fold = (
+        _averaged(grey, step, numbers[:, offset : offset + 2], numbers, u, v)
+        for step, offset in ((STEP, fields.WRINKLES), (FINE_STEP, fields.FOLDS))
+    )
+    change = (fold / around.clamp(min=1)).clamp(LEAST, MOST) - 1
     factor = (ONE + ONE * _on_grid(share, numbers, u, v) * change).round()
     return (swapped * factor / ONE).round().clamp(0, 255)
+
+
+def _averaged(grey: Tensor, step: int, blurring: Tensor, numbers: Tensor, u: Tensor, v: Tensor) -> Tensor:
+    """``grey`` (N, 1, S, S), averaged and blurred on a grid; ``blurring`` (N, 2): sigma and radius in its nodes."""
+    small = torch.nn.functional.avg_pool2d(grey, step).round()
+    blur = gaussian(small.shape[-1], *blurring.unbind(1))[:, None]
+    return _enlarged(blur @ small @ blur.mT, numbers, u, v, step)
 
 
 def _feathered(oval: Tensor, shown: Tensor, numbers: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from rtswap.swappers.mesh.geometry import MAP_NODES
 from rtswap.swappers.mesh.placement import LIGHT_STEP, MASK_STEP, Extent, FacePlacement
-from rtswap.swappers.mesh.wrinkles import SIGMA, STEP
+from rtswap.swappers.mesh.wrinkles import FINE, FINE_STEP, SIGMA, STEP
 from rtswap.vision.geometry import inverse
 
 Row = NDArray[np.uint8]
@@ -24,11 +24,12 @@ NODES = MAP_NODES + 1
 """Side of the square that holds the map; nothing beyond the map is read."""
 NUMBERS = 64
 """Floats per face."""
-EXTENT, GRID, LEVEL, LIGHT, MASK, BLACK, RING, WRINKLES = 0, 4, 6, 9, 11, 13, 20, 56
+EXTENT, GRID, LEVEL, LIGHT, MASK, BLACK, RING, WRINKLES, FOLDS = 0, 4, 6, 9, 11, 13, 20, 56, 58
 """Offsets of the floats: x1 y1 x2 y2 of the extent; nodes across and down; the texture level's side, x, y in the
 atlas; sigma and radius of the light's blur, and of the mask's; the black level's x1 y1 x2 y2, its slot, the weight of
 the past value, 1 = due; for each ring 12: affine from the ring's crop to the crop (6), x y width height, sigma and
-radius of its blur; sigma and radius of the blur for wrinkles."""
+radius of its blur; sigma and radius of the blur for wrinkles'
+surroundings, and for the folds themselves."""
 RING_NUMBERS = 12
 
 
@@ -77,8 +78,8 @@ def pack(layout: Layout, placed: FacePlacement) -> tuple[Row, NDArray[np.float32
     where[..., :2] = nodes
     if placed.wrinkles is not None:
         where[..., 2] = placed.wrinkles
-    sigma = SIGMA * placed.face_px / STEP
-    numbers[WRINKLES : WRINKLES + 2] = sigma, _radius(sigma, 4)
+    for offset, sigma in ((WRINKLES, SIGMA / STEP), (FOLDS, FINE * SIGMA / FINE_STEP)):
+        numbers[offset : offset + 2] = sigma * placed.face_px, _radius(sigma * placed.face_px, 4)
     numbers[EXTENT:LEVEL] = *extent, nodes.shape[1], nodes.shape[0]
     light = _part(row[edges[2] : edges[3]].reshape(layout.light, layout.light), extent, LIGHT_STEP)
     light[:], sigma = placed.light_area(light.shape[::-1])

@@ -39,13 +39,16 @@ SHARE = 0.8
 """Share of the target's relative lightness that is followed."""
 SIGMA = 0.035
 """Face widths: standard deviation of what counts as a wrinkle's surroundings."""
-LEAST, MOST = 0.7, 1.2
+LEAST, MOST = 0.7, 1.05
 """Limits of the lightness relative to the surroundings: a wrinkle is not black, and gloss is no wrinkle."""
 FAINTEST = 0.005
 """Share below which nothing is added."""
 _HAIR = [*LEFT_BROW, *RIGHT_BROW, *LEFT_EYE, *RIGHT_EYE]
-STEP = 4
-"""Pixels per node of the grid on which the surroundings are averaged."""
+FINE = 0.25
+"""Sigma, as a share of the surroundings', of what is too fine for a fold: the creases of old skin were scratches on
+that of a young photo."""
+STEP, FINE_STEP = 4, 2
+"""Pixels per node of the grids on which the surroundings, and folds, are averaged."""
 
 
 def shares(motion: Motion, expression: float, shown: Points, target: Points) -> Field | None:
@@ -85,7 +88,10 @@ def deepen(swapped: Image, target: Image, share: Field, sigma: float) -> None:
     there = slice(STEP * y, STEP * (y + down)), slice(STEP * x, STEP * (x + across))
     region = swapped[there]
     around, share = (resized(np.ascontiguousarray(one[nodes]), region.shape[1::-1]) for one in (around, share))
-    ratio = np.clip(cv2.divide(grey[there], np.maximum(around, 1), dtype=cv2.CV_32F), LEAST, MOST)
+    finer = region.shape[1] // FINE_STEP, region.shape[0] // FINE_STEP
+    fold = np.asarray(resized(grey[there], finer, cv2.INTER_AREA), np.float32)
+    fold = resized(blurred(fold, FINE * sigma / FINE_STEP), region.shape[1::-1])
+    ratio = np.clip(cv2.divide(fold, np.maximum(around, 1), dtype=cv2.CV_32F), LEAST, MOST)
     factor = np.round(share * (ratio - 1) * np.float32(ONE) + np.float32(ONE)).astype(np.uint8)
     region[:] = cv2.multiply(region, cv2.merge([factor] * 3), scale=1 / ONE)
 

@@ -18,6 +18,21 @@ def test_black_targets_have_no_wrinkles_and_give_no_nan() -> None:
     assert (swapped == 70).all(), "as dark as a wrinkle may be"
 
 
+def test_creases_of_old_skin_are_no_folds() -> None:
+    """They were scratches on young skin. A fold of a smile is five times as wide."""
+    darker = []
+    for width in (1, 6):
+        target = np.full((160, 160, 3), 120, np.uint8)
+        target[:, 80 : 80 + width] = 70
+        swapped = np.full((160, 160, 3), 100, np.uint8)
+        deepen(swapped, target, np.ones((40, 40), np.float32), 8.0)
+        darker.append(100 - int(swapped[80, :, 0].min()))
+        assert swapped.max() <= 105, "no bright rims beside them"
+    crease, fold = darker
+    assert crease < 12
+    assert fold > 18
+
+
 def test_folds_of_a_smile_leave_out_the_target_s_nose() -> None:
     """The outline of a wide nose stood on the cheeks, beside the narrow nose of the photo."""
     shown = canonical().mesh
