@@ -102,7 +102,7 @@ def _own_share(view: PhotoView) -> Field:
     around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * BESIDE + 1, 2 * BESIDE + 1))
     seen = np.asarray(cv2.erode(view.seen, around) * view.exposed, np.float32)
     theirs = view.worth[:, ::-1]
-    share = ramp(theirs - seen, 0.35, 0.6) * (1 - ramp(seen, FAIR, GOOD))
+    share = ramp(theirs - seen, 0.4, 0.65) * (1 - ramp(seen, FAIR, GOOD))
     return 1 - blurred(np.asarray(share, np.float32), SEAM)
 
 
