@@ -161,7 +161,8 @@ class _Named:
 
     def frames(self, given: Iterator[Any]) -> Iterator[Any]:
         """The frames of an input."""
-        from rtswap.core.types import Frame  # slow to import, and --help must be fast
+        from rtswap.core.own_pictures import own  # slow to import, and --help must be fast
+        from rtswap.core.types import Frame
 
         end = object()
         while True:
@@ -169,6 +170,8 @@ class _Named:
                 frame = next(given, end)
                 if not isinstance(frame, Frame) and frame is not end:
                     raise TypeError(f"expected a Frame, got a {type(frame).__name__}")
+                if isinstance(frame, Frame):
+                    frame = own(frame)
             if frame is end:
                 return
             yield frame
