@@ -8,12 +8,20 @@ from dataclasses import replace
 
 import numpy as np
 
+from rtswap.core.errors import InputError
 from rtswap.core.protocols import Input
 from rtswap.core.types import Frame, StreamInfo
 
 
 def own(frame: Frame) -> Frame:
-    """The frame with a picture that nobody else has."""
+    """The frame with a picture that nobody else has. Raises InputError for what is no frame."""
+    if not isinstance(frame, Frame):
+        expected = "a rtswap.core.types.Frame"
+        raise InputError("the input gave no frame", expected=expected, got=type(frame).__name__)
+    times = frame.captured_at, frame.time_s or 0.0, frame.duration_s or 0.0
+    if not all(isinstance(time, int | float | np.number) for time in times):
+        kinds = ", ".join(type(time).__name__ for time in times)
+        raise InputError("the input gave a frame without its time", expected="seconds", got=kinds)
     return replace(frame, image=np.array(frame.image, order="C"))
 
 

@@ -170,11 +170,9 @@ class _Named:
                 frame = next(given, end)
                 if not isinstance(frame, Frame) and frame is not end:
                     raise TypeError(f"expected a Frame, got a {type(frame).__name__}")
-                if isinstance(frame, Frame):
-                    frame = own(frame)
             if frame is end:
                 return
-            yield frame
+            yield own(frame)
 
 
 def _kind_and_reason(error: BaseException) -> str:

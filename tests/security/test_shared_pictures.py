@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,6 +17,7 @@ from prepared_sources import ready  # noqa: F401
 from python_api import open_networks_once, photo  # noqa: F401
 
 import rtswap
+from rtswap.core.errors import InputError
 from rtswap.core.parts import InputSpec
 from rtswap.core.plugins import plugin
 from rtswap.core.types import Frame, Image, MarkedImage, StreamInfo
@@ -79,6 +81,15 @@ def test_an_input_of_a_plugin_may_use_its_memory_again(monkeypatch: pytest.Monke
     input.close()
     assert len({frame.image.ctypes.data for frame in frames}) == COUNT
     assert not any(frame.image.any() for frame in frames)
+
+
+@pytest.mark.parametrize("times", [None, (None,), (0.0, "x")])
+def test_what_is_no_frame_is_told_in_one_line(times: tuple[Any, ...] | None) -> None:
+    odd: Any = 7 if times is None else Frame(persona("ben"), 0, *times)
+    input = OneBuffer(persona("ben"))
+    input.frames = lambda: iter([odd])  # type: ignore[method-assign]
+    with pytest.raises(InputError, match="^the input gave (no frame|a frame without its time); expected .*; got"):
+        rtswap.run_session(input, [Kept()], photo("ada"))
 
 
 def test_a_frame_that_is_filled_anew_does_not_change_what_came_of_it() -> None:
