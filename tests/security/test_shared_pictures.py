@@ -88,7 +88,7 @@ def test_what_is_no_frame_is_told_in_one_line(times: tuple[Any, ...] | None) -> 
     odd: Any = 7 if times is None else Frame(persona("ben"), 0, *times)
     input = OneBuffer(persona("ben"))
     input.frames = lambda: iter([odd])  # type: ignore[method-assign]
-    with pytest.raises(InputError, match="^the input gave (no frame|a frame without its time); expected .*; got"):
+    with pytest.raises(InputError, match=r"^the input gave (no frame|a frame without its time); expected .*; got"):
         rtswap.run_session(input, [Kept()], photo("ada"))
 
 
