@@ -37,6 +37,7 @@ from rtswap.app.marking import list_photos, require_consent
 from rtswap.app.pictures import ARRAY, Picture, conversion_of, is_path, is_picture, pixels
 from rtswap.app.program import Program
 from rtswap.core.errors import ConfigError, FaceLost, RtswapError, SourceError, UsageError
+from rtswap.core.own_pictures import OwnPictures, own
 from rtswap.core.protocols import Input, Output
 from rtswap.core.types import Frame, Image, MarkedImage, Quality, StreamInfo
 from rtswap.runtime.metrics import Metrics
@@ -219,10 +220,10 @@ class LiveSwap(_Loop):
     def process(self, image: Image, captured_at: float | None = None) -> MarkedImage:
         """Swap the next frame of the stream.
 
-        ``image``: (H, W, 3) BGR uint8. It is changed in place: pass a copy to keep it. ``captured_at``: seconds on
-        ``time.perf_counter``, now if left out. Returns as ``Swapper.swap``. A face that cannot be swapped is covered;
-        with ``on_failure="hold"`` the last safe picture comes again. Raises UsageError for a wrong type or form,
-        FaceLost with ``on_failure="stop"``, or if nothing can be shown.
+        ``image``: (H, W, 3) BGR uint8, which stays as it is. ``captured_at``: seconds on ``time.perf_counter``, now
+        if left out. Returns as ``Swapper.swap``. A face that cannot be swapped is covered; with ``on_failure="hold"``
+        the last safe picture comes again. Raises UsageError for a wrong type or form, FaceLost with
+        ``on_failure="stop"``, or if nothing can be shown.
         """
         if not isinstance(image, np.ndarray):
             got, do = type(image).__name__, conversion_of(image)
@@ -232,7 +233,7 @@ class LiveSwap(_Loop):
             raise UsageError("wrong value for captured_at", expected="seconds", got=repr(captured_at))
         with self._use():
             self._index += 1
-            frame = Frame(pixels(image, "the frame"), self._index, float(now))
+            frame = own(Frame(pixels(image, "the frame"), self._index, float(now)))
             outcome = self._pipeline.process(frame, Quality())
             last = copy.deepcopy(self._last) if outcome.stamped is None else None
             marked = outcome.release(self._program.disclosure, frame, last)
@@ -258,8 +259,7 @@ class SwapSession(_Loop):
         on_event: Event | None = None,
         **settings: Unpack[Settings],
     ) -> None:
-        """``input``, ``outputs``: parts as in docs/writing-parts.md; ``run`` closes them. The rest, and what it
-        raises: as ``Swapper``."""
+        """``input``, ``outputs``: as in docs/writing-parts.md; ``run`` closes them. The rest: as ``Swapper``."""
         if not isinstance(outputs, Iterable) or is_path(outputs):
             raise UsageError("wrong value for outputs", expected="a list of outputs", got=type(outputs).__name__)
         outputs = list(outputs)
@@ -274,7 +274,8 @@ class SwapSession(_Loop):
             raise UsageError("the input's info is of the wrong type", expected=expected, got=got)
         self._begin(source, consent, config, on_event, settings, live=input.info.live)
         self._metrics = Metrics()
-        self._session = self._program.session(input, outputs, metrics=self._metrics, pipeline=self._pipeline)
+        parts = OwnPictures(input), outputs
+        self._session = self._program.session(*parts, metrics=self._metrics, pipeline=self._pipeline)
         self._ran = False
 
     def run(self) -> dict[str, Any]:
@@ -282,9 +283,8 @@ class SwapSession(_Loop):
         such as ``frames``, ``fps`` and ``frame_age_ms``. Raises InputError, OutputError, FaceLost."""
         with self._use():
             if self._ran:
-                raise UsageError(
-                    "this SwapSession has already run", do="Make a new one with a new input and new outputs."
-                )
+                do = "Make a new one with a new input and new outputs."
+                raise UsageError("this SwapSession has already run", do=do)
             self._ran = True
         self._session.run()
         return self._metrics.summary()

@@ -161,7 +161,8 @@ class _Named:
 
     def frames(self, given: Iterator[Any]) -> Iterator[Any]:
         """The frames of an input."""
-        from rtswap.core.types import Frame  # slow to import, and --help must be fast
+        from rtswap.core.own_pictures import own  # slow to import, and --help must be fast
+        from rtswap.core.types import Frame
 
         end = object()
         while True:
@@ -171,7 +172,7 @@ class _Named:
                     raise TypeError(f"expected a Frame, got a {type(frame).__name__}")
             if frame is end:
                 return
-            yield frame
+            yield own(frame)
 
 
 def _kind_and_reason(error: BaseException) -> str:

@@ -67,7 +67,8 @@ class Output(Protocol):
         ...
 
     def send(self, image: MarkedImage) -> None:
-        """Deliver one frame; must not keep or change ``image.image`` after it returns. Raises OutputError."""
+        """Deliver one frame; must not keep ``image.image``, which is read only, after it returns. Raises
+        OutputError."""
         ...
 
     def close(self) -> None:

@@ -136,6 +136,12 @@ class Disclosure:
         """Stamp a picture that comes from no renderer, in place, and release it."""
         return self.release(self.stamp.apply(image), frame=frame, swapped=swapped, stages=stages)
 
+    def lock(self, marked: MarkedImage) -> MarkedImage:
+        """Return the picture as one that cannot be written into: several outputs get it, and perhaps get it again."""
+        locked = marked.image.view()
+        locked.flags.writeable = False
+        return replace(marked, image=locked)
+
     def again(self, marked: MarkedImage, *, frame: Frame, reasons: frozenset[str]) -> MarkedImage:
         """Return the same picture again in the place of ``frame``, which may not leave for ``reasons``."""
         return replace(

@@ -196,7 +196,7 @@ class Session:
         try:
             marked = outcome.release(self._disclosure, frame, self._last)
             self._unmarked = self._unmarked and outcome.stamped is None
-            return marked
+            return self._disclosure.lock(marked) if marked is not None else None
         except Exception as error:  # noqa: BLE001 - what cannot be marked does not leave
             if not self._unmarked:
                 self._on_event(f"marking failed: {described(error)}")
