@@ -15,7 +15,7 @@ VIDEO_SUFFIXES = frozenset(
     | {".avi", ".divx", ".dv", ".wmv", ".asf", ".flv", ".ogv", ".ogg", ".ogm", ".mxf"}
     | {".rm", ".rmvb", ".mpg", ".mpeg", ".mpe", ".m2v", ".ts", ".mts", ".m2ts", ".m2t"}
     | {".trp", ".vob", ".mod", ".tod", ".dav", ".wtv", ".y4m", ".mjpeg", ".mjpg", ".amv"}
-    | {".nut"}
+    | {".nut", ".ivf", ".obu", ".264", ".h264", ".avc", ".265", ".h265", ".hevc", ".m1v", ".mpv", ".lrv", ".insv"}
 )
 """What is taken for a video in a folder or behind a pattern. A file that is named may have any suffix."""
 

@@ -90,6 +90,7 @@ class SoundTrack:
                 elif self._zero_s >= _first_picture_s(source):  # FFmpeg goes to no time before it
                     source.seek(round(self._zero_s * av.time_base))
         self._errors = self._errors_in_a_row = 0
+        self._stated: int | None = None
         self._waiting: Any = None
         name = codec_of(stream)
         header = bytes(stream.codec_context.extradata or b"")
@@ -128,16 +129,27 @@ class SoundTrack:
         """Yield copied packets, without those before time zero (encoder delay), so that audio stays in sync. A first
         one that only begins before it is sound: the container says from where on it is heard. Where the output can
         say so, the one before is kept as well: AAC and MP3 need it to decode the first, else faded in for 10 ms."""
-        last = -math.inf
+        last, alike = -math.inf, 0
         for packet in self._demux():
-            packet.pts = packet.dts = round(packet.pts - self._zero_s / packet.time_base)
+            packet.pts = packet.dts = at = round(packet.pts - self._zero_s / packet.time_base)
             lasts = packet.duration or 0
-            needed = self._from_start and self._hides_first and packet.pts < 0 < packet.pts + 2 * lasts
-            heard = packet.pts + lasts > 0 if self._from_start else packet.pts >= 0
-            if packet.pts > last and (needed or (heard and not packet.is_discard)):
-                last = packet.pts
+            needed = self._from_start and self._hides_first and at < 0 < at + 2 * lasts
+            heard = at + lasts > 0 if self._from_start else at >= 0
+            if at >= last and (needed or (heard and not packet.is_discard)):
+                last, alike = at, alike + 1 if at == last else 0
+                self._space_out(packet, alike)
                 packet.stream = self._out
                 yield packet
+
+    def _space_out(self, packet: Any, alike: int) -> None:
+        """Give a packet of the same time as the one before a time of its own, which most containers need. Packets of
+        TrueHD last 0.83 ms, and Matroska counts milliseconds; RealMedia gives many packets one time."""
+        if alike:
+            sample = Fraction(1, self._stream.rate)
+            lasts = self._stream.codec_context.frame_size
+            lasts = lasts if lasts * sample >= packet.time_base else 1
+            packet.pts = packet.dts = round(packet.pts * packet.time_base / sample) + alike * lasts
+            packet.time_base, packet.duration = sample, lasts
 
     def _transcode(self, layout: str) -> Generator[Any, None, None]:
         resampler = av.AudioResampler(format=self._out.codec_context.format, layout=layout, rate=self._out.rate)
@@ -165,8 +177,9 @@ class SoundTrack:
 
     def _sample_of(self, frame: Any, due: int) -> int:
         """Return the index of the frame's first sample, from the file's start; ``due`` if they differ only by
-        timestamp rounding."""
-        if frame.pts is None:
+        timestamp rounding, or if it has no time of its own."""
+        before, self._stated = self._stated, frame.pts
+        if frame.pts in (None, before):
             return due
         start = round((frame.pts * frame.time_base - self._zero_s) * frame.sample_rate)
         return due if abs(start - due) < frame.sample_rate * _CLOCK_S else start

@@ -60,13 +60,14 @@ class Tracks:
             with source:
                 heard = source.streams.audio if with_sound else ()
                 sounds = [s.index for s in heard if s.codec_context is not None and s.rate]
-                undecodable = bool(heard)
                 lost = self._copy_head(source, container, start_s=start_s, end_s=end_s)
+                lost += _undecodable("sound track", len(heard) - len(sounds) if sounds else 0)
+                lost += _undecodable("subtitle track", sum(s.codec_context is None for s in source.streams.subtitles))
                 subtitles = bool(source.streams.subtitles)
         except (OSError, ValueError, av.FFmpegError) as error:
             on_event(f"no sound: cannot read {self._shown} ({cause(error)})")
             return
-        if not sounds and undecodable:
+        if heard and not sounds:
             on_event(f"no sound: {self._shown} has no audio that can be decoded")
         if kind.sound_encoder:
             if len(sounds) > MOST_SOUNDS:
@@ -180,6 +181,11 @@ def _other_streams(source: av.container.InputContainer) -> list[str]:
         *([plural(others, "further video track")] if others > 0 else []),
         *([plural(len(data), "data track")] if data else []),
     ]
+
+
+def _undecodable(track: str, count: int) -> list[str]:
+    """Return the tracks of a codec that FFmpeg's build does not know, such as the teletext of television."""
+    return [f"{plural(count, track)} of an unknown codec"] if count else []
 
 
 def _is_chapter_track(stream: Any, source: av.container.InputContainer) -> bool:

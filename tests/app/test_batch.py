@@ -44,7 +44,7 @@ def test_every_video_is_swapped_and_keeps_its_name(folder: Path, address: str) -
     assert len(read_back(folder / "out/two.mp4")[0]) == 3
 
 
-@pytest.mark.parametrize("suffix", ["ogv", "MTS", "m2ts", "vob", "mpeg", "3gp", "wmv"])
+@pytest.mark.parametrize("suffix", ["ogv", "MTS", "m2ts", "vob", "mpeg", "3gp", "wmv", "h264", "265", "insv"])
 def test_films_of_cameras_discs_and_old_programs_are_not_passed_over(folder: Path, suffix: str) -> None:
     """A folder's ``.m2ts``, ``.vob``, ``.mpeg`` and ``.ogv`` were left out without a word, by ``extract`` also
     others."""

@@ -263,3 +263,20 @@ def test_sound_tracks_beyond_number_take_no_hours(tmp_path: Path) -> None:
         Tracks(str(tmp_path / "film.mkv"), film, KINDS[".mkv"], ".mkv", events.append).close()
         assert len(film.streams.audio) == MOST_SOUNDS
     assert events == [f"not kept of {tmp_path / 'film.mkv'} in .mkv: 4 further sound tracks"]
+
+
+@pytest.mark.parametrize(
+    ("codec", "unknown", "lost"),
+    [
+        (b"A_OPUS", b"A_NONE", "1 sound track of an unknown codec"),
+        (b"S_TEXT/UTF8", b"S_ARIBSUB\0\0", "1 subtitle track of an unknown codec"),
+    ],
+)
+def test_tracks_that_cannot_be_decoded_are_reported(tmp_path: Path, codec: bytes, unknown: bytes, lost: str) -> None:
+    """Television has teletext, and sound for the blind of codecs that few programs read: they were lost unsaid."""
+    make_film(tmp_path / "film.mkv")
+    film = (tmp_path / "film.mkv").read_bytes()
+    assert film.count(codec) == 1
+    (tmp_path / "film.mkv").write_bytes(film.replace(codec, unknown))
+    events = copied(tmp_path / "film.mkv", tmp_path / "out.mkv")
+    assert events == [f"not kept of {tmp_path / 'film.mkv'} in .mkv: location, 1 attachment, {lost}"]
