@@ -44,8 +44,8 @@ def region(above: float) -> list[int]:
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "ada"])
 def test_most_of_a_bare_face_is_face(name: str) -> None:
-    """Not ada's: hair hangs over her temples, so the mask leaves out the tails of her brows. From 5 degrees on the far
-    side of the nose is in part the other half's."""
+    """Not ada's: hair hangs over her temples, so the mask leaves out the tails of her brows. The far side of a
+    nose turned by 5 degrees is in part the other half's."""
     who = person(name)
     mask = Texture.bake(who.portrait, who.landmarks).shown
     middle = np.flatnonzero(np.linalg.norm(canonical().mesh[:, :2], axis=1) < 0.6)
