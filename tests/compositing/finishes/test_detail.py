@@ -163,10 +163,10 @@ def test_measurements_stay_valid_while_there_is_no_time_to_measure() -> None:
 
 
 def test_it_does_not_flicker() -> None:
-    """The same scene under other noise: strength within 10 % from frame to frame."""
+    """The same scene under other noise: its strength stays within 12 %."""
     step = MatchDetail()
     found = []
     for frame in range(12):
         swapped, face = a_swap(1.0, 5.0, frame / 15)
         found.append(measures(step.apply(swapped, face, Quality()).crop, face)[1].fine)
-    assert np.ptp(found) < 0.1 * np.mean(found)
+    assert np.ptp(found) < 0.12 * np.mean(found)
