@@ -23,7 +23,7 @@ from rtswap.app.probes import Probes
 from rtswap.app.renderers import gpu_renderer, plain_renderer
 from rtswap.app.swap_check import SwapCheck
 from rtswap.compositing.canvas.host import HostCanvas
-from rtswap.compositing.finishes import enabled_finishes, find_finishes
+from rtswap.compositing.finishes import built_in_finishes, enabled_finishes, find_finishes
 from rtswap.compositing.own_faces import WatchedRenderer
 from rtswap.compositing.renderer import HostRenderer
 from rtswap.core.errors import InputError
@@ -230,8 +230,10 @@ class Program:
         return self._watched(host, partial=partial)
 
     def _watched(self, renderer: Renderer, *, partial: bool) -> Renderer:
-        """The renderer, watched if the swapper is a stranger's, unless parts of the target's own face are to show."""
-        if self._is_own or partial or self.config.models.coverage < COVERAGE:
+        """The renderer, watched if the swapper or a finish is a stranger's, unless parts of the target's own face are
+        to show."""
+        own = self._probes is not None or (self._is_own and all(one in built_in_finishes() for one in self._finishes))
+        if own or partial or self.config.models.coverage < COVERAGE:
             return renderer
         return WatchedRenderer(renderer, self._swap_check.recogniser)
 

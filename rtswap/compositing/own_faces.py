@@ -53,5 +53,5 @@ class _WatchedFrame:
         """As ``protocols.FrameRender``. Raises ValueError for a face that is its own."""
         stamped = self._render.deliver()
         if any(float(before @ self._recogniser.embed(stamped.image, mesh)) > OWN for mesh, before in self._before):
-            raise ValueError("the swapper shows the target's own face")
+            raise ValueError("the swapper, or a finish, shows the target's own face")
         return stamped

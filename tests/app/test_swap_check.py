@@ -16,6 +16,7 @@ from rtswap.app.probes import Probes
 from rtswap.app.program import Program
 from rtswap.app.swap_check import FACES
 from rtswap.core.errors import ModelError
+from rtswap.core.parts import FinishSpec
 from rtswap.core.protocols import SwapModel, Swapper
 from rtswap.core.types import Frame, Image, Quality, SourceIdentity, SwappedFace, Target
 from rtswap.disclosure import Disclosure
@@ -132,6 +133,28 @@ def test_a_swapper_that_shows_the_own_face_when_it_is_on_air_shows_nobody(change
         assert outcome.image is not None
         assert outcome.swapped == (0 if change in (noisy, blurred) else 1)
         assert np.abs(outcome.image.astype(int) - face)[100:220, 100:220].mean() > 8
+
+
+@pytest.mark.parametrize("photos", [False, True])
+@pytest.mark.parametrize("change", [noisy, blurred, lambda target, swapped: swapped])
+def test_a_finish_of_others_that_shows_the_own_face_shows_nobody(change: Change, photos: bool) -> None:
+    """With a swapper that comes with rtswap."""
+
+    class Back:
+        def apply(self, swapped: SwappedFace, target: Target, quality: Quality) -> SwappedFace:
+            return SwappedFace(change(target.crop, swapped.crop), swapped.mask)
+
+        def forget(self, track_id: int) -> None: ...
+
+    face, spec = group("ben", size=320), FinishSpec("back", "gives the face back", "color", lambda context: Back())
+    unseen = Disclosure(None, reason="a test")
+    program = Program(
+        Config(), on_event=print, models=face_models(), sources=[person("ada")], finishes=[spec], disclosure=unseen
+    )
+    outcome = program.pipeline(live=False, photos=photos).process(Frame(face.copy(), 0, 0.0, 0.0), Quality())
+    assert outcome.image is not None
+    assert outcome.swapped == (0 if change in (noisy, blurred) else 1)
+    assert np.abs(outcome.image.astype(int) - face)[100:220, 100:220].mean() > 8
 
 
 def test_who_wants_to_see_parts_of_the_own_face_is_not_watched() -> None:

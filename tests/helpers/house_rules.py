@@ -63,6 +63,7 @@ TRAINING = ("rtswap/training/", "training/")
 THREADS = (
     *("rtswap/runtime/session.py", "rtswap/runtime/parallel_sessions.py", "rtswap/runtime/sender.py"),
     *("rtswap/runtime/background.py", "rtswap/runtime/second_signal.py"),
+    "rtswap/media/flood.py",
 )
 BROAD_EXCEPT = (
     "rtswap/core/plugins.py",

@@ -25,6 +25,7 @@ from rtswap.media.decoding import (
     start_s,
     video_stream,
 )
+from rtswap.media.flood import TOLD, Flood
 from rtswap.media.lifetime import ClosingInput
 from rtswap.media.live_sound import LiveSound
 from rtswap.media.tls import hint
@@ -64,6 +65,7 @@ class NetworkStream(ClosingInput):
         self._recorded = False
         self._container: av.container.InputContainer | None = None
         self._sound = LiveSound(self._say)
+        self._flood: Flood | None = None
         began = time.perf_counter()
         try:
             first = self._connect()
@@ -76,7 +78,8 @@ class NetworkStream(ClosingInput):
             )
             do = advice(error, hint(url, usual))
             late = time.perf_counter() - began >= open_timeout_s
-            got = f"no picture within {open_timeout_s:g} s" if late else cause(error)
+            flooded = self._flood is not None and self._flood.cut
+            got = TOLD if flooded else f"no picture within {open_timeout_s:g} s" if late else cause(error)
             raise InputError(f"cannot open {self.name}", got=got, do=do) from None
         self._first = first
         on_event(f"{self.name}: {self._info.width}x{self._info.height} at {self._info.fps:.4g} fps")
@@ -111,6 +114,8 @@ class NetworkStream(ClosingInput):
 
     def release(self) -> None:
         """As ``ClosingInput``; a read in progress ends by its timeout."""
+        if self._flood is not None:
+            self._flood.close()
         if self._container is not None:
             self._container.close()
             self._container = None
@@ -126,7 +131,7 @@ class NetworkStream(ClosingInput):
                 return None
             self._begin_read()
             try:
-                return self._decoder.next()
+                return self._read(self._decoder)
             except (OSError, av.FFmpegError) as error:
                 if not self._info.live:
                     raise InputError(
@@ -135,13 +140,30 @@ class NetworkStream(ClosingInput):
                 self.on_event(f"{self.name}: {cause(error)}")
                 return None
 
+    def _read(self, decoder: Decoder) -> list[av.VideoFrame] | None:
+        if self._flood is None:
+            return decoder.next()
+        self._flood.begin_read()
+        try:
+            batch = decoder.next()
+        except (OSError, av.FFmpegError):
+            if not self._flood.cut:
+                raise
+            batch = None
+        if batch is None and self._flood.cut:
+            self._say(TOLD)
+        return batch
+
     def _connect(self) -> list[av.VideoFrame]:
         """Open the stream and decode up to the first frame, which gives the actual size."""
         protocol = scheme(self._url)
         options = {} if protocol in WEB else _LOW_LATENCY | _BY_SCHEME.get(protocol, {})
         with self.lock:
+            self._flood = None if protocol in WEB else Flood()
             media = open_media(self._url, tls_ca=self._tls_ca, options=options, timeout=self._timeouts)
             container, self._begin_read, self._recorded = media
+            if self._flood is not None:
+                self._flood.opened()
             try:
                 stream = video_stream(container)
                 if stream is None:
@@ -160,7 +182,7 @@ class NetworkStream(ClosingInput):
 
     def _first_batch(self, decoder: Decoder) -> list[av.VideoFrame]:
         until = time.perf_counter() + self._timeouts[0]
-        while (batch := decoder.next()) is not None and not self.closed.is_set():
+        while (batch := self._read(decoder)) is not None and not self.closed.is_set():
             if batch:
                 return batch
             if time.perf_counter() > until:

@@ -7,8 +7,10 @@ fails leave the partial file.
 
 from __future__ import annotations
 
+import os
 import secrets
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -47,9 +49,11 @@ class VideoWriter:
         self._kind = KINDS[self._suffix]
         self._encoder_name = _encoder_for(self._suffix, request)
         refuse_taken(self._path, request.overwrite, request.audio_from)
-        self._new: list[BinaryIO] = []
+        new: list[BinaryIO] = []
+        self.partial_path = make_partial(self._path, lambda path: new.append(path.open("xb")))
+        self._made_file = new[0]
         """The empty file, which FFmpeg opens at the first picture."""
-        self.partial_path = make_partial(self._path, lambda path: self._new.append(path.open("xb")))
+        self._made = os.fstat(self._made_file.fileno())
         self._container: av.container.OutputContainer | None = None
         self._encoder: VideoEncoder | None = None
         self._tracks: Tracks | LiveTrack | None = None
@@ -90,20 +94,21 @@ class VideoWriter:
             if self._closed:
                 return
             self._closed = True
-            for made in self._new:
-                made.close()
+            self._find()
             try:
                 self._finish()
             except (OSError, ValueError, av.FFmpegError) as error:
                 if not self._failed:
                     raise self._broken(error) from None
+            finally:
+                self._made_file.close()
 
     def _write(self, marked: MarkedImage) -> None:
         time_s = self._time_of(marked)
         if self._encoder is None or self._container is None:
             path = str(self.partial_path.absolute())  # else FFmpeg parses tcp:host.mp4 as a URL
             # By its name FFmpeg would follow a link that others planted meanwhile.
-            held = f"/proc/self/fd/{self._new[0].fileno()}"
+            held = _handle(self._made_file)
             place, options = (
                 held if Path(held).exists() else path,
                 _COMMON | options_of(self._suffix, self._request.plays),
@@ -164,7 +169,7 @@ class VideoWriter:
             if self._container is not None:
                 self._container.close()
         if not self._count:
-            self.partial_path.unlink(missing_ok=True)
+            self._discard()
         elif self._incomplete:
             self._request.on_event(f"{self._path} is not complete: what was recorded is in {self.partial_path}")
         elif not self._failed:
@@ -175,7 +180,30 @@ class VideoWriter:
         request = self._request
         return request.audio_end_s - request.audio_start_s if self._ended and not request.live else encoder.end_s
 
+    def _find(self) -> None:
+        """Look where the file is, which may have been moved, or its folder renamed, while it was written."""
+        if not Path(_handle(self._made_file)).exists():  # Windows renames no open file
+            self._made_file.close()
+        elif not self._is_there():
+            place = Path(os.readlink(_handle(self._made_file)))
+            with suppress(OSError):
+                if os.path.samestat(place.lstat(), self._made):
+                    self.partial_path = place
+
+    def _is_there(self) -> bool:
+        """Whether what has the partial name is the recording, and no link or file that others put there."""
+        try:
+            return os.path.samestat(self.partial_path.lstat(), self._made)
+        except OSError:
+            return False
+
+    def _discard(self) -> None:
+        if self._is_there():
+            self.partial_path.unlink(missing_ok=True)
+
     def _publish(self) -> None:
+        if not self._is_there():
+            raise OSError("the recording was deleted, or replaced, while it was written")
         if self._kind.index_last:
             self._move_index()
         publish(self.partial_path, self._path, overwrite=self._request.overwrite)
@@ -188,16 +216,21 @@ class VideoWriter:
         try:
             if move_index(self.partial_path, copy):
                 copy.replace(self.partial_path)
+                self._made = self.partial_path.lstat()
         except OSError:
             copy.unlink(missing_ok=True)
 
     def _broken(self, error: Exception) -> OutputError:
-        there = self.partial_path.exists()
-        kept = bool(self._count and there and self.partial_path.stat().st_size)
-        if there and not kept:
-            self.partial_path.unlink(missing_ok=True)
+        kept = bool(self._count and self._is_there() and self.partial_path.stat().st_size)
+        if not kept:
+            self._discard()
         do = f"The recording so far is in {self.partial_path}." if kept else ""
         return OutputError(f"cannot write {self._path}", got=reason(error), do=do)
+
+
+def _handle(made: BinaryIO) -> str:
+    """What Linux calls an open file, whatever its name is by now."""
+    return f"/proc/self/fd/{made.fileno()}"
 
 
 def _check(address: str, request: OutputRequest) -> None:

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import av
@@ -237,5 +238,51 @@ def test_a_link_planted_before_the_first_picture_is_not_followed(suffix: str, tm
     writer.partial_path.symlink_to(own)
     for index in range(3):
         writer.send(mark_picture(index, time_s=index / 25))
-    writer.close()
+    with pytest.raises(OutputError, match="deleted, or replaced"):
+        writer.close()
     assert own.read_text() == "mine"
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="other systems do not say where an open file is")
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".gif"])
+def test_a_recording_whose_folder_was_renamed_is_named(suffix: str, tmp_path: Path) -> None:
+    folder, moved = tmp_path / "out", tmp_path / "renamed"
+    folder.mkdir()
+    writer = VideoWriter(folder / f"out{suffix}", OutputRequest(fps=25))
+    for index in range(3):
+        writer.send(mark_picture(index, time_s=index / 25))
+    folder.rename(moved)
+    with pytest.raises(OutputError, match="cannot write") as found:
+        writer.close()
+    kept = moved / f"out.partial{suffix}"
+    assert f"The recording so far is in {kept}." in str(found.value)
+    with av.open(str(kept)) as container:
+        assert len(list(container.decode(video=0))) == 3
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".gif"])
+@pytest.mark.parametrize("planted", ["link", "file", "folder", "nothing"])
+@pytest.mark.parametrize("count", [0, 3])
+def test_what_others_put_in_the_place_of_a_recording_stays_as_it_is(
+    planted: str, suffix: str, count: int, tmp_path: Path
+) -> None:
+    """It is not given the recording's name, signed or deleted."""
+    own, signed = tmp_path / f"mine{suffix}", list[Path]()
+    own.write_text("mine")
+    writer = VideoWriter(tmp_path / f"out{suffix}", OutputRequest(fps=25, sign=signed.append))
+    for index in range(count):
+        writer.send(mark_picture(index, time_s=index / 25))
+    partial = writer.partial_path
+    partial.unlink()
+    if planted == "link":
+        partial.symlink_to(own)
+    elif planted == "file":
+        partial.write_text("theirs")
+    elif planted == "folder":
+        partial.mkdir()
+    there = sorted(tmp_path.iterdir())
+    with pytest.raises(OutputError, match="deleted, or replaced") if count else nullcontext():
+        writer.close()
+    assert sorted(tmp_path.iterdir()) == there
+    assert own.read_text() == "mine"
+    assert not signed
