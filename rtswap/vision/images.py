@@ -43,6 +43,8 @@ PICTURE_SUFFIXES = frozenset(
 )
 MAX_BYTES = 200 * 1024 * 1024
 MAX_PIXELS = 100_000_000
+_ORIENTATION = 0x0112
+"""The tag of EXIF."""
 PHOTO_PIXELS = 40_000_000
 """Enough of a photo that only gives a face, of which 512 x 512 pixels are used."""
 _REDUCED_JPEG = (
@@ -100,7 +102,7 @@ def _decode(path: Path, data: bytes, halvings: int) -> Image | None:
 
     with open_with_pillow(data) as picture:
         profile = profiles.profile_of(picture) if picture is not None else None
-        if picture is None or not (picture.format == "HEIF" or profiles.needs_pillow(picture.mode, profile)):
+        if picture is None or not (_is_turned(picture) or profiles.needs_pillow(picture.mode, profile)):
             space = profiles.stated_space(data) if picture is not None and profile is None else None
             image = _by_opencv(
                 path,
@@ -117,6 +119,11 @@ def _decode(path: Path, data: bytes, halvings: int) -> Image | None:
             if image is not None or picture is None:
                 return image
         return _by_pillow(data, picture, halvings)
+
+
+def _is_turned(picture: Pillow.Image) -> bool:
+    """Whether a picture may be turned as HEIF says it, by a box (``irot``, ``imir``), which OpenCV does not read."""
+    return picture.format == "HEIF" or (picture.format == "AVIF" and picture.getexif().get(_ORIENTATION, 1) != 1)
 
 
 def _by_opencv(path: Path, data: bytes, halvings: int, depth: int) -> NDArray[Any] | None:

@@ -95,7 +95,7 @@ def test_alpha_is_dropped_and_colour_kept(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "AVIF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_rotation(tmp_path: Path, kind: str, orientation: int) -> None:
     """Stored as a camera held that way stores it (EXIF 2.3, tag 0x0112), it must come back upright."""
@@ -130,7 +130,7 @@ def test_twenty_megapixels_load(tmp_path: Path) -> None:
     assert read_image(path).shape == (4000, 5000, 3)
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
 @pytest.mark.parametrize(("most", "halvings"), [(64 * 48, 0), (64 * 48 - 1, 1), (64 * 48 // 5, 2), (1, 3)])
 def test_a_large_photo_is_halved_while_it_is_decoded(tmp_path: Path, kind: str, most: int, halvings: int) -> None:
     """Upright as well."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from rtswap.compositing.finishes.openings import clamp_points, face_width, hull_of, union_of
 from rtswap.compositing.finishes.temporal import TemporalAverage
+from rtswap.core.errors import ConfigError
 from rtswap.core.parts import BuildContext, FinishSpec
 from rtswap.core.protocols import GpuFinish
 from rtswap.core.types import BatchedTarget, Mask, Quality, SwappedFace, Target
@@ -56,7 +57,8 @@ class PartsMask:
     """Implements ``protocols.Finish``. ``parts``: eyes (with brows), nose, mouth; all, or none: the complete face.
     ``keep``: eyes, mouth: the target's own.
 
-    A hidden kept part fades out, since its position is a guess; it fades in when it is seen again.
+    A hidden kept part fades out, since its position is a guess; it fades in when it is seen again. Raises ConfigError
+    if all parts are kept: the target's face would be shown whole, and count as swapped.
     """
 
     def __init__(self, parts: Sequence[str], keep: Sequence[str]) -> None:
@@ -65,6 +67,9 @@ class PartsMask:
         ]
         if unknown:
             raise ValueError(f"unknown part of the face: {', '.join(unknown)}")
+        if parts and set(parts) <= set(keep):
+            named = ",".join(dict.fromkeys(parts))
+            raise ConfigError(f"--parts {named} and --keep {','.join(keep)} swap nothing", do="Remove one of them.")
         self._parts = [] if "all" in parts else [PARTS[name] for name in dict.fromkeys(parts)]
         self._keep = {name: KEPT[name] for name in dict.fromkeys(keep)}
         self._seen: dict[int, dict[str, bool]] = {}

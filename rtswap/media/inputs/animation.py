@@ -60,7 +60,9 @@ class AnimationInput:
         return self._info
 
     def frames(self) -> Iterator[Frame]:
-        """Yield every frame. A damaged one ends the animation, with an event."""
+        """Yield every frame, upright. A damaged one ends the animation, with an event."""
+        from PIL import ImageOps
+
         time_s, told = 0.0, False
         with open_with_pillow(self._data) as picture:
             for index in count():
@@ -68,7 +70,7 @@ class AnimationInput:
                     return
                 try:
                     picture.seek(index)
-                    shown = picture.convert("RGBA")
+                    shown = ImageOps.exif_transpose(picture.convert("RGBA"))
                     duration_s = _duration_s(picture)
                 except EOFError:
                     return
@@ -86,6 +88,8 @@ class AnimationInput:
 
 
 def _describe(picture: Pillow.Image) -> StreamInfo:
+    from PIL import ImageOps
+
     durations = []
     number: int | None = None
     try:
@@ -100,7 +104,8 @@ def _describe(picture: Pillow.Image) -> StreamInfo:
         if not durations:
             raise
     fps = 1 / float(np.median(durations))
-    return StreamInfo(picture.width, picture.height, fps, live=False, frame_count=number, plays=_plays(picture))
+    width, height = ImageOps.exif_transpose(picture).size
+    return StreamInfo(width, height, fps, live=False, frame_count=number, plays=_plays(picture))
 
 
 def _plays(picture: Pillow.Image) -> int:

@@ -9,6 +9,7 @@ import pytest
 from people import place_mesh
 
 from rtswap.compositing.finishes.parts import HIDDEN, KEPT, PARTS, SEEN, PartsMask
+from rtswap.core.errors import ConfigError
 from rtswap.core.types import Quality, SwappedFace, Target
 from rtswap.vision.topology import CHIN, FOREHEAD, LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, NOSE_TIP, RIGHT_EYE
 
@@ -86,7 +87,7 @@ def test_the_whole_face_costs_nothing(parts: list[str], keep: list[str]) -> None
 
 def test_a_part_that_is_kept_is_not_swapped_even_if_named() -> None:
     target = face()
-    assert at(mask_of(PartsMask(["mouth"], ["mouth"]), target), target, "mouth").max() < 16
+    assert at(mask_of(PartsMask(["nose", "mouth"], ["mouth"]), target), target, "mouth").max() < 16
 
 
 def kept(step: PartsMask, visible: float, time_s: float) -> bool:
@@ -141,3 +142,10 @@ def test_unknown_parts_are_refused(parts: list[str], keep: list[str]) -> None:
     with pytest.raises(ValueError, match="unknown part of the face"):
         PartsMask(parts, keep)
     assert set(KEPT) <= set(PARTS)
+
+
+@pytest.mark.parametrize("parts", [["mouth"], ["eyes", "mouth"]], ids=str)
+def test_a_face_of_which_nothing_is_swapped_is_refused(parts: list[str]) -> None:
+    """The real face was shown whole, and counted as swapped."""
+    with pytest.raises(ConfigError, match=f"--parts {','.join(parts)} and --keep mouth,eyes swap nothing"):
+        PartsMask(parts, ["mouth", "eyes"])

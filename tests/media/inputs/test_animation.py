@@ -34,6 +34,26 @@ def test_every_frame_at_its_time(tmp_path: Path, name: str) -> None:
     assert number_of(read_image(path)) == 0, "as a source: the first frame"
 
 
+@pytest.mark.parametrize("suffix", [".webp", ".apng"])
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_an_animation_that_was_turned_is_upright(tmp_path: Path, suffix: str, orientation: int) -> None:
+    """It lay on its side: EXIF was read of still pictures alone."""
+    exif = Pillow.Exif()
+    exif[0x112] = orientation
+    upright = Pillow.new("RGB", (64, 32), "white")
+    upright.paste("red", (0, 0, 32, 32))
+    turned = [
+        picture.rotate({1: 0, 3: 180, 6: 90, 8: -90}[orientation], expand=True)
+        for picture in (upright, upright.point(lambda value: value // 2))
+    ]
+    turned[0].save(tmp_path / f"a{suffix}", save_all=True, append_images=turned[1:], exif=exif, duration=40)
+    animation = AnimationInput(tmp_path / f"a{suffix}")
+    assert (animation.info.width, animation.info.height) == (64, 32)
+    for frame in animation.frames():
+        assert frame.image.shape == (32, 64, 3)
+        assert frame.image[16, 16, 0] < 40 < frame.image[16, 48, 0], "red on the left"
+
+
 @pytest.mark.parametrize("suffix", [".gif", ".apng"])
 @pytest.mark.parametrize("plays", [0, 1, 3, 65_536])
 def test_an_animation_is_played_as_often_as_before(tmp_path: Path, suffix: str, plays: int) -> None:
