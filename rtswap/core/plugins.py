@@ -170,7 +170,7 @@ class _Named:
                 frame = next(given, end)
                 if not isinstance(frame, Frame) and frame is not end:
                     raise TypeError(f"expected a Frame, got a {type(frame).__name__}")
-            if frame is end:
+            if not isinstance(frame, Frame):
                 return
             yield own(frame)
 
