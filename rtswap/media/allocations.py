@@ -19,13 +19,13 @@ MOST_BYTES = 10 * MAX_PIXELS
 
 
 @cache
-def limit_allocations() -> bool:
-    """Let every request of FFmpeg's for more than ``MOST_BYTES`` fail, in this process. Returns whether its library
+def limit_allocations(most: int = MOST_BYTES) -> bool:
+    """Let every request of FFmpeg's for more than ``most`` bytes fail, in this process. Returns whether its library
     was found, which PyAV does not name."""
     found = False
     for path in _libraries():
         with suppress(OSError, AttributeError):
-            ctypes.CDLL(str(path)).av_max_alloc(ctypes.c_size_t(MOST_BYTES))
+            ctypes.CDLL(str(path)).av_max_alloc(ctypes.c_size_t(most))
             found = True
     return found
 
