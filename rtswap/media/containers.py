@@ -18,6 +18,7 @@ from av.codec.hwaccel import HWAccel
 from rtswap.core.errors import reason
 from rtswap.core.interrupts import Interrupts
 from rtswap.core.urls import scheme
+from rtswap.media.allocations import limit_allocations
 from rtswap.media.mp4_tables import refuse_many_samples
 from rtswap.media.playlists import FolderPlaylist, Opener, is_playlist
 from rtswap.media.tls import authorities, with_verification
@@ -96,6 +97,7 @@ def open_media(
 
     A file reads only itself and opens no connections. A URL reads no local files, and certificates are verified.
     """
+    limit_allocations()
     formats = {"format_whitelist": _FORMATS} | _LIMITS | (options or {})
     if scheme(address) in WEB:
         files = WebFiles(address, authorities=authorities(tls_ca), limit_s=(timeout or _TIMEOUT)[0])

@@ -20,11 +20,14 @@ import av.container
 
 from rtswap.core.interrupts import ENDING
 from rtswap.core.native_logs import quiet_ffmpeg
+from rtswap.media.allocations import limit_allocations
 from rtswap.media.containers import cause
 from rtswap.media.tls import through_tee
 
 PATIENCE_S = 15
 """Longer than the program waits that started this one: it is gone."""
+MOST_BYTES = 64 << 20
+"""FFmpeg gets no more at once: a server may state gigabytes, and send them."""
 _AT_ONCE = {"probesize": "32", "analyzeduration": "0"}
 
 
@@ -35,6 +38,7 @@ def main() -> int:
     if hasattr(signal, "SIGALRM"):
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
     quiet_ffmpeg()
+    limit_allocations(MOST_BYTES)
     source = io.FileIO(0)  # unbuffered: packets are sent as soon as they arrive
     try:
         relay(source, **json.loads(source.readline()))

@@ -1,13 +1,20 @@
-"""What becomes of the process that sends a stream when whoever started it is gone."""
+"""What becomes of the process that sends a stream when whoever started it is gone, or its server sends gigabytes."""
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import socket
 import subprocess
 import sys
 import textwrap
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
 
+import av
 import pytest
 from paths import ROOT
 
@@ -43,3 +50,50 @@ def test_it_does_not_stay_behind_with_a_silent_server() -> None:
         while connection.recv(4096):  # ends when the last process that holds the connection does
             pass
         connection.close()
+
+
+RELAY = "from rtswap.media import relay; relay.PATIENCE_S = 4; relay.main()"
+
+
+def a_picture() -> bytes:
+    """A stream as the relay gets it."""
+    made = io.BytesIO()
+    with av.open(made, "w", format="nut") as container:
+        video = container.add_stream("libx264", rate=25, options={"tune": "zerolatency"})
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        container.mux([*video.encode(av.VideoFrame(64, 48, "yuv420p")), *video.encode(None)])
+    return made.getvalue()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the memory of another process")
+def test_an_answer_of_gigabytes_takes_none() -> None:
+    """A server of RTSP states how long its answer is, and FFmpeg kept all of it."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection, suppress(OSError):
+                connection.recv(4096)
+                connection.sendall(b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Length: 900000000\r\n\r\n")
+                for _ in range(200):
+                    connection.sendall(bytes(1_000_000))
+
+        threading.Thread(target=answer, daemon=True).start()
+        url = f"rtsp://127.0.0.1:{server.getsockname()[1]}/x"
+        asked = json.dumps({"url": url, "format": "rtsp", "options": {"rtsp_transport": "tcp"}, "tls": {}}).encode()
+        with subprocess.Popen(
+            [sys.executable, "-P", "-c", RELAY],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+        ) as relay:
+            assert relay.stdin is not None
+            relay.stdin.write(asked + b"\n" + a_picture())
+            relay.stdin.close()
+            most = 0
+            while relay.poll() is None:
+                with suppress(OSError, IndexError):  # it is ending
+                    status = Path(f"/proc/{relay.pid}/status").read_text()
+                    most = max(most, int(status.split("VmHWM:")[1].split()[0]))
+                time.sleep(0.01)
+    assert 0 < most < 200_000
