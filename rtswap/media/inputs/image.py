@@ -20,8 +20,12 @@ from rtswap.core.types import Frame, Image, StreamInfo
 from rtswap.core.urls import local_path, scheme
 from rtswap.media.inputs.animation import ANIMATED_SUFFIXES, is_animated
 from rtswap.media.output_names import NUMBER
-from rtswap.vision.images import PICTURE_SUFFIXES, read_shown
+from rtswap.vision.foreign_pictures import foreign_kind
+from rtswap.vision.images import CONVERT, PICTURE_SUFFIXES, read_shown
 from rtswap.vision.picture_kinds import looks_like_picture
+
+_LOOKED_AT, _HEAD_BYTES = 20, 512
+"""Files of a folder without pictures, and bytes of each, by which a message says what they are."""
 
 
 class ImageInput:
@@ -111,7 +115,22 @@ class ImageInput:
             self._paths.pop(0)
         if self.skipped:
             raise InputError(f"no readable picture in {self._path}", got=plural(self.skipped, "damaged file"))
-        raise InputError(f"no pictures or videos in {self._path}", do="Check the path: folders in it are not read.")
+        what = f"no pictures or videos in {self._path}"
+        if foreign := _foreign_in(self._path):
+            raise InputError(f"{what} that rtswap reads", got=foreign, do=CONVERT)
+        raise InputError(what, do="Check the path: folders in it are not read.")
+
+
+def _foreign_in(folder: Path) -> str:
+    """What a folder holds in place of pictures that rtswap reads, such as ``a camera's raw picture (a.NEF)``."""
+    try:
+        for path in sorted(filter(Path.is_file, folder.iterdir()), key=natural_key)[:_LOOKED_AT]:
+            with open_regular(path) as file:
+                if kind := foreign_kind(path, file.read(_HEAD_BYTES)):
+                    return f"{kind} ({path.name})"
+    except (OSError, ValueError):
+        pass
+    return ""
 
 
 def pictures_at(path: Path) -> list[Path] | None:

@@ -140,6 +140,20 @@ def test_nothing_readable_is_an_error(tmp_path: Path, names: list[str]) -> None:
         ImageInput(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "kind"),
+    [("a.NEF", b"II*\0", "a camera's raw picture"), ("a.psd", b"8BPS", "a Photoshop document")],
+)
+def test_a_folder_of_pictures_of_other_kinds_is_not_called_empty(
+    tmp_path: Path, name: str, content: bytes, kind: str
+) -> None:
+    """Whose folder was full of a camera's raw pictures read that there were no pictures in it."""
+    (tmp_path / "more").mkdir()
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=rf"that rtswap reads; got {kind} \({name}\)\. Convert"):
+        ImageInput(tmp_path)
+
+
 def test_one_damaged_picture_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"nonsense")
     with pytest.raises(InputError, match=r"a\.png"):
