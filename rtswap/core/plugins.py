@@ -164,7 +164,7 @@ class _Named:
         from rtswap.core.own_pictures import own  # slow to import, and --help must be fast
         from rtswap.core.types import Frame
 
-        end: Any = object()
+        end = object()
         while True:
             with self.failing("frames"):
                 frame = next(given, end)
