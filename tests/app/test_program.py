@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from people import face_models, person
 
-from rtswap.app import networks
+from rtswap.app import networks, program
 from rtswap.app.config import Config
 from rtswap.app.option_kinds import finish, runs_foreign_part
 from rtswap.app.program import Program
@@ -104,7 +104,8 @@ def extra(spec: FinishSpec, monkeypatch: pytest.MonkeyPatch) -> None:
     """A finish that comes with rtswap and that no setting turns on."""
     ours = built_in_finishes()
     monkeypatch.setattr(finishes, "built_in_finishes", lambda: (*ours, spec))
-    monkeypatch.setattr(networks, "built_in_finishes", lambda: (*ours, spec))
+    for module in (networks, program):
+        monkeypatch.setattr(module, "built_in_finishes", lambda: (*ours, spec))
 
 
 def test_a_finish_of_our_own_without_a_setting_is_turned_on_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
