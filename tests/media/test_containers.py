@@ -9,6 +9,7 @@ import pytest
 from processes import run_python
 
 from rtswap.core.errors import InputError
+from rtswap.media.allocations import MOST_BYTES, limit_allocations
 from rtswap.media.containers import MOST_TRACKS, open_media
 from rtswap.media.inputs.video import VideoFile
 from rtswap.vision.images import MAX_PIXELS
@@ -24,12 +25,15 @@ print((peak_memory() - before) >> 20, film.info.width)
 
 
 def make_large(path: Path, codec: str, side: int) -> None:
-    """Make a film of one picture."""
+    """Make a film of one picture. An encoder may need more memory at once than readers get."""
+    limit = limit_allocations.__wrapped__
+    limit(2 * MOST_BYTES)
     with av.open(path, "w") as container:
         track = container.add_stream(codec, rate=25)
         track.width = track.height = side
         track.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
         container.mux([*track.encode(av.VideoFrame(side, side, track.pix_fmt)), *track.encode(None)])
+    limit()
 
 
 def repeat_track(one: Path, path: Path, times: int) -> None:
