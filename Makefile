@@ -30,12 +30,12 @@ $(READY): requirements.txt requirements-dev.txt pyproject.toml | $(BIN)/python
 demo: $(READY)
 	$(BIN)/python scripts/demo.py
 
-# The tests run in a namespace without a network, where the kernel lends one.
+# The tests run in a namespace without a network, where the kernel lends one. Three at once, for two cores: some wait.
 test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python tests/helpers/offline.py $(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python tests/helpers/offline.py $(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder
 
 # Six times as many staged scenes as `make test` plays, with other people in other places.
 test-scenes: $(READY)
