@@ -1,0 +1,1 @@
+"""The network that looks closely at what may be a head."""
