@@ -159,6 +159,8 @@ class NetworkStream(ClosingInput):
         protocol = scheme(self._url)
         options = {} if protocol in WEB else _LOW_LATENCY | _BY_SCHEME.get(protocol, {})
         with self.lock:
+            if self._flood is not None:
+                self._flood.close()
             self._flood = None if protocol in WEB else Flood()
             media = open_media(self._url, tls_ca=self._tls_ca, options=options, timeout=self._timeouts)
             container, self._begin_read, self._recorded = media
