@@ -88,7 +88,7 @@ def deepen(swapped: Image, target: Image, share: Field, sigma: float) -> None:
     there = slice(STEP * y, STEP * (y + down)), slice(STEP * x, STEP * (x + across))
     region = swapped[there]
     around, share = (resized(np.ascontiguousarray(one[nodes]), region.shape[1::-1]) for one in (around, share))
-    finer = region.shape[1] // FINE_STEP, region.shape[0] // FINE_STEP
+    finer = max(1, region.shape[1] // FINE_STEP), max(1, region.shape[0] // FINE_STEP)
     fold = np.asarray(resized(grey[there], finer, cv2.INTER_AREA), np.float32)
     fold = resized(blurred(fold, FINE * sigma / FINE_STEP), region.shape[1::-1])
     ratio = np.clip(cv2.divide(fold, np.maximum(around, 1), dtype=cv2.CV_32F), LEAST, MOST)

@@ -18,6 +18,13 @@ def test_black_targets_have_no_wrinkles_and_give_no_nan() -> None:
     assert (swapped == 70).all(), "as dark as a wrinkle may be"
 
 
+@pytest.mark.parametrize("shape", [(1, 9, 3), (9, 1, 3), (1, 1, 3)])
+def test_a_face_at_the_border_may_be_one_pixel_wide(shape: tuple[int, ...]) -> None:
+    swapped = np.full(shape, 100, np.uint8)
+    deepen(swapped, np.full(shape, 120, np.uint8), np.ones((2, 2), np.float32), 3.0)
+    assert (swapped == 100).all()
+
+
 def test_creases_of_old_skin_are_no_folds() -> None:
     """They were scratches on young skin. A fold of a smile is five times as wide."""
     darker = []
