@@ -232,7 +232,7 @@ class Program:
     def _watched(self, renderer: Renderer, *, partial: bool) -> Renderer:
         """The renderer, watched if the swapper or a finish is a stranger's, unless parts of the target's own face are
         to show."""
-        own = self._probes is not None or (self._is_own and all(one in built_in_finishes() for one in self._finishes))
+        own = self._is_own and all(one in built_in_finishes() for one in self._finishes)
         if own or partial or self.config.models.coverage < COVERAGE:
             return renderer
         return WatchedRenderer(renderer, self._swap_check.recogniser)
