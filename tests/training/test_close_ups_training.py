@@ -9,7 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
-from test_neighbours_training import sampler  # noqa: E402
+from test_neighbours_training import people  # noqa: E402
 
 from rtswap.networks.registry import Registry  # noqa: E402
 from rtswap.tracking.neighbours import SIDE  # noqa: E402
@@ -39,8 +39,8 @@ def test_what_was_learnt_can_be_gone_on_from() -> None:
 
 
 def test_close_ups_show_heads_and_what_is_beside_them() -> None:
-    scenes, detectors = sampler(), tuple(Registry().path(name) for name in ("heads", "neighbours"))
-    source = CloseUps(scenes._views, scenes._portraits, scenes._rooms, scenes._alone, 1, detectors)
+    detectors = tuple(Registry().path(name) for name in ("heads", "neighbours"))
+    source = CloseUps(*people(), 1, detectors)
     pictures, heads = next(CloseSampler(source, 3).batches(40, again=1, keep=40))
     assert pictures.shape == (40, SIDE, SIDE, 3)
     kinds = heads[..., 3]

@@ -34,7 +34,7 @@ def picture_of_a_head(side: int, tall: float) -> tuple[np.ndarray, np.ndarray]:
     return picture, mesh
 
 
-def sampler(seed: int = 3) -> BesideSampler:
+def people() -> tuple[Views, Portraits, Standing, Standing]:
     head, mesh = picture_of_a_head(256, 120)
     views = Views(np.stack([head, head]), np.stack([mesh, mesh]), np.ones((2, 468), bool), 2)
     room, in_room = picture_of_a_head(512, 140)
@@ -42,7 +42,11 @@ def sampler(seed: int = 3) -> BesideSampler:
     boxes[0, 0] = (200, 186, 312, 326)
     nobody_else = np.zeros((1, 3, 4), np.float32)
     rooms = Standing(room[None], in_room[None, :, :2], cut_out(room, in_room[:, :2])[None], nobody_else)
-    return BesideSampler(views, Portraits(room[None], boxes), rooms, alone(views), seed)
+    return views, Portraits(room[None], boxes), rooms, alone(views)
+
+
+def sampler(seed: int = 3) -> BesideSampler:
+    return BesideSampler(*people(), seed)
 
 
 def test_a_person_is_cut_out() -> None:

@@ -13,23 +13,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import cv2
 import torch
 from torch import nn
 
+from rtswap.networks.registry import Registry
 from rtswap.training.onnx_files import load_weights
-from rtswap.training.recipe import Recipe
 from training.close_ups.samples import CloseSampler, CloseUps
-from training.heads.evaluate import Trial, answers_sheet, open_split
+from training.heads.evaluate import Trial, open_split
 from training.heads.network import Deployed, HeadNetwork
 from training.neighbours.people import alone, in_rooms
-from training.neighbours.recipe import NeighbourRecipe, figures
+from training.neighbours.recipe import NeighbourRecipe
 
 COUNT = 768
 WIDER = 2
 NOISE = 0.02
 """Share of a weight by which doubled channels differ at first."""
-ASSETS = Path("rtswap/assets")
 
 
 class WideHeadNetwork(HeadNetwork):
@@ -40,16 +38,12 @@ class WideHeadNetwork(HeadNetwork):
 
 
 class CloseUpRecipe(NeighbourRecipe):
-    name, default_rate = "close_ups", 1.5e-3
-
-    def __init__(self, args: argparse.Namespace, source: CloseUps, trial: Trial) -> None:
-        Recipe.__init__(self, WideHeadNetwork(), args)
-        self._source, self._trial = source, trial
+    name, default_rate, network_of = "close_ups", 1.5e-3, WideHeadNetwork
 
     @classmethod
     @contextmanager
     def data(cls, args: argparse.Namespace) -> Iterator[tuple[Any, ...]]:
-        detectors = (ASSETS / "heads.onnx", ASSETS / "neighbours.onnx")
+        detectors = tuple(Registry().path(name) for name in ("heads", "neighbours"))
         source, other = (
             CloseUps(views, portraits, in_rooms(portraits), alone(views), args.batch, detectors)
             for views, portraits in open_split(args)
@@ -62,11 +56,6 @@ class CloseUpRecipe(NeighbourRecipe):
             load_weights(path, Deployed(network))
         except ValueError:
             widen(load_weights(path, Deployed(HeadNetwork())).network, network)
-
-    def trial(self, picture: Path) -> dict[str, float]:
-        found = self.answers(picture=self._trial.pictures)
-        cv2.imwrite(str(picture), answers_sheet(self._trial, found))
-        return figures(found, self._trial)
 
 
 @torch.no_grad()

@@ -10,7 +10,7 @@ import argparse
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import cv2
 import torch
@@ -27,9 +27,10 @@ from training.heads.samples import Scenes
 class HeadRecipe(Recipe):
     name, default_rate, hold, trial_s, batch = "heads", 3e-3, 0.4, 240.0, 24
     weights, deployed_as = WEIGHTS, Deployed
+    network_of: ClassVar[type[HeadNetwork]] = HeadNetwork
 
     def __init__(self, args: argparse.Namespace, source: Scenes, trial: Trial) -> None:
-        super().__init__(HeadNetwork(), args)
+        super().__init__(self.network_of(), args)
         self._source, self._trial = source, trial
 
     @classmethod

@@ -36,8 +36,8 @@ class Cover(NamedTuple):
     across: NDArray[np.uint32]
     """Shares 0..255 of the cover in each row and column of the extent."""
 
-    def mask(self, part: Part) -> Mask:
-        """(h, w) of a part of the extent: 255 covered, 0 as it was."""
+    def mask(self, part: Part = (slice(None), slice(None))) -> Mask:
+        """(h, w) of the extent, or a part of it: 255 covered, 0 as it was."""
         share = np.multiply.outer(self.down[part[0]], self.across[part[1]])
         return np.asarray((share + 128) * 257 >> 16, np.uint8)
 

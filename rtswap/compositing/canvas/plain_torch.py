@@ -14,7 +14,6 @@ from rtswap.gpu.torch_import import load_torch
 
 torch = load_torch()
 
-WHOLE = slice(None), slice(None)
 CUBIC = -0.75
 """Parameter of OpenCV's bicubic interpolation."""
 
@@ -52,10 +51,10 @@ def paste_faces(frame: Tensor, crops: Tensor, masks: Tensor, table: Table, on_de
         region.copy_(rounded(own + (color * share / 255).round()))
 
 
-def cover(frame: Tensor, cover: Cover, style: str) -> None:
+def cover(frame: Tensor, place: Cover, style: str) -> None:
     """Cover a place, as ``HostCanvas.cover`` does."""
-    x1, y1, x2, y2 = cover.extent
-    cells, region = cover.cells, frame[y1:y2, x1:x2].float()
+    x1, y1, x2, y2 = place.extent
+    cells, region = place.cells, frame[y1:y2, x1:x2].float()
     height, width = region.shape[:2]
     shrinking = width >= cells[0] and height >= cells[1]
     rows, columns = (
@@ -74,7 +73,7 @@ def cover(frame: Tensor, cover: Cover, style: str) -> None:
     resize = torch.nn.functional.interpolate
     finer = rounded(resize(planes, (FINER * cells[1], FINER * cells[0]), mode="bicubic", align_corners=False)).float()
     smooth = rounded(resize(finer, (height, width), mode="bilinear", align_corners=False)[0].permute(1, 2, 0)).float()
-    share = torch.from_numpy(cover.mask(WHOLE)).to(frame.device)[..., None].float()
+    share = torch.from_numpy(place.mask()).to(frame.device)[..., None].float()
     own = (region * (255 - share) / 255).round()
     frame[y1:y2, x1:x2] = rounded(own + (smooth * share / 255).round())
 

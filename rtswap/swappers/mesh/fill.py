@@ -23,6 +23,9 @@ from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, 
 
 FAIR, GOOD = 0.25, 0.6
 """Facing of a place: below the first value the mirrored half replaces it, above the second it never does."""
+BETTER = (0.4, 0.65)
+"""How much more squarely the mirrored half must show a place: from the first value on it takes part, from the second
+it alone."""
 BESIDE = 4
 """Coarse texels around an oblique place that count as oblique as well: landmarks of a turned head are some pixels
 off, so that its nose became crooked, or showed what is behind it."""
@@ -102,7 +105,7 @@ def _own_share(view: PhotoView) -> Field:
     around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * BESIDE + 1, 2 * BESIDE + 1))
     seen = np.asarray(cv2.erode(view.seen, around) * view.exposed, np.float32)
     theirs = view.worth[:, ::-1]
-    share = ramp(theirs - seen, 0.4, 0.65) * (1 - ramp(seen, FAIR, GOOD))
+    share = ramp(theirs - seen, *BETTER) * (1 - ramp(seen, FAIR, GOOD))
     return 1 - blurred(np.asarray(share, np.float32), SEAM)
 
 

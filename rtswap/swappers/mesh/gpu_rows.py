@@ -28,8 +28,8 @@ EXTENT, GRID, LEVEL, LIGHT, MASK, BLACK, RING, WRINKLES, FOLDS = 0, 4, 6, 9, 11,
 """Offsets of the floats: x1 y1 x2 y2 of the extent; nodes across and down; the texture level's side, x, y in the
 atlas; sigma and radius of the light's blur, and of the mask's; the black level's x1 y1 x2 y2, its slot, the weight of
 the past value, 1 = due; for each ring 12: affine from the ring's crop to the crop (6), x y width height, sigma and
-radius of its blur; sigma and radius of the blur for wrinkles'
-surroundings, and for the folds themselves."""
+radius of its blur; sigma and radius of the blur for the
+surroundings of wrinkles, and for the folds themselves."""
 RING_NUMBERS = 12
 
 
