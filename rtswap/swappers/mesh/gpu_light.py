@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 from rtswap.gpu.resample import Tensor, gaussian
 from rtswap.gpu.torch_import import load_torch
@@ -17,7 +18,6 @@ from rtswap.swappers.mesh.light import (
     LIDS_LEAST,
     LIDS_LIMIT,
     LIDS_SIGMA,
-    LUMA,
     MATTE,
     MOST_BLACK,
     MOST_COLOUR,
@@ -32,17 +32,21 @@ from rtswap.swappers.mesh.light import (
     UNLIKE,
 )
 from rtswap.swappers.mesh.skin_tones import (
+    ALIKE,
     BROWS_DEEPER,
     DEEP,
     EVENED,
     EVENER,
+    FEWEST,
     HIGHLIGHTS,
     LEAST_EVEN,
     LIGHTER,
     LIPS_EVENER,
     LIPS_SHIFT,
+    LUMA,
     MUCH_LIGHTER,
     ONE,
+    PALER,
     REDDER,
     SHADOWS,
 )
@@ -50,8 +54,22 @@ from rtswap.swappers.mesh.skin_tones import (
 torch = load_torch()
 
 
-def light_of(target: Tensor, area: Tensor, numbers: Tensor, black: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """``light.light_of`` and ``skin_light``: field (N, 3, h, w), skin (N, 1, h, w), mean (N,), black (N, 1, 1, 1)."""
+class Light(NamedTuple):
+    """``light.TargetLight`` of N faces."""
+
+    field: Tensor
+    """(N, 3, h, w)"""
+    skin: Tensor
+    """(N, 1, h, w)"""
+    mean: Tensor
+    """(N,), as ``colour``."""
+    black: Tensor
+    """(N, 1, 1, 1)"""
+    colour: Tensor
+
+
+def light_of(target: Tensor, area: Tensor, numbers: Tensor, black: Tensor) -> Light:
+    """``light.light_of`` and ``skin_light``."""
     blur = gaussian(area.shape[-1], *numbers[:, fields.LIGHT : fields.MASK].unbind(1))[:, None]
     whole = area[:, None]
     first = _low_pass(target, whole, blur)
@@ -61,8 +79,9 @@ def light_of(target: Tensor, area: Tensor, numbers: Tensor, black: Tensor) -> tu
     means = (field * whole).sum((2, 3)) / whole.sum((2, 3)).clamp(min=1)
     black = torch.minimum(black.clamp(min=0), MOST_BLACK * means.amin(1))
     mean = (_luma(means[..., None, None]).flatten() - black).clamp(min=1)
+    above = (means - black[:, None]).clamp(min=0) + OFFSET
     black = black[:, None, None, None]
-    return (field - black).clamp(min=1), skin, mean, black
+    return Light((field - black).clamp(min=1), skin, mean, black, torch.log(above[:, 2] / above[:, 0]))
 
 
 def on_darker(field: Tensor, black: Tensor, target: Tensor, area: Tensor, numbers: Tensor, lighter: Tensor) -> Tensor:
@@ -99,26 +118,42 @@ def _without_gloss(target: Tensor, skin: Tensor) -> Tensor:
     return change * most.clamp(max=1)
 
 
-def toned(ratios: Tensor, features: list[Tensor], lighter: Tensor) -> Tensor:
-    """``skin_tones.tones`` and ``skin_tones.feature_tones`` of each face's ratios; ``lighter`` (N,)."""
+def toned(ratios: Tensor, features: list[Tensor], lighter: Tensor, own: float, theirs: Tensor) -> Tensor:
+    """``skin_tones.toned`` of each face's ratios; ``lighter`` and ``theirs`` (N,)."""
     logs = torch.log(ratios.clamp(min=1) / ONE)
+    paler = (own - theirs - ALIKE).clamp(min=0)
+    tints = 1 - PALER * (paler + (lighter - LIGHTER).clamp(min=0))
+    tints = tints.clamp(min=FEWEST)[:, None, None, None]
+    less = (tints * ratios + (1 - tints) * _luma(ratios)).round()
+    shown = _of_skin(torch.log(less.clamp(min=1) / ONE), lighter, paler)
+    excess, beyond = ((lighter - least).clamp(min=0)[:, None, None, None] for least in (MUCH_LIGHTER, LIGHTER))
+    brows = _of_ratios(logs.clamp(min=0) + logs.clamp(max=0) * (1 + BROWS_DEEPER * excess))
+    lips = _of_ratios(
+        logs * (1 - LIPS_EVENER * beyond).clamp(min=LEAST_EVEN) + _per_channel(LIPS_SHIFT, lighter) * beyond
+    )
+    lips = torch.where(beyond > 0, lips, _of_skin(logs, lighter, torch.zeros_like(paler)))
+    for other, share, more in zip((brows, lips), features, (excess > 0, (beyond > 0) | (tints < 1)), strict=True):
+        shown = (shown + share * more * (other - shown)).round()
+    return shown
+
+
+def _of_skin(logs: Tensor, lighter: Tensor, paler: Tensor) -> Tensor:
+    """``skin_tones.tones`` of the logs (N, 3, S, S) of ratios."""
     above, below = (
         (1 + torch.where(lighter > 0, up, down) * lighter).clamp(low, high)[:, None, None, None]
         for up, down, low, high in (HIGHLIGHTS, SHADOWS)
     )
-    excess, of_lips = ((lighter - least).clamp(min=0)[:, None, None, None] for least in (MUCH_LIGHTER, LIGHTER))
-    shift, redder = (
-        torch.stack([torch.full_like(lighter, per) for per in of], 1)[..., None, None] for of in (LIPS_SHIFT, REDDER)
-    )
-    most = excess.clamp(max=1)
+    most = ((lighter - MUCH_LIGHTER).clamp(min=0) + paler).clamp(max=1)[:, None, None, None]
     dark = below * logs.clamp(DEEP, 0) + (logs - DEEP).clamp(max=0)
     dark = dark * (1 - most * EVENER / (1 + (dark / EVENED) ** 2))
-    shown = _of_ratios(above * logs.clamp(min=0) + dark + most * redder * dark.clamp(min=-EVENED))
-    brows = _of_ratios(logs.clamp(min=0) + logs.clamp(max=0) * (1 + BROWS_DEEPER * excess))
-    lips = _of_ratios(logs * (1 - LIPS_EVENER * of_lips).clamp(min=LEAST_EVEN) + shift * of_lips)
-    for other, share, more in zip((brows, lips), features, (excess, of_lips), strict=True):
-        shown = (shown + share * (more > 0) * (other - shown)).round()
-    return shown
+    return _of_ratios(
+        above * logs.clamp(min=0) + dark + most * _per_channel(REDDER, lighter) * dark.clamp(min=-EVENED)
+    )
+
+
+def _per_channel(numbers: tuple[float, ...], like: Tensor) -> Tensor:
+    """(N, 3, 1, 1), without a copy from the host."""
+    return torch.stack([torch.full_like(like, number) for number in numbers], 1)[..., None, None]
 
 
 def _of_ratios(logs: Tensor) -> Tensor:

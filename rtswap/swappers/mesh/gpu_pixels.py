@@ -155,10 +155,10 @@ def _lit(
     """Put the target's light on the ratios (N, 3, S, S), as ``light.relight``. ``features``: the shares of brows and
     of lips, (N, 1, S, S); ``area`` and ``around`` (the eyes), (N, h, w) on the light grid."""
     theirs = torch.nn.functional.avg_pool2d(target, LIGHT_STEP)
-    field, skin, mean, black = light_of(theirs, area, numbers, black_level - source.black)
+    field, skin, mean, black, colour = light_of(theirs, area, numbers, black_level - source.black)
     lighter = torch.log(mean / max(source.mean, 1.0))
     field = on_darker(field, black, theirs, area, numbers, lighter)
-    ratios = toned(ratios, features, lighter)
+    ratios = toned(ratios, features, lighter, source.colour, colour)
     ours = torch.nn.functional.avg_pool2d(ratios, LIGHT_STEP)
     gain = field * seam_of(field, skin, black, theirs, ours, area, numbers)
     lids = lids_of(field, skin, black, theirs, ours * gain / ONE, around[:, None], numbers)

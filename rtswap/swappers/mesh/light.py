@@ -23,12 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import Image
-from rtswap.swappers.mesh.skin_tones import ONE, toned
+from rtswap.swappers.mesh.skin_tones import LUMA, ONE, toned
 from rtswap.swappers.mesh.uv_chart import Field
 from rtswap.vision.resample import resized
 
-LUMA = 0.15, 0.45, 0.4
-"""Weights of B, G and R: more red than in BT.601, so that a blush, which is dark in green alone, stays light."""
 _WEIGHTS = np.array(LUMA, np.float32)
 OFFSET = 4.0
 """Levels added before a ratio is taken, so that sensor noise in black does not count."""
@@ -82,6 +80,8 @@ class SourceLight(NamedTuple):
     """Mean of the skin's light."""
     black: float
     """``black_level_of`` the face."""
+    colour: float
+    """Log of red over blue of the skin's light."""
 
 
 class TargetLight(NamedTuple):
@@ -95,6 +95,8 @@ class TargetLight(NamedTuple):
     """Over the face, above the black level."""
     black: float
     """The black level."""
+    colour: float
+    """Log of red over blue of that mean."""
 
 
 def light_of(target: Field, area: Field, sigma: float, black: float) -> TargetLight:
@@ -103,7 +105,14 @@ def light_of(target: Field, area: Field, sigma: float, black: float) -> TargetLi
     field, skin = skin_light(target, area, sigma)
     means = (field * area[..., None]).sum((0, 1)) / max(1.0, float(area.sum()))
     mean, black = float(means @ _WEIGHTS), min(max(0.0, black), MOST_BLACK * float(means.min()))
-    return TargetLight(np.maximum(field - np.float32(black), 1), skin, max(mean - black, 1.0), black)
+    colour = colour_of(means - black)
+    return TargetLight(np.maximum(field - np.float32(black), 1), skin, max(mean - black, 1.0), black, colour)
+
+
+def colour_of(skin: Field) -> float:
+    """Log of red over blue of a mean (3,) of skin, 0..255."""
+    blue, _, red = np.maximum(skin, 0) + OFFSET
+    return math.log(red / blue)
 
 
 def skin_light(image: Field, area: Field, sigma: float) -> tuple[Field, Field]:
@@ -215,7 +224,8 @@ def relight(
     """
     light = light_of(target, area, sigma, black - source.black)
     lighter = math.log(light.mean / max(source.mean, 1.0))
-    light, ratios = on_darker(light, target, area, sigma, lighter), toned(ratios, lighter, features)
+    ratios = toned(ratios, lighter, (source.colour, light.colour), features)
+    light = on_darker(light, target, area, sigma, lighter)
     small = block_means(ratios, area.shape[::-1])
     gain = light.field * seam_of(light, target, small, area, max(SEAM * sigma, LEAST_SEAM))
     around = np.zeros_like(area) if around_eyes is None else around_eyes

@@ -12,8 +12,8 @@ import numpy as np
 
 from rtswap.core.types import Image, Mask
 from rtswap.swappers.mesh.cast_shadows import without_cast_shadows
-from rtswap.swappers.mesh.light import LUMA, OFFSET, SourceLight, black_level_of, block_means, skin_light
-from rtswap.swappers.mesh.skin_tones import DEEP, ONE
+from rtswap.swappers.mesh.light import OFFSET, SourceLight, black_level_of, block_means, colour_of, skin_light
+from rtswap.swappers.mesh.skin_tones import DEEP, LUMA, ONE
 from rtswap.swappers.mesh.uv_chart import COARSE, SIZE, Field, coarse_positions, inwards, ramp, rings_mask
 from rtswap.vision.geometry import canonical
 from rtswap.vision.resample import blurred, resized
@@ -63,12 +63,13 @@ def ratios_of(texture: Image, face: Mask) -> tuple[Image, SourceLight]:
     skin = np.asarray(face * (inwards() > 0) / np.float32(255), np.float32)
     small = np.asarray(resized(texture, (COARSE, COARSE), cv2.INTER_AREA), np.float32)
     around, skin = skin_light(small, skin, AROUND)
-    mean = (around * skin[..., None]).sum((0, 1)) / max(float(skin.sum()), 1.0) + OFFSET
+    mean = (around * skin[..., None]).sum((0, 1)) / max(float(skin.sum()), 1.0)
+    colour = colour_of(mean)
     logs = np.log(texture + np.float32(OFFSET)) - np.log(resized(around, (SIZE, SIZE)) + np.float32(OFFSET))
     weights = np.array(LUMA, np.float32)
     light = (logs @ weights)[..., None]
     lips = resized(blurred(rings_mask((LIPS_OUTER,), 2.0), 1.5), (SIZE, SIZE))[..., None]
-    of_skin = np.float32(np.clip(SKIN_TINT / max(np.log(mean[2] / mean[0]), 1e-3), LEAST_TINT, 1))
+    of_skin = np.float32(np.clip(SKIN_TINT / max(colour, 1e-3), LEAST_TINT, 1))
     tint = (logs - light) * (of_skin + (1 - of_skin) * lips)
     light = light - resized(_shadows(block_means(light, (COARSE, COARSE)), skin), (SIZE, SIZE))[..., None]
     light = light - _folds(light[..., 0])[..., None]
@@ -88,15 +89,18 @@ def ratios_of(texture: Image, face: Mask) -> tuple[Image, SourceLight]:
     )
     limit = np.where(light > 0, brightest, darkest)
     ratios = ONE * np.exp(limit * np.tanh(light / limit) + tint)
-    found = SourceLight(float(mean @ weights) - OFFSET, black_level_of(texture[middle, middle]))
+    found = SourceLight(float(mean @ weights), black_level_of(texture[middle, middle]), colour)
     return np.asarray(np.clip(np.round(ratios), 0, 255), np.uint8), found
 
 
 @cache
 def brows_and_lips() -> Image:
     """255 on the brows, and 255 on the lips (128, 128, 2), on the chart."""
-    brows, lips = (blurred(rings_mask(rings, 2.0), 1.5) for rings in ((LEFT_BROW, RIGHT_BROW), (LIPS_OUTER,)))
-    return np.asarray(np.round(255 * np.stack([brows, lips], 2)), np.uint8)
+    brows, lips = (
+        blurred(rings_mask(rings, grow), 1.5)
+        for rings, grow in (((LEFT_BROW, RIGHT_BROW), 2.0), ((LIPS_OUTER,), 1.0))
+    )
+    return np.asarray(np.round(255 * np.stack([blurred(one, 1.5) for one in (brows, lips)], 2)), np.uint8)
 
 
 def _shadows(light: Field, skin: Field) -> Field:

@@ -18,6 +18,8 @@ from rtswap.vision.resample import resized
 
 ONE = 128
 """The ratio 1 in 8 bits."""
+LUMA = 0.15, 0.45, 0.4
+"""Weights of B, G and R: more red than in BT.601, so that a blush, which is dark in green alone, stays light."""
 DEEP = -0.2
 """Log of the ratio below which a place is hair or an opening instead of shaded skin."""
 HIGHLIGHTS, SHADOWS = (-0.5, -0.9, 0.4, 1.6), (-0.35, -0.7, 0.65, 1.5)
@@ -29,6 +31,10 @@ MUCH_LIGHTER, LIGHTER = 0.35, 0.2
 skin. Their own colour is what it is, on whatever skin: as ratios to dark skin, they would be pale on light skin."""
 BROWS_DEEPER = 1.5
 """How much larger the log of a brow's ratio is, per log of how much lighter the target is beyond that."""
+ALIKE, PALER, FEWEST = 0.1, 3.5, 0.35
+"""Difference of the colours (logs of red over blue) of the photo's skin and the target's up to which all tints are
+shown; by which share they are reduced per log beyond that, and per log of lightness beyond ``LIGHTER``; and least
+share. On dark skin gloss and shade differ more in colour: on light skin the one would be lilac, the other orange."""
 LIPS_SHIFT = -0.42, -0.46, -0.13
 """What is added to the logs of lips' ratios (B, G, R) per log beyond that: lips of light skin are darker than it, and
 red."""
@@ -41,34 +47,50 @@ reduced, and what is added to the logs (B, G, R) of one. Dark skin varies more, 
 red: as they are, they would be grey dirt around mouth and nose."""
 
 
-def toned(ratios: Image, lighter: float, features: Callable[[], Image] | None) -> Image:
-    """``ratios`` (H, W, 3) as they are shown on a target that is ``lighter`` by this log. ``features``: as for
-    ``light.relight``."""
-    shown = _looked_up(ratios, tones(lighter))
-    tables = feature_tones(lighter)
-    if tables is None or features is None:
+def toned(ratios: Image, lighter: float, colours: tuple[float, float], features: Callable[[], Image] | None) -> Image:
+    """``ratios`` (H, W, 3) as they are shown on a target that is ``lighter`` by this log. ``colours``: of the skin of
+    photo and target, as for ``share_of_tints``; ``features``: as for ``light.relight``."""
+    paler = max(colours[0] - colours[1] - ALIKE, 0.0)
+    of_skin, share = tones(lighter, paler), share_of_tints(lighter, paler)
+    shown = _looked_up(_with_fewer_tints(ratios, share), of_skin)
+    of_brows, of_lips = feature_tones(lighter)
+    if of_lips is None and share < 1:
+        of_lips = tones(lighter)
+    if of_lips is None or features is None:
         return shown
-    for table, plane in zip(tables, cv2.split(features()), strict=True):
-        if table is None:
+    for table, plane in zip((of_brows, of_lips), cv2.split(features()), strict=True):
+        where = resized(plane, ratios.shape[1::-1])
+        x, y, width, height = cv2.boundingRect(where)
+        if table is None or not width:
             continue
-        share = resized(plane, ratios.shape[1::-1])
-        x, y, width, height = cv2.boundingRect(share)
         part = np.s_[y : y + height, x : x + width]
-        weight = share[part].astype(np.float32) / 255
+        weight = where[part].astype(np.float32) / 255
         shown[part] = cv2.blendLinear(_looked_up(ratios[part], table), shown[part], weight, 1 - weight)
     return shown
 
 
-def tones(lighter: float) -> NDArray[np.uint8]:
-    """Table from ratios to those shown on a target that is ``lighter`` than the photo by this log: (256,), or
-    (256, 3) if channels differ, which takes twice the time."""
+def share_of_tints(lighter: float, paler: float) -> float:
+    """Share of the photo's tints that is shown on a target that is ``lighter`` and ``paler`` by these logs."""
+    return max(FEWEST, 1 - PALER * (paler + max(lighter - LIGHTER, 0)))
+
+
+def _with_fewer_tints(ratios: Image, share: float) -> Image:
+    if share == 1:
+        return ratios
+    mix = share * np.eye(3, dtype=np.float32) + np.float32(1 - share) * np.array(LUMA, np.float32)
+    return np.asarray(cv2.transform(ratios, mix), np.uint8)
+
+
+def tones(lighter: float, paler: float = 0.0) -> NDArray[np.uint8]:
+    """Table from ratios to those shown on a target that is ``lighter`` and ``paler`` than the photo by these logs:
+    (256,), or (256, 3) if channels differ, which takes twice the time."""
     above, below = (
         np.float32(min(max(1 + (on_lighter if lighter > 0 else on_darker) * lighter, low), high))
         for on_lighter, on_darker, low, high in (HIGHLIGHTS, SHADOWS)
     )
     bright, shaded, deep = _logs_of_ratios()
     shown, dark = above * bright, below * shaded + deep
-    excess = np.float32(min(lighter - MUCH_LIGHTER, 1.0))
+    excess = np.float32(min(max(lighter - MUCH_LIGHTER, 0.0) + paler, 1.0))
     if excess <= 0:
         return _in_bytes(shown + dark)
     dark = dark * (1 - excess * EVENER / (1 + (dark / np.float32(EVENED)) ** 2))
@@ -76,11 +98,11 @@ def tones(lighter: float) -> NDArray[np.uint8]:
     return _in_bytes((shown + dark)[:, None] + tint)
 
 
-def feature_tones(lighter: float) -> tuple[NDArray[np.uint8] | None, NDArray[np.uint8]] | None:
+def feature_tones(lighter: float) -> tuple[NDArray[np.uint8] | None, NDArray[np.uint8] | None]:
     """The same tables for brows (256,) and for lips (256, 3); None for what is shown like skin."""
     excess, of_lips = (np.float32(max(lighter - least, 0.0)) for least in (MUCH_LIGHTER, LIGHTER))
     if not of_lips:
-        return None
+        return None, None
     logs = np.log(np.maximum(np.arange(256, dtype=np.float32), 1) / ONE)
     brows = np.where(logs < 0, logs * (1 + np.float32(BROWS_DEEPER) * excess), logs)
     lips = logs[:, None] * max(LEAST_EVEN, 1 - LIPS_EVENER * of_lips) + np.array(LIPS_SHIFT, np.float32) * of_lips

@@ -16,7 +16,9 @@ from gpu_faces import crop_target as seen  # noqa: E402
 
 from rtswap.core.types import BatchedTarget, Image, Points, Quality, SwappedFace, TargetBatch  # noqa: E402
 from rtswap.swappers.mesh.gpu import TRACKS, GpuMeshSwapModel, GpuMeshSwapper  # noqa: E402
+from rtswap.swappers.mesh.gpu_light import toned as toned_on_device  # noqa: E402
 from rtswap.swappers.mesh.gpu_pixels import render  # noqa: E402
+from rtswap.swappers.mesh.skin_tones import toned  # noqa: E402
 from rtswap.swappers.mesh.swapper import MeshSwapModel, MeshSwapper  # noqa: E402
 from rtswap.vision.topology import LEFT_BROW, RIGHT_BROW  # noqa: E402
 
@@ -202,3 +204,17 @@ def test_it_can_be_captured_without_a_break() -> None:
             assert (one.int() - other.int()).abs().max() <= 1
     assert not torch._dynamo.utils.counters["graph_break"]
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
+
+
+@pytest.mark.parametrize("lighter", [-0.4, 0.1, 0.3, 0.8])
+@pytest.mark.parametrize("theirs", [0.9, 0.6, 0.2])
+def test_one_skin_is_shown_on_another_alike(lighter: float, theirs: float) -> None:
+    own = 0.7
+    ratios = np.random.default_rng(3).integers(90, 160, (16, 16, 3), np.uint8)
+    shares = np.zeros((16, 16, 2), np.uint8)
+    shares[:4, :, 0] = shares[12:, :, 1] = 255
+    host = toned(ratios, lighter, (own, theirs), lambda: shares)
+    planes = torch.from_numpy(ratios).permute(2, 0, 1)[None].float()
+    features = [torch.from_numpy(shares[..., one] / np.float32(255))[None, None] for one in range(2)]
+    found = toned_on_device(planes, features, torch.tensor([lighter]), own, torch.tensor([theirs]))
+    assert np.abs(found[0].permute(1, 2, 0).numpy() - host).max() <= 1.5
