@@ -217,4 +217,4 @@ def test_one_skin_is_shown_on_another_alike(lighter: float, theirs: float) -> No
     planes = torch.from_numpy(ratios).permute(2, 0, 1)[None].float()
     features = [torch.from_numpy(shares[..., one] / np.float32(255))[None, None] for one in range(2)]
     found = toned_on_device(planes, features, torch.tensor([lighter]), own, torch.tensor([theirs]))
-    assert np.abs(found[0].permute(1, 2, 0).numpy() - host).max() <= 1.5
+    assert np.abs(found[0].permute(1, 2, 0).numpy() - host).max() <= 2  # OpenCV mixes channels in fixed point
