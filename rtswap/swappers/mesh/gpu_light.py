@@ -37,6 +37,7 @@ from rtswap.swappers.mesh.skin_tones import (
     DEEP,
     EVENED,
     EVENER,
+    FEWER,
     FEWEST,
     HIGHLIGHTS,
     LEAST_EVEN,
@@ -44,9 +45,9 @@ from rtswap.swappers.mesh.skin_tones import (
     LIPS_EVENER,
     LIPS_SHIFT,
     LUMA,
+    MOST_PALER,
     MUCH_LIGHTER,
     ONE,
-    PALER,
     REDDER,
     SHADOWS,
 )
@@ -121,8 +122,8 @@ def _without_gloss(target: Tensor, skin: Tensor) -> Tensor:
 def toned(ratios: Tensor, features: list[Tensor], lighter: Tensor, own: float, theirs: Tensor) -> Tensor:
     """``skin_tones.toned`` of each face's ratios; ``lighter`` and ``theirs`` (N,)."""
     logs = torch.log(ratios.clamp(min=1) / ONE)
-    paler = (own - theirs - ALIKE).clamp(min=0)
-    tints = 1 - PALER * (paler + (lighter - LIGHTER).clamp(min=0))
+    paler = (own - theirs - ALIKE).clamp(0, MOST_PALER)
+    tints = 1 - FEWER * (paler + (lighter - LIGHTER).clamp(min=0))
     tints = tints.clamp(min=FEWEST)[:, None, None, None]
     less = (tints * ratios + (1 - tints) * _luma(ratios)).round()
     shown = _of_skin(torch.log(less.clamp(min=1) / ONE), lighter, paler)

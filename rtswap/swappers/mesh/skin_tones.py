@@ -31,10 +31,11 @@ MUCH_LIGHTER, LIGHTER = 0.35, 0.2
 skin. Their own colour is what it is, on whatever skin: as ratios to dark skin, they would be pale on light skin."""
 BROWS_DEEPER = 1.5
 """How much larger the log of a brow's ratio is, per log of how much lighter the target is beyond that."""
-ALIKE, PALER, FEWEST = 0.1, 3.5, 0.35
-"""Difference of the colours (logs of red over blue) of the photo's skin and the target's up to which all tints are
-shown; by which share they are reduced per log beyond that, and per log of lightness beyond ``LIGHTER``; and least
-share. On dark skin gloss and shade differ more in colour: on light skin the one would be lilac, the other orange."""
+ALIKE, MOST_PALER, FEWER, FEWEST = 0.1, 0.4, 3.5, 0.35
+"""By how much less colour (a log of red over blue) the target's skin must have than the photo's to count as paler;
+the most that counts, as more is the lamp's; by which share tints of skin are reduced per log, also per log of
+lightness beyond ``LIGHTER``; and least share. On dark skin gloss and shade differ more in colour: on light skin the
+one would be lilac, the other orange."""
 LIPS_SHIFT = -0.42, -0.46, -0.13
 """What is added to the logs of lips' ratios (B, G, R) per log beyond that: lips of light skin are darker than it, and
 red."""
@@ -48,9 +49,10 @@ red: as they are, they would be grey dirt around mouth and nose."""
 
 
 def toned(ratios: Image, lighter: float, colours: tuple[float, float], features: Callable[[], Image] | None) -> Image:
-    """``ratios`` (H, W, 3) as they are shown on a target that is ``lighter`` by this log. ``colours``: of the skin of
-    photo and target, as for ``share_of_tints``; ``features``: as for ``light.relight``."""
-    paler = max(colours[0] - colours[1] - ALIKE, 0.0)
+    """``ratios`` (H, W, 3) as they are shown on a target that is ``lighter`` by this log. ``colours``: logs of
+    red over blue of the photo's and of the target's skin; ``features``: as for ``light.relight``."""
+    own, theirs = colours
+    paler = min(max(own - theirs - ALIKE, 0.0), MOST_PALER)
     of_skin, share = tones(lighter, paler), share_of_tints(lighter, paler)
     shown = _looked_up(_with_fewer_tints(ratios, share), of_skin)
     of_brows, of_lips = feature_tones(lighter)
@@ -71,7 +73,7 @@ def toned(ratios: Image, lighter: float, colours: tuple[float, float], features:
 
 def share_of_tints(lighter: float, paler: float) -> float:
     """Share of the photo's tints that is shown on a target that is ``lighter`` and ``paler`` by these logs."""
-    return max(FEWEST, 1 - PALER * (paler + max(lighter - LIGHTER, 0)))
+    return max(FEWEST, 1 - FEWER * (paler + max(lighter - LIGHTER, 0)))
 
 
 def _with_fewer_tints(ratios: Image, share: float) -> Image:
