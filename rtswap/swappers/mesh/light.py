@@ -35,10 +35,10 @@ MOST_BLACK = 0.6
 UNLIKE = 0.5
 """Difference in log light from the surroundings where a place of the target half counts as skin: hair, eyes and
 background differ more."""
-GLOSS, GLOSS_SIGMA, MOST_GLOSS = 1.2, 0.25, 0.55
+GLOSS, GLOSS_SIGMA, MOST_GLOSS = 1.0, 0.25, 0.45
 """Share of the target's gloss that is kept, per log of how much darker the target is than the photo; sigma of gloss
 as a share of the light's; and largest share. Dark skin without it looks powdered; more of it is the target's face."""
-MATTE, MOST_MATTE, MOST_COLOUR = 1.2, 0.75, 0.16
+MATTE, MOST_MATTE, MOST_COLOUR = 0.9, 0.6, 0.12
 """Share of the way from the mean colour of the target's skin to that without gloss, per log of how much darker the
 target is than the photo; largest share; and longest way, in log colour. Gloss is as grey as the lamp: without it, but
 in the mean colour, dark skin looks ashen. All of the way is a step in colour towards the target's temples."""
