@@ -69,7 +69,7 @@ class Session:
         self._live = input.info.live
         self._disclosure = disclosure
         self._budget = quality_budget or Budget(float("inf"))
-        self._on_tick, self._on_event, self._on_unswapped = on_tick, on_event, on_unswapped
+        self._on_tick, self._listener, self._on_unswapped = on_tick, on_event, on_unswapped
         self._frames: Mailbox[Frame] = Mailbox(1 if self._live else 4, newest_wins=self._live)
         self._lock = threading.Lock()
         self._senders: list[Sender] = []
@@ -268,6 +268,13 @@ class Session:
     def _overdue(self) -> bool:
         """True if something still hangs long after the end."""
         return time.perf_counter() - self._stopped_at > JOIN_S
+
+    def _on_event(self, text: str) -> None:
+        """Tell it. What the listener raises ends the session as any failure does, and interrupts no closing."""
+        try:
+            self._listener(text)
+        except BaseException as error:  # noqa: BLE001 - raised by run
+            self._fail(error)
 
     def _fail(self, error: BaseException) -> None:
         self._failure = self._failure or error

@@ -85,6 +85,23 @@ def test_an_error_in_a_tick_ends_it_closed() -> None:
     assert isinstance(played.error, Fault)
 
 
+@pytest.mark.parametrize("when", ["an output fails", "the end"])
+def test_an_error_in_a_listener_ends_it_closed(when: str) -> None:
+    """A failed output was neither closed nor told, and the end did not wait for the recording."""
+
+    def listen(text: str) -> None:
+        raise Fault(text)
+
+    def tick(session: Session) -> None:
+        if when == "the end":
+            raise KeyboardInterrupt
+
+    outputs = [Recorder(), Recorder("OutputError", [3])] if when == "an output fails" else [Recorder()]
+    played = play(ScriptedInput(10_000, live=True), outputs=outputs, tick=tick, listen=listen)
+    assert_closed(played)
+    assert isinstance(played.error, Fault)
+
+
 def ending(act: Callable[[Session], None]) -> Callable[[Session], None]:
     """Calls ``act`` once, from another thread."""
     threads: list[threading.Thread] = []
