@@ -83,7 +83,7 @@ def test_an_input_of_a_plugin_may_use_its_memory_again(monkeypatch: pytest.Monke
     assert not any(frame.image.any() for frame in frames)
 
 
-@pytest.mark.parametrize("times", [None, (None,), (0.0, "x")])
+@pytest.mark.parametrize("times", [None, (None,), (0.0, "x"), (1j,), (10**400,), (0.0, float("nan"))])
 def test_what_is_no_frame_is_told_in_one_line(times: tuple[Any, ...] | None) -> None:
     odd: Any = 7 if times is None else Frame(persona("ben"), 0, *times)
     input = OneBuffer(persona("ben"))
