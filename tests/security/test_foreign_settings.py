@@ -213,6 +213,15 @@ def test_it_does_not_take_minutes_to_read(folders: tuple[Path, Path], line: str)
     assert time.monotonic() - began < 10
 
 
+@pytest.mark.parametrize("key", ["to", "also", "photos", "finishes"])
+def test_a_list_without_end_is_reported(folders: tuple[Path, Path], key: str) -> None:
+    """Each of 60,000 outputs got a thread, and each source was loaded: hours."""
+    section, value = {"to": ("output", "null"), "finishes": ("swap", "grain")}.get(key, ("source", "persona:vera"))
+    (folders[0] / "rtswap.toml").write_text(f"[{section}]\n{key} = [{101 * f'{value!r}, '}]\n")
+    with pytest.raises(ConfigError, match="got 101 of them, more than 100"):
+        found()
+
+
 @pytest.mark.parametrize("text", ["input = {}", "[source]\nface = {}", "[output]\ncrf = [[{}]]"])
 def test_number_beyond_64_bits_is_reported(folders: tuple[Path, Path], text: str) -> None:
     """Python reads such a number in hexadecimal, and then can neither print nor convert it."""
