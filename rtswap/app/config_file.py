@@ -13,6 +13,7 @@ from rtswap.app.config import OPTIONS, RETIRED, SECTIONS, Config
 from rtswap.core.errors import ConfigError, reason
 from rtswap.core.files import open_regular
 from rtswap.core.text import nearest, printable
+from rtswap.core.user_folders import user_folder
 
 FILE_NAME = "rtswap.toml"
 MAX_BYTES = 1_000_000
@@ -210,9 +211,7 @@ def _same_file(one: Path, other: Path) -> bool:
 
 
 def _default_folders() -> list[Path]:
-    import platformdirs
-
-    return [Path(), platformdirs.user_config_path("rtswap")]
+    return [Path(), user_folder("config")]
 
 
 def _nearest_key(name: str, section: str | None = None) -> str:
