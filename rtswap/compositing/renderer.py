@@ -111,8 +111,9 @@ class HostFrameRender:
         view = check_view(View(*swapper.view(track.landmarks, quality.max_face_px)))
         with stages("crop"):
             crop = self._canvas.crop(*view)
-        given = map(_read_only, (crop, transform(view.matrix, track.landmarks), track.visibility))
-        return view, Target(track.id, *given, now)
+        landmarks = transform(view.matrix, track.landmarks)
+        crop, landmarks, visibility = _read_only(crop), _read_only(landmarks), _read_only(track.visibility)
+        return view, Target(track.id, crop, landmarks, visibility, now)
 
     def _swap_together(
         self, pairs: Sequence[Pair], quality: Quality, now: float, stages: Stages

@@ -238,7 +238,7 @@ class Session:
                 self._ended.append(sender)
             left = len(self._senders)
         if left and isinstance(error, OutputError):
-            self._on_event(f"{sender.output.name} failed and was closed, the others continue: {error}")
+            self._on_event(f"{sender.name} failed and was closed, the others continue: {error}")
             self._output_failure = self._output_failure or error
         else:
             self._fail(error)
@@ -260,7 +260,7 @@ class Session:
     def _tell_slow_outputs(self) -> None:
         for sender in self._all_senders():
             if sender.newly_slow(SLOW_S):
-                self._on_event(f"{sender.output.name} accepts no frames; waiting for it")
+                self._on_event(f"{sender.name} accepts no frames; waiting for it")
 
     def _window_waits(self) -> bool:
         return self._window is not None and not self._window.ended and bool(len(self._window.box))

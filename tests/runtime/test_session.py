@@ -102,6 +102,23 @@ def test_an_error_in_a_listener_ends_it_closed(when: str) -> None:
     assert isinstance(played.error, Fault)
 
 
+def test_an_output_whose_name_breaks_later_is_closed_and_told() -> None:
+    class Nameless(Recorder):
+        @property
+        def name(self) -> str:
+            if self.sends > 0:
+                raise Fault("no name")
+            return "nameless"
+
+        @name.setter
+        def name(self, value: str) -> None: ...
+
+    played = play(ScriptedInput(10), outputs=[Recorder(), Nameless("OutputError", [3])])
+    assert_closed(played)
+    assert str(played.error) == "gone"
+    assert played.events == ["nameless failed and was closed, the others continue: gone"]
+
+
 def ending(act: Callable[[Session], None]) -> Callable[[Session], None]:
     """Calls ``act`` once, from another thread."""
     threads: list[threading.Thread] = []
