@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from rtswap.core.errors import SourceError
-from rtswap.core.files import open_regular, sha256_of, write_atomic
+from rtswap.core.files import open_regular, sha256_of, strangers_can_write, write_atomic
 from rtswap.core.urls import shown_if_missing
 from rtswap.core.user_folders import user_folder
 
@@ -49,8 +49,11 @@ class ConsentRecord:
         self.folder = user_folder("state") / "consent" if folder is None else folder
 
     def holds(self, digest: str) -> bool:
-        """True if the current statement is confirmed for this photo. An unreadable record does not count."""
+        """True if the current statement is confirmed for this photo. A record that is unreadable, or that other users
+        could have written, does not count."""
         try:
+            if strangers_can_write(self._path(digest)):
+                return False
             with open_regular(self._path(digest)) as file:
                 found = json.loads(file.read(_MAX_BYTES))
             date.fromisoformat(found["date"])
