@@ -18,7 +18,8 @@ def user_folder(kind: str) -> Path:
     except RuntimeError:
         found = Path()
     if not found.is_absolute():
-        raise UsageError("you have no home folder", expected="an absolute path in HOME", do="Run: export HOME=FOLDER")
+        expected = f"an absolute path in HOME, and in XDG_{kind.upper()}_HOME if it is set"
+        raise UsageError(f"no folder for your {kind}", expected=expected, do="Run: export HOME=FOLDER")
     return found
 
 

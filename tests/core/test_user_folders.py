@@ -31,7 +31,6 @@ def test_settings_in_the_working_folder_are_not_the_users_own(
     assert main(["config"]) == 2
     said = capsys.readouterr()
     assert said.out == ""
-    assert said.err == (
-        "rtswap: you have no home folder; expected an absolute path in HOME. Run: export HOME=FOLDER\n"
-    )
+    expected = "an absolute path in HOME, and in XDG_CONFIG_HOME if it is set"
+    assert said.err == f"rtswap: no folder for your config; expected {expected}. Run: export HOME=FOLDER\n"
     assert videos_folder() is None
