@@ -22,7 +22,6 @@ Arrays are (H, W, 3) **BGR uint8**, as in OpenCV. What comes back is labelled as
 from __future__ import annotations
 
 import copy
-import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -37,7 +36,7 @@ from rtswap.app.marking import list_photos, require_consent
 from rtswap.app.pictures import ARRAY, Picture, conversion_of, is_path, is_picture, pixels
 from rtswap.app.program import Program
 from rtswap.core.errors import ConfigError, FaceLost, RtswapError, SourceError, UsageError
-from rtswap.core.own_pictures import OwnPictures, own
+from rtswap.core.own_pictures import OwnPictures, is_seconds, own
 from rtswap.core.protocols import Input, Output
 from rtswap.core.types import Frame, Image, MarkedImage, Quality, StreamInfo
 from rtswap.runtime.metrics import Metrics
@@ -229,8 +228,8 @@ class LiveSwap(_Loop):
             got, do = type(image).__name__, conversion_of(image)
             raise UsageError("the frame is not an array", expected=ARRAY, got=got, do=do)
         now = time.perf_counter() if captured_at is None else captured_at
-        if not isinstance(now, int | float | np.number) or not math.isfinite(now):
-            raise UsageError("wrong value for captured_at", expected="seconds", got=repr(captured_at))
+        if not is_seconds(now):
+            raise UsageError("wrong value for captured_at", expected="seconds", got=repr(captured_at)[:80])
         with self._use():
             self._index += 1
             frame = own(Frame(pixels(image, "the frame"), self._index, float(now)))

@@ -149,8 +149,9 @@ def test_live_swap() -> None:
     for wrong in (np.zeros((4, 4), np.uint8), "frame.png", None):
         with pytest.raises(UsageError, match="the frame is"):
             live.process(wrong)
-    with pytest.raises(UsageError, match="wrong value for captured_at"):
-        live.process(persona("ben"), captured_at=float("nan"))
+    for wrong in (float("nan"), 1j, 10**400):
+        with pytest.raises(UsageError, match="wrong value for captured_at"):
+            live.process(persona("ben"), captured_at=wrong)
 
 
 def test_live_swap_holds_or_stops_when_the_face_is_lost() -> None:

@@ -11,8 +11,9 @@ from typing import Any
 
 from rtswap.app.config import OPTIONS, RETIRED, SECTIONS, Config
 from rtswap.core.errors import ConfigError, reason
-from rtswap.core.files import open_regular
+from rtswap.core.files import open_regular, strangers_can_write
 from rtswap.core.text import nearest, printable
+from rtswap.core.user_folders import user_folder
 
 FILE_NAME = "rtswap.toml"
 MAX_BYTES = 1_000_000
@@ -45,8 +46,8 @@ def effective(
 
     ``flags``: ``section.key`` -> (value, flag). ``file``: read only this file; otherwise each rtswap.toml in
     ``folders`` (by default the working folder, then the user's configuration folder), the first having the highest
-    precedence. The last folder is the user's own: files in the others may not change ``own`` options. Raises
-    ConfigError.
+    precedence. The last folder is the user's own: files in the others, and one there that other users can write, may
+    not change ``own`` options. Raises ConfigError.
     """
     places = list(reversed(_default_folders() if folders is None else folders))
     own = Path(file) if file is not None else places[0] / FILE_NAME if places else None
@@ -59,8 +60,10 @@ def effective(
         found = read(path)
         used += [path] if found or file is not None else []
         retired += [f"{path}: {key} is {RETIRED[key]}" for key in RETIRED if found.pop(key, False)]
-        if own is not None and path != own and not _same_file(path, own):
-            found = _without_own({key: value for key, value in found.items() if key not in flags}, values, path, own)
+        ours = own is None or path == own or _same_file(path, own)
+        if not ours or (file is None and strangers_can_write(path)):
+            unset = {key: value for key, value in found.items() if key not in flags}
+            found = _without_own(unset, values, path, None if ours else own)
         for key, value in found.items():
             values[key], origins[key] = value, str(path)
     for key, (value, flag) in flags.items():
@@ -186,14 +189,17 @@ def _check_values(value: Any) -> None:
         _check_values(one)
 
 
-def _without_own(found: dict[str, Any], values: Mapping[str, Any], path: Path, own: Path) -> dict[str, Any]:
-    """Return ``found`` unchanged. Raises ConfigError if it changes an ``own`` option from its value in ``values``."""
+def _without_own(found: dict[str, Any], values: Mapping[str, Any], path: Path, own: Path | None) -> dict[str, Any]:
+    """Return ``found`` unchanged. Raises ConfigError if it changes an ``own`` option from its value in ``values``.
+    ``own``: the user's own file; None: that is ``path``, which others can write."""
+    place = "in the working folder" if own is not None else "that other users can write"
+    instead = f"set it in {own}" if own is not None else "make it and its folders yours alone (mode 700)"
     for row in OPTIONS:
         if row.key in found and found[row.key] != values[row.key] and row.own(found[row.key]):
             flag = f"give {row.flags[0]}, " if row.flags else ""
             raise ConfigError(
-                f"{path.absolute()} sets {row.key}, which a file in the working folder may not set",
-                do=f"If this is intended, {flag}set it in {own}, or trust the file: --config {path}",
+                f"{path.absolute()} sets {row.key}, which a file {place} may not set",
+                do=f"If this is intended, {flag}{instead}, or trust the file: --config {path}",
             )
     return found
 
@@ -210,9 +216,7 @@ def _same_file(one: Path, other: Path) -> bool:
 
 
 def _default_folders() -> list[Path]:
-    import platformdirs
-
-    return [Path(), platformdirs.user_config_path("rtswap")]
+    return [Path(), user_folder("config")]
 
 
 def _nearest_key(name: str, section: str | None = None) -> str:

@@ -22,6 +22,8 @@ _TYPES: Mapping[type, str] = MappingProxyType(
 """What messages call a TOML value."""
 _CLOCK = re.compile(r"[0-9]+(?:(?::[0-5]?[0-9]){1,2})?(?:\.[0-9]+)?")
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(ms|s|min)")
+MOST_VALUES = 100
+"""In a list: a file of 1 MB has room for 60,000 outputs, each with a thread, and sources, which take hours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,8 @@ class Kind:
         """Convert a TOML value. Raises ValueError for a wrong type or value."""
         if self.many:
             items = value if isinstance(value, list) else [value]
+            if len(items) > MOST_VALUES:
+                raise ValueError(f"{len(items):,} of them, more than {MOST_VALUES}")
             return tuple(self._one_from_toml(item) for item in items)
         return self._one_from_toml(value)
 

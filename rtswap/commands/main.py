@@ -171,7 +171,7 @@ def _given(args: list[str]) -> list[str]:
 
     named = [after for word, after in pairwise(args) if word == "--config"]
     named += [word.removeprefix("--config=") for word in args if word.startswith("--config=")]
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError, RtswapError):  # the last for a user without a home
         return [*args, *texts_in(files_read(named[-1] if named else None))]
     return args
 

@@ -10,6 +10,7 @@ from rtswap.commands.command import Command, Flags, console_of, effective
 from rtswap.commands.flags import Parser, Reader
 from rtswap.core.isolation import pip_install
 from rtswap.core.urls import expanded
+from rtswap.core.user_folders import videos_folder
 
 if TYPE_CHECKING:
     from rtswap.web.server import Address
@@ -126,13 +127,7 @@ def _folder(recordings: str | None) -> Path:
     from rtswap.core.errors import OutputError, reason
     from rtswap.core.files import make_writable
 
-    if recordings is None:
-        import platformdirs
-
-        videos = platformdirs.user_videos_path()
-        folder = videos if videos.is_dir() else Path.cwd()
-    else:
-        folder = expanded(recordings).absolute()
+    folder = expanded(recordings).absolute() if recordings is not None else videos_folder() or Path.cwd()
     try:
         make_writable(folder)
     except (OSError, ValueError) as error:

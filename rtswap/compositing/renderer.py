@@ -4,6 +4,7 @@ crop, swap, finish, and check the result."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,7 +93,8 @@ class HostFrameRender:
             try:
                 swapper = self._renderer.swappers[source]
                 view, target, face = early.get(track.id) or (*self._cut(swapper, track, quality, now, stages), None)
-                self._faces.append((self._swap_one(swapper, target, face, quality, stages), view.matrix))
+                face = self._swap_one(swapper, target, face, quality, stages)
+                self._faces.append((_own(face) if len(pairs) > 1 else face, view.matrix))
                 done.append(track.id)
             except TooHidden:
                 bare.append(track.id)
@@ -109,7 +111,9 @@ class HostFrameRender:
         view = check_view(View(*swapper.view(track.landmarks, quality.max_face_px)))
         with stages("crop"):
             crop = self._canvas.crop(*view)
-        return view, Target(track.id, crop, transform(view.matrix, track.landmarks), track.visibility, now)
+        landmarks = transform(view.matrix, track.landmarks)
+        crop, landmarks, visibility = _read_only(crop), _read_only(landmarks), _read_only(track.visibility)
+        return view, Target(track.id, crop, landmarks, visibility, now)
 
     def _swap_together(
         self, pairs: Sequence[Pair], quality: Quality, now: float, stages: Stages
@@ -130,7 +134,7 @@ class HostFrameRender:
                     swappers = [swapper for swapper, _ in group]
                     faces = swappers[0].swap_together(list(zip(swappers, targets, strict=True)), quality)
                 for (view, target), face in zip(cut, faces, strict=True):
-                    early[target.track_id] = view, target, face
+                    early[target.track_id] = view, target, _own(face)
         except Exception:  # noqa: BLE001 - each is tried again on its own, and covered if that fails
             return early
         return early
@@ -238,6 +242,18 @@ def pixels_of(landmarks: Points, size: tuple[int, int]) -> tuple[NDArray[np.intp
 def share_of(replaced: int, asked: int) -> float:
     """Return the share; 1 if no landmark is considered."""
     return replaced / asked if asked else 1.0
+
+
+def _own(face: SwappedFace) -> SwappedFace:
+    """A face whose memory nobody uses for the next one, as a network or a plugin may."""
+    return SwappedFace(np.array(face.crop), np.array(face.mask))
+
+
+def _read_only(array: NDArray[Any]) -> NDArray[Any]:
+    """What the swapper left of a target would be compared with what it gives back."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 def _check_form(face: SwappedFace, target: Target) -> None:

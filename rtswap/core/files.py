@@ -24,6 +24,8 @@ _PART = re.compile(r"\..+\.[0-9a-f]{8}\.part", re.DOTALL)
 _LONG, _HOLES, _BLOCK = 1 << 32, 16, 512
 """A file of so many bytes, and so many times as many as are stored of it, is hollow; bytes of a block in
 ``st_blocks``."""
+ADMINISTRATOR, UNKNOWN = 0, 65_534
+"""The user who may write any file; whose files belong to users of another container or computer."""
 _MOST_NAME = 255
 """Bytes in a file name, where the file system does not say."""
 
@@ -219,6 +221,22 @@ def others_can_write(folder: Path) -> bool:
     except OSError:
         return True
     return found.st_uid not in (0, os.geteuid()) or bool(found.st_mode & (stat.S_IWGRP | stat.S_IWOTH))
+
+
+def strangers_can_write(path: Path) -> bool:
+    """Whether any user of the computer can write a file or replace it, or another user owns it or its folder. The
+    administrator trusts the owners of files; what does not exist is nobody's."""
+    if not hasattr(os, "geteuid"):
+        return False
+    try:
+        real = path.resolve(strict=True)
+        owners = {place.stat().st_uid for place in (real, real.parent, path.absolute().parent)}
+        modes = [place.stat().st_mode for place in (real, *real.parents, *path.absolute().parents)]
+    except (OSError, RuntimeError):
+        return False
+    user = os.geteuid()
+    foreign = user != ADMINISTRATOR and bool(owners - {user, ADMINISTRATOR, UNKNOWN})
+    return foreign or any(mode & stat.S_IWOTH and not mode & stat.S_ISVTX for mode in modes)
 
 
 def write_cached(path: Path, content: bytes, *, cache: str, error: type[RtswapError]) -> None:

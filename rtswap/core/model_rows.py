@@ -13,10 +13,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import platformdirs
-
 from rtswap.core.errors import ModelError
 from rtswap.core.network_rows import FILE, read_rows
+from rtswap.core.user_folders import user_folder
 
 ONE_SHOT = "one-shot"
 """Family of the systems that ``rtswap train`` made for any source."""
@@ -24,7 +23,7 @@ ONE_SHOT = "one-shot"
 
 def models_folder() -> Path:
     """Return the folder of the imported models: ``RTSWAP_MODELS``, or ``models`` in the user's data folder."""
-    return Path(os.environ.get("RTSWAP_MODELS") or platformdirs.user_data_path("rtswap") / "models")
+    return Path(os.environ.get("RTSWAP_MODELS") or user_folder("data") / "models")
 
 
 def model_rows() -> Mapping[str, Mapping[str, Any]]:

@@ -3,8 +3,10 @@ while one is swapped, sent or sent again, the next one would put the bare face i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
+from numbers import Real
 
 import numpy as np
 
@@ -19,10 +21,18 @@ def own(frame: Frame) -> Frame:
         expected = "a rtswap.core.types.Frame"
         raise InputError("the input gave no frame", expected=expected, got=type(frame).__name__)
     times = frame.captured_at, frame.time_s or 0.0, frame.duration_s or 0.0
-    if not all(isinstance(time, int | float | np.number) for time in times):
-        kinds = ", ".join(type(time).__name__ for time in times)
-        raise InputError("the input gave a frame without its time", expected="seconds", got=kinds)
+    if not all(map(is_seconds, times)):
+        kinds = ", ".join(type(time).__name__ for time in times if not is_seconds(time))
+        raise InputError("the input gave a frame without its time", expected="seconds, finite", got=kinds)
     return replace(frame, image=np.array(frame.image, order="C"))
+
+
+def is_seconds(value: object) -> bool:
+    """Whether it is a time: a number of which there is a float."""
+    try:
+        return isinstance(value, Real) and math.isfinite(value)
+    except OverflowError:  # 10**400
+        return False
 
 
 class OwnPictures:

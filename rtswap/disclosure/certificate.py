@@ -15,12 +15,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import platformdirs
-
 from rtswap.core.errors import ConfigError, reason
 from rtswap.core.files import open_regular
 from rtswap.core.isolation import pip_install
 from rtswap.core.text import as_argument
+from rtswap.core.user_folders import user_folder
 
 if TYPE_CHECKING:  # takes 50 ms, and the default install may lack it
     from cryptography import x509
@@ -70,7 +69,7 @@ class SigningIdentity:
 
 def identity_path(folder: Path | None = None) -> Path:
     """Path of the local identity, in the user's configuration folder."""
-    return (platformdirs.user_config_path("rtswap") if folder is None else folder) / FILE_NAME
+    return (user_folder("config") if folder is None else folder) / FILE_NAME
 
 
 def local_identity(

@@ -22,26 +22,33 @@ _MOST_BYTES = 64 << 20
 """Read until the first picture, so that an endless playlist does not fill the memory."""
 _LONGEST = 4 << 20
 """Bytes of a playlist: two days have a tenth of that. FFmpeg keeps ten times as much of it."""
+_VARIANT = re.compile(rb"#EXT-X-(?:STREAM|MEDIA:)")
+_TAG_BYTES, _MOST_VARIANTS = 13, 500
+"""Length of either tag, and how many further playlists those of one film may name: FFmpeg opens each, and of a list
+that names itself in thousands of ways each again (200 kB: 8.8 GB, and no end)."""
 _END = b"\n#EXT-X-ENDLIST\n"
 _ENCRYPTED = ("crypto+", "crypto:")
 _KEY_BYTES = 16
 _CHUNK = 1 << 16
 
 
-def files_named(path: Path, levels: int = 2) -> Iterator[Path]:
+def files_named(path: Path) -> Iterator[Path]:
     """Yield the files that a playlist on the disk names, and those that playlists in it name; none for another
-    file."""
-    if path.suffix.lower() not in SUFFIXES or not levels:
-        return
-    try:
-        with open_regular(path) as file:
-            text = file.read(_LONGEST).decode(errors="replace")
-    except (OSError, ValueError):
-        return
-    for name in dict.fromkeys(line or uri for line, uri in _NAMED.findall(text)):
-        named = path.parent / name.strip().removeprefix("file:")
-        yield named
-        yield from files_named(named, levels - 1)
+    file. Each playlist is read once: one can name itself by ten thousands of names."""
+    waiting, known = [(path, 2)], set[str]()
+    for playlist, levels in waiting:
+        if playlist.suffix.lower() not in SUFFIXES or not levels or (real := os.path.realpath(playlist)) in known:
+            continue
+        known.add(real)
+        try:
+            with open_regular(playlist) as file:
+                text = file.read(_LONGEST).decode(errors="replace")
+        except (OSError, ValueError):
+            continue
+        for name in dict.fromkeys(line or uri for line, uri in _NAMED.findall(text)):
+            named = playlist.parent / name.strip().removeprefix("file:")
+            yield named
+            waiting.append((named, levels - 1))
 
 
 def is_playlist(path: Path) -> bool:
@@ -69,6 +76,8 @@ class Opener:
         self.cut_after: int | None = None
         """How many bytes the last file of a playlist has, if it ends within a box: FFmpeg reads on in the next one,
         where others then begin than in this one alone."""
+        self.variants = 0
+        """How many further playlists were named."""
 
     def playing(self, most: int | None = None) -> None:
         """The first picture has arrived: read at most ``most`` bytes until the next call; None: any number."""
@@ -138,7 +147,7 @@ class _Limited:
 
     def __init__(self, opener: Opener, file: CheckedBoxes) -> None:
         self._opener, self._file = opener, file
-        self._head, self._size = b"", 0
+        self._head, self._tail, self._size = b"", b"", 0
 
     def read(self, size: int = -1) -> bytes:
         if self._opener.failed:
@@ -148,12 +157,21 @@ class _Limited:
             self._opener.count(len(data))
             self._opener.cut_after = self._file.cut_after
             self._head, self._size = (self._head + data)[: len(BEGINS)], self._size + len(data)
+            if self._head == BEGINS:
+                self._count_variants(data)
             if self._size > _LONGEST + len(_END) and self._head == BEGINS:
                 raise OSError(f"a playlist of more than {_LONGEST >> 20} MB")
         except OSError:
             self._opener.failed = True
             raise
         return data
+
+    def _count_variants(self, data: bytes) -> None:
+        text = self._tail + data  # a tag may be cut in two
+        self._tail = text[1 - _TAG_BYTES :]
+        self._opener.variants += len(_VARIANT.findall(text))
+        if self._opener.variants > _MOST_VARIANTS:
+            raise OSError(f"more than {_MOST_VARIANTS} further playlists in a playlist")
 
     def seekable(self) -> bool:
         return self._file.seekable()

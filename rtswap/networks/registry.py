@@ -13,18 +13,17 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-import platformdirs
-
 from rtswap.core.errors import ModelError, NotInstalled, reason
 from rtswap.core.files import make_writable, read_regular, sha256_of, write_cached
 from rtswap.core.text import suggestion
+from rtswap.core.user_folders import user_folder
 from rtswap.networks.catalog import Entry, current_name, imported_models, load_catalog
 from rtswap.networks.model_catalog import model_catalog
 
 
 def cache_folder() -> Path:
     """Return the model cache folder: ``RTSWAP_CACHE``, or the user's cache folder."""
-    return Path(os.environ.get("RTSWAP_CACHE") or platformdirs.user_cache_dir("rtswap"))
+    return Path(os.environ.get("RTSWAP_CACHE") or user_folder("cache"))
 
 
 class Registry:

@@ -30,7 +30,7 @@ class Sender:
         sent: Callable[[Sender, MarkedImage], None],
         failed: Callable[[Sender, BaseException], None],
     ) -> None:
-        self.output = output
+        self.output, self.name = output, output.name
         self.box: Mailbox[MarkedImage] = Mailbox(1 if live else 4, newest_wins=live)
         self.ended = False
         self._closed = False
@@ -43,7 +43,7 @@ class Sender:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        self._thread = threading.Thread(target=self._serve, name=f"rtswap-{self.output.name}", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name=f"rtswap-{self.name}", daemon=True)
         self._thread.start()
 
     def serve_once(self, timeout_s: float) -> None:
@@ -88,9 +88,7 @@ class Sender:
         if self._thread is not None:
             self._thread.join(timeout_s)
             if self._thread.is_alive():
-                self._failed(
-                    self, OutputError(f"{self.output.name} does not respond", got=f"no answer for {timeout_s:g} s")
-                )
+                self._failed(self, OutputError(f"{self.name} does not respond", got=f"no answer for {timeout_s:g} s"))
                 return
         self._close()
 

@@ -69,7 +69,7 @@ class Session:
         self._live = input.info.live
         self._disclosure = disclosure
         self._budget = quality_budget or Budget(float("inf"))
-        self._on_tick, self._on_event, self._on_unswapped = on_tick, on_event, on_unswapped
+        self._on_tick, self._listener, self._on_unswapped = on_tick, on_event, on_unswapped
         self._frames: Mailbox[Frame] = Mailbox(1 if self._live else 4, newest_wins=self._live)
         self._lock = threading.Lock()
         self._senders: list[Sender] = []
@@ -238,7 +238,7 @@ class Session:
                 self._ended.append(sender)
             left = len(self._senders)
         if left and isinstance(error, OutputError):
-            self._on_event(f"{sender.output.name} failed and was closed, the others continue: {error}")
+            self._on_event(f"{sender.name} failed and was closed, the others continue: {error}")
             self._output_failure = self._output_failure or error
         else:
             self._fail(error)
@@ -260,7 +260,7 @@ class Session:
     def _tell_slow_outputs(self) -> None:
         for sender in self._all_senders():
             if sender.newly_slow(SLOW_S):
-                self._on_event(f"{sender.output.name} accepts no frames; waiting for it")
+                self._on_event(f"{sender.name} accepts no frames; waiting for it")
 
     def _window_waits(self) -> bool:
         return self._window is not None and not self._window.ended and bool(len(self._window.box))
@@ -268,6 +268,13 @@ class Session:
     def _overdue(self) -> bool:
         """True if something still hangs long after the end."""
         return time.perf_counter() - self._stopped_at > JOIN_S
+
+    def _on_event(self, text: str) -> None:
+        """Tell it. What the listener raises ends the session as any failure does, and interrupts no closing."""
+        try:
+            self._listener(text)
+        except BaseException as error:  # noqa: BLE001 - raised by run
+            self._fail(error)
 
     def _fail(self, error: BaseException) -> None:
         self._failure = self._failure or error

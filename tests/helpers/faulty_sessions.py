@@ -69,10 +69,16 @@ def play(
     mapping: SourceMapping | None = None,
     budget: Budget | None = None,
     tick: Callable[[Session], object] = lambda session: None,
+    listen: Callable[[str], object] = lambda text: None,
     **rest: Any,
 ) -> Played:
     """One session from start to end, and what became of it. ``tick`` is called from the main thread."""
     events: list[str] = []
+
+    def on_event(text: str) -> None:
+        events.append(text)
+        listen(text)
+
     metrics = Metrics()
     outputs = outputs or [Recorder()]
     disclosure = disclosure or FaultyDisclosure()
@@ -96,7 +102,7 @@ def play(
         outputs,
         metrics=metrics,
         quality_budget=budget,
-        on_event=events.append,
+        on_event=on_event,
         on_tick=lambda: tick(session),
         **rest,
     )

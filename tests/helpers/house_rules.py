@@ -38,6 +38,7 @@ ONE_FILE_EACH = (
     "cryptography",
     "matplotlib",
     "filterpy",
+    "platformdirs",
     "aiortc",
 )
 """Packages that can be exchanged or left out: each is known to one file."""

@@ -85,6 +85,40 @@ def test_an_error_in_a_tick_ends_it_closed() -> None:
     assert isinstance(played.error, Fault)
 
 
+@pytest.mark.parametrize("when", ["an output fails", "the end"])
+def test_an_error_in_a_listener_ends_it_closed(when: str) -> None:
+    """A failed output was neither closed nor told, and the end did not wait for the recording."""
+
+    def listen(text: str) -> None:
+        raise Fault(text)
+
+    def tick(session: Session) -> None:
+        if when == "the end":
+            raise KeyboardInterrupt
+
+    outputs = [Recorder(), Recorder("OutputError", [3])] if when == "an output fails" else [Recorder()]
+    played = play(ScriptedInput(10_000, live=True), outputs=outputs, tick=tick, listen=listen)
+    assert_closed(played)
+    assert isinstance(played.error, Fault)
+
+
+def test_an_output_whose_name_breaks_later_is_closed_and_told() -> None:
+    class Nameless(Recorder):
+        @property
+        def name(self) -> str:
+            if self.sends > 0:
+                raise Fault("no name")
+            return "nameless"
+
+        @name.setter
+        def name(self, value: str) -> None: ...
+
+    played = play(ScriptedInput(10), outputs=[Recorder(), Nameless("OutputError", [3])])
+    assert_closed(played)
+    assert str(played.error) == "gone"
+    assert played.events == ["nameless failed and was closed, the others continue: gone"]
+
+
 def ending(act: Callable[[Session], None]) -> Callable[[Session], None]:
     """Calls ``act`` once, from another thread."""
     threads: list[threading.Thread] = []

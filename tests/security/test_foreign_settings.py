@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from pathlib import Path
@@ -13,6 +14,7 @@ from rtswap.app import option_kinds
 from rtswap.app.config import OPTIONS
 from rtswap.app.config_file import Effective, effective, to_toml
 from rtswap.commands.main import main
+from rtswap.core import files
 from rtswap.core.errors import ConfigError
 
 UNSAFE = [
@@ -193,6 +195,32 @@ def test_the_users_folder_stays_the_users(folders: tuple[Path, Path], monkeypatc
     assert found().config.marks.unmarked
 
 
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="Windows has no modes")
+@pytest.mark.parametrize("place", ["rtswap.toml", ".", "..", "a link", "another owner"])
+def test_an_own_file_that_others_can_write_is_not_the_users_own(
+    folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    own = folders[1] / "rtswap.toml"
+    own.write_text('[marks]\nunmarked = true\nreason = "x"\n[badge]\nlook = "light tr"\n')
+    assert found().config.marks.unmarked
+    if place == "a link":
+        elsewhere = folders[1].parent / "anybody"
+        elsewhere.mkdir()
+        elsewhere.chmod(0o777)
+        own.rename(elsewhere / "rtswap.toml")
+        own.symlink_to(elsewhere / "rtswap.toml")
+    elif place == "another owner":
+        monkeypatch.setattr(os, "geteuid", lambda: 54_321)
+        monkeypatch.setattr(files, "ADMINISTRATOR", -1)
+    else:
+        (folders[1] / place).chmod(0o777)
+    with pytest.raises(ConfigError, match=r"marks\.unmarked, which a file that other users can write may not set"):
+        found()
+    own.write_text('[badge]\nlook = "light tr"\n')
+    assert found().config.badge.look == "light tr"
+    assert effective({}, file=str(own)).config.badge.look == "light tr"
+
+
 def test_files_that_were_read_are_reported(folders: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
     for folder in folders:
         (folder / "rtswap.toml").write_text("[swap]\nstrength = 0.7\n")
@@ -211,6 +239,15 @@ def test_it_does_not_take_minutes_to_read(folders: tuple[Path, Path], line: str)
     with pytest.raises(ConfigError):
         found()
     assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize("key", ["to", "also", "photos", "finishes"])
+def test_a_list_without_end_is_reported(folders: tuple[Path, Path], key: str) -> None:
+    """Each of 60,000 outputs got a thread, and each source was loaded: hours."""
+    section, value = {"to": ("output", "null"), "finishes": ("swap", "grain")}.get(key, ("source", "persona:vera"))
+    (folders[0] / "rtswap.toml").write_text(f"[{section}]\n{key} = [{101 * f'{value!r}, '}]\n")
+    with pytest.raises(ConfigError, match="got 101 of them, more than 100"):
+        found()
 
 
 @pytest.mark.parametrize("text", ["input = {}", "[source]\nface = {}", "[output]\ncrf = [[{}]]"])

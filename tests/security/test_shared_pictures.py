@@ -10,8 +10,8 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from faulty_outputs import Recorder
-from faulty_parts import ScriptedInput
+from faulty_outputs import Fault, Recorder
+from faulty_parts import ScriptedInput, ScriptedSwapper, TwoTracks, two_people
 from faulty_sessions import assert_closed, play
 from prepared_sources import ready  # noqa: F401
 from python_api import open_networks_once, photo  # noqa: F401
@@ -20,7 +20,7 @@ import rtswap
 from rtswap.core.errors import InputError
 from rtswap.core.parts import InputSpec
 from rtswap.core.plugins import plugin
-from rtswap.core.types import Frame, Image, MarkedImage, StreamInfo
+from rtswap.core.types import Frame, Image, MarkedImage, Quality, StreamInfo, SwappedFace, Target
 from rtswap.vision.talking_head import persona
 
 COUNT = 8
@@ -83,7 +83,7 @@ def test_an_input_of_a_plugin_may_use_its_memory_again(monkeypatch: pytest.Monke
     assert not any(frame.image.any() for frame in frames)
 
 
-@pytest.mark.parametrize("times", [None, (None,), (0.0, "x")])
+@pytest.mark.parametrize("times", [None, (None,), (0.0, "x"), (1j,), (10**400,), (0.0, float("nan"))])
 def test_what_is_no_frame_is_told_in_one_line(times: tuple[Any, ...] | None) -> None:
     odd: Any = 7 if times is None else Frame(persona("ben"), 0, *times)
     input = OneBuffer(persona("ben"))
@@ -114,3 +114,41 @@ def test_an_output_that_writes_into_the_picture_changes_no_other(live: bool) -> 
     assert played.outputs[1].images
     assert_closed(played)
     assert isinstance(played.error, cv2.error)
+
+
+class OneBufferSwapper(ScriptedSwapper):
+    """Works in memory of its own, which it uses again; the second face in a frame breaks it."""
+
+    _memory = np.zeros((256, 256, 3), np.uint8)
+    _mask = np.zeros((256, 256), np.uint8)
+
+    def swap(self, face_: Target, quality: Quality) -> SwappedFace:
+        height, width = face_.crop.shape[:2]
+        crop, mask = self._memory[:height, :width], self._mask[:height, :width]
+        crop[:], mask[:] = face_.crop, 255
+        if face_.track_id == 1:
+            raise Fault("no swap")
+        crop[:] = super().swap(face_, quality).crop
+        return SwappedFace(crop, mask)
+
+
+def test_a_swapper_that_uses_its_memory_again_shows_nobody() -> None:
+    """The one who could not be swapped was pasted over the one who had been."""
+    played = play(ScriptedInput(COUNT, make=two_people), tracker=TwoTracks(), swappers=[OneBufferSwapper()])
+    assert_closed(played)
+    assert played.bare(1) == []
+    assert len(played.output.indices) == COUNT
+
+
+def test_a_swapper_that_writes_into_the_target_hides_no_copy_of_it() -> None:
+    """What it gave back was compared with what it had left of the target."""
+
+    class Inverting(ScriptedSwapper):
+        def swap(self, face_: Target, quality: Quality) -> SwappedFace:
+            before, mask = face_.crop.copy(), super().swap(face_, quality).mask
+            np.subtract(255, face_.crop, out=face_.crop)
+            return SwappedFace(before, mask)
+
+    played = play(ScriptedInput(COUNT), swappers=[Inverting()])
+    assert_closed(played)
+    assert "read-only" in played.events[0]

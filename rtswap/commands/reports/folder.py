@@ -18,11 +18,13 @@ from rtswap.core.files import make_partial, make_writable
 def publish_folder(path: Path, names: Sequence[str], *, overwrite: bool) -> Iterator[Path]:
     """Yield a temporary folder that is renamed to ``path`` on success and deleted on failure.
 
-    ``names``: the files it will hold. If ``path`` exists they are moved into it in this order. Raises OutputError if
-    ``path`` cannot be written, or if it holds such files and ``overwrite`` is False.
+    ``names``: the files it will hold. If ``path`` exists they are moved into it in this order, from a folder in it:
+    those beside it may be on another disk or not writable, and ``.`` has no name. Raises OutputError if ``path``
+    cannot be written, or if it holds such files and ``overwrite`` is False.
     """
     _refuse(path, names, overwrite)
-    work = make_partial(path, Path.mkdir, do="Choose another folder with -o.")
+    place = path / "rtswap" if path.exists() else path
+    work = make_partial(place, Path.mkdir, do="Choose another folder with -o.")
     do = "Free some space, or choose another folder with -o."
     try:
         yield work

@@ -14,11 +14,10 @@ from contextlib import suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-import platformdirs
-
 from rtswap.core.errors import SourceError
-from rtswap.core.files import open_regular, sha256_of, write_atomic
+from rtswap.core.files import open_regular, sha256_of, strangers_can_write, write_atomic
 from rtswap.core.urls import shown_if_missing
+from rtswap.core.user_folders import user_folder
 
 STATEMENT_VERSION = 1
 """Incremented if the meaning of the statement changes: earlier confirmations no longer count."""
@@ -47,11 +46,14 @@ class ConsentRecord:
     nothing."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        self.folder = platformdirs.user_state_path("rtswap") / "consent" if folder is None else folder
+        self.folder = user_folder("state") / "consent" if folder is None else folder
 
     def holds(self, digest: str) -> bool:
-        """True if the current statement is confirmed for this photo. An unreadable record does not count."""
+        """True if the current statement is confirmed for this photo. A record that is unreadable, or that other users
+        could have written, does not count."""
         try:
+            if strangers_can_write(self._path(digest)):
+                return False
             with open_regular(self._path(digest)) as file:
                 found = json.loads(file.read(_MAX_BYTES))
             date.fromisoformat(found["date"])

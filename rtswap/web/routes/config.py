@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-import platformdirs
 from aiohttp import web
 
 from rtswap.app.config import OPTIONS, Config
@@ -14,6 +13,7 @@ from rtswap.app.presets import Presets, read_presets, write_preset
 from rtswap.app.presets import to_toml as presets_to_toml
 from rtswap.core.errors import OutputError, UsageError, reason
 from rtswap.core.files import refuse_existing, write_atomic
+from rtswap.core.user_folders import user_folder
 from rtswap.web.problems import Problem
 from rtswap.web.routes.route import Route, field_of, json_of, only, studio_of
 from rtswap.web.settings import ROWS, plain, schema, values_of, with_settings_of
@@ -81,7 +81,7 @@ async def delete_preset(request: web.Request) -> web.Response:
 
 def _path() -> Path:
     """The user's own rtswap.toml."""
-    return platformdirs.user_config_path("rtswap") / FILE_NAME
+    return user_folder("config") / FILE_NAME
 
 
 def _presets() -> Presets:

@@ -19,3 +19,12 @@ def test_no_message_leads_to_what_was_deleted(tmp_path: Path) -> None:
         raise OutputError("cannot write the film", got="a full disk", do=f"So far it is in {work / 'film.mp4'}.")
     assert not list(tmp_path.iterdir())
     assert str(tmp_path) not in caught.value.do
+
+
+def test_the_working_folder_is_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has no name to put ``.partial`` after: an internal error. The one around it may not be writable."""
+    monkeypatch.chdir(tmp_path)
+    with publish_folder(Path(), ["film.mp4"], overwrite=False) as work:
+        assert work.parent.samefile(tmp_path)
+        (work / "film.mp4").touch()
+    assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]

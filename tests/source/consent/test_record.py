@@ -119,6 +119,14 @@ def test_unreadable_record_asks_again(photo: Path, record: ConsentRecord, monkey
     assert not record.holds(digest)
 
 
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="Windows has no modes")
+def test_record_that_others_can_write_asks_again(photo: Path, record: ConsentRecord) -> None:
+    ask([photo], record, assume=True)
+    assert record.holds(photo_digest(photo))
+    record.folder.chmod(0o777)
+    assert not record.holds(photo_digest(photo))
+
+
 @pytest.mark.parametrize("digest", ["", "../../etc/passwd", "A" * 64, "0" * 63, "0" * 64 + "\n"])
 def test_only_digests_name_records(record: ConsentRecord, digest: str) -> None:
     for method in (record.holds, record.remember, record.forget):
