@@ -166,7 +166,8 @@ def choice(*names: str, metavar: str = "") -> Kind:
         return value
 
     shown = metavar or "{" + ",".join(names) + "}"
-    return Kind("one of " + ", ".join(names), shown, parse, choices=names)
+    expected = " or ".join(names) if len(names) == 2 else "one of " + ", ".join(names)
+    return Kind(expected, shown, parse, choices=names)
 
 
 def choices(*names: str) -> Kind:

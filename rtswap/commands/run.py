@@ -134,6 +134,7 @@ def _take_words(flags: Flags, words: list[str], commands: Collection[str]) -> li
     if not all(word.strip() for word in words):
         raise UsageError("an empty file name", do="Check the variables of your script.")
     kinds = {row.key: row.kind for row in OPTIONS}
+    _refuse_loose_values(flags, words)
     first = words[0]
     if "input.address" in flags and not words[1:] and not os.path.isfile(first):
         flags["output.to"] = [kinds["output.to"].parse(first), *flags.get("output.to", ())]
@@ -156,6 +157,9 @@ def _take_words(flags: Flags, words: list[str], commands: Collection[str]) -> li
             do = "Check the path. For several outputs give each with -o."
             raise UsageError(f"no such file: {missing!r}", do=do)
         if not missing and is_folder(words[-1]):
+            if not words[-1].endswith(("/", os.sep)) and not os.path.isdir(words[-1]):
+                do = f"For a new folder write {words[-1]}/. The photo of the face goes with --source."
+                raise UsageError(f"{len(words) - 1} files given, and no folder called {words[-1]!r}", do=do)
             inputs = words[:-1]
         elif there := next(filter(os.path.isfile, words[1:]), ""):
             do = "For several inputs name a folder at the end. For several outputs give each with -o."
@@ -168,3 +172,14 @@ def _take_words(flags: Flags, words: list[str], commands: Collection[str]) -> li
     if outputs := words[len(inputs) :]:
         flags["output.to"] = [*map(kinds["output.to"].parse, outputs), *flags.get("output.to", ())]
     return inputs if inputs[1:] else []
+
+
+def _refuse_loose_values(flags: Flags, words: Sequence[str]) -> None:
+    """Raise UsageError for words that belong to a flag that takes a list: of ``--mask hull skin`` the second would be
+    taken for a file."""
+    for row in OPTIONS:
+        value = flags.get(row.key)
+        loose = [word for word in words if word in row.kind.choices and not os.path.exists(word)]
+        if loose and isinstance(value, tuple):
+            do = f"Write {row.flags[0]} {','.join([*value, *loose])}, without blanks."
+            raise UsageError(f"{row.flags[0]} takes a list with commas", got=" ".join([*value, *loose]), do=do)
