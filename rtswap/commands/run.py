@@ -69,12 +69,14 @@ def _run(flags: Flags, commands: Collection[str]) -> int:
     found = whole.config
     if not found.source.photos and not found.source.swap and swapper_spec(found.swap.swapper).needs_source:
         raise UsageError("no source given", do="Give a photo of the face to put on: rtswap --source me.jpg")
-    from rtswap.app.batch import batch_of
+    from rtswap.app.batch import batch_of, passed_over
     from rtswap.app.unused import unused_flags
 
     for line in unused_flags(whole):
         console_of(found).event(line)
     configs = batch_of(found, files)
+    if configs and not files and (left := passed_over(found)):
+        console_of(found).event(left)
     if configs[1:]:
         return _swap_batch(configs)
     return 0 if _all_written(_swap(configs[0] if configs else found)) else 1
@@ -157,9 +159,6 @@ def _take_words(flags: Flags, words: list[str], commands: Collection[str]) -> li
             do = "Check the path. For several outputs give each with -o."
             raise UsageError(f"no such file: {missing!r}", do=do)
         if not missing and is_folder(words[-1]):
-            if not words[-1].endswith(("/", os.sep)) and not os.path.isdir(words[-1]):
-                do = f"For a new folder write {words[-1]}/. The photo of the face goes with --source."
-                raise UsageError(f"{len(words) - 1} files given, and no folder called {words[-1]!r}", do=do)
             inputs = words[:-1]
         elif there := next(filter(os.path.isfile, words[1:]), ""):
             do = "For several inputs name a folder at the end. For several outputs give each with -o."

@@ -131,13 +131,6 @@ def test_a_folder_may_have_a_dot_in_its_name(folder: Path, made_before: bool) ->
     assert (folder / "v2.2/still.png").exists() != made_before
 
 
-def test_a_stray_last_word_is_no_new_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Files of the working folder were swapped into it, an output among them that was named before."""
-    assert main([*VERA, "clips/two.flv", "clips/one [1].mkv", "skin"]) == 2
-    assert "2 files given, and no folder called 'skin'. For a new folder write skin/." in capsys.readouterr().err
-    assert not (folder / "skin").exists()
-
-
 def test_a_misspelt_input_among_several_is_not_taken_for_an_output(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -44,6 +44,19 @@ def test_help_as_a_command(args: str, capsys: pytest.CaptureFixture[str]) -> Non
     assert capsys.readouterr().out.startswith(shown)
 
 
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        ("in.mp4 out.mp4 --mask hull skin", "takes a list with commas; got hull skin. Write --mask hull,skin,"),
+        ("--keep eyes mouth in.mp4 out.mp4", "Write --keep eyes,mouth, without blanks"),
+    ],
+)
+def test_a_list_has_commas(args: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """``skin`` became a folder, and ``out.mp4`` an input, if there was one."""
+    assert main([*args.split(), "-s", "persona:vera"]) == 2
+    assert says in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", list(COMMANDS))
 @pytest.mark.parametrize("columns", [40, 80])
 def test_help_fits_the_terminal(

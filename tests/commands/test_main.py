@@ -85,8 +85,6 @@ def test_an_empty_variable_of_a_script_is_named(words: list[str], capsys: pytest
         ("--cam 0 --input clip.mp4", "--input.*not allowed with.*--cam"),
         ("--source", r"--source/-s: expected a file or a folder, got nothing\. See rtswap --help\."),
         ("--faces --json", r"--faces: expected one or all, got nothing\. See"),
-        ("in.mp4 out.mp4 -s me.jpg --mask hull skin", "takes a list with commas; got hull skin.* --mask hull,skin,"),
-        ("--keep eyes mouth in.mp4 out.mp4 -s me.jpg", "Write --keep eyes,mouth, without blanks"),
         ("--crf -s me.jpg", "--crf: expected a whole number from 0 to 63, got nothing"),
         ("--bitrate -4M -s me.jpg", "--bitrate: expected a bit rate such as 4M or 800k, got '-4M'"),
         ("-s me.jpg -o -out.mp4", r"--output/-o: .*, got '-out.mp4'\. For a file of that name write \./-out.mp4"),
