@@ -109,8 +109,8 @@ def _converter(profile: ImageCmsProfile) -> Callable[[Pillow.Image], Image]:
 
 
 def in_srgb(upright: Pillow.Image, picture: Pillow.Image) -> Image:
-    """Convert ``upright``, which shows ``picture``, to (H, W, 3) BGR in sRGB, by the profile, EXIF or gAMA of that one.
-    A program may have converted it and kept the profile of the file: such a profile is ignored."""
+    """Convert ``upright``, which shows ``picture``, to (H, W, 3) BGR in sRGB, by what is said of the colours of
+    ``picture``. A program may have converted it and kept the profile of the file: such a profile is ignored."""
     profile = profile_of(picture)
     if profile is not None and picture.mode in _MODES[profile.profile.xcolor_space.strip()]:
         return bgr_of(upright, profile)
