@@ -20,8 +20,8 @@ _TYPES: Mapping[type, str] = MappingProxyType(
     {str: "text", bool: "true or false", int: "a whole number", float: "a number", list: "a list", dict: "a table"}
 )
 """What messages call a TOML value."""
-_CLOCK = re.compile(r"[0-9]+(?:(?::[0-5]?[0-9]){1,2})?(?:\.[0-9]+)?")
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(ms|s|min)")
+_CLOCK = re.compile(r"(?:[0-9]+(?:(?::[0-5]?[0-9]){1,2})?)?(?:\.[0-9]+)?(?<=[0-9])")
+_DURATION = re.compile(r"([0-9]*(?:\.[0-9]+)?(?<=[0-9])) ?(ms|s|min)")
 
 
 @dataclass(frozen=True, slots=True)
