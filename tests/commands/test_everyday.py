@@ -118,6 +118,13 @@ def test_a_pattern_that_the_shell_expands_is_several_inputs(
     assert "The photo of the face goes with --source. For several" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("flag", ["-strength", "-strength=1", "-source", "-output"])
+def test_a_flag_with_one_dash_is_not_read_as_a_letter(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """-s trength was a photo, and 1 a folder, which was made."""
+    assert main(["in.mp4", "out.mp4", "-s", "persona:vera", flag, "1"]) == 2
+    assert f"unknown flag '{flag}'. Did you mean -{flag.split('=')[0]}?" in capsys.readouterr().err
+
+
 def test_flags_that_users_of_other_programs_type(loop: list[Config]) -> None:
     flags = "in.mp4 out.mp4 -s me.jpg --crf 20 --start 1:02.5 --end 90s --duration 8 --no-audio"
     assert main(flags.split()) == 0
