@@ -30,7 +30,7 @@ from rtswap.vision.foreign_pictures import DAMAGED, foreign_kind, unread_tiff
 from rtswap.vision.heif_items import heif_pixels
 from rtswap.vision.picture_contents import count_pages, has_video, says_how_it_was_taken
 from rtswap.vision.picture_kinds import is_heif, kind_of, looks_like_picture
-from rtswap.vision.picture_parts import JPEG, refuse_many_parts, tile_size
+from rtswap.vision.picture_parts import JPEG, is_cut_off, refuse_many_parts, tile_size
 from rtswap.vision.resample import lay_over
 
 if TYPE_CHECKING:
@@ -81,8 +81,8 @@ def _image_of(path: Path, data: bytes, pixels: int, most_pixels: int) -> Image:
     if foreign := foreign_kind(path, data):
         raise InputError(f"cannot decode {path}", expected=KINDS, got=foreign, do=CONVERT)
     halvings = next((n for n in range(3) if pixels <= most_pixels * 4**n), 3)
-    known = looks_like_picture(data[:32])
-    image = _decode(path, data, halvings) if known else None  # OpenCV reads more, whose size is not checked above
+    known = looks_like_picture(data[:32])  # OpenCV reads more, whose size is not checked above
+    image = _decode(path, data, halvings) if known and not is_cut_off(data) else None
     if image is None and known and (foreign := unread_tiff(data)):
         raise InputError(f"cannot decode {path}", expected=KINDS, got=foreign, do=CONVERT)
     if image is None:
