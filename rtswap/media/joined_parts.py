@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import av
 import av.container
 
-from rtswap.core.text import clock, size
+from rtswap.core.native_logs import described
+from rtswap.core.text import clock, plural, size
 
 _FORMATS = frozenset({"mpegts", "mpeg", "hls"})
 """Files of these may be joined byte by byte, as cameras, television recorders and DVDs do; so are playlists."""
@@ -17,6 +19,7 @@ _CLOCKS = ("video", "audio")
 _BACK_S = 0.1
 _AHEAD_S = 60.0
 """A longer gap is none: the next part was recorded later."""
+_SOUND = re.compile(r"Stream #0:(\d+)\S* Audio")
 _REST_BYTES, _REST_GAPS = 32_000, 4
 """How much may follow the last picture in a file, also in gaps between pictures: sound, tables, padding."""
 
@@ -109,11 +112,20 @@ class JoinedParts:
                 if packet.stream.type == "video" and packet.pos is not None:
                     last, gap = packet.pos, max(gap, packet.pos - last) if last else 0
                 yield packet
-        rest = self._container.size - last
-        if last and not self._is_playlist and rest > max(_REST_BYTES, _REST_GAPS * gap):
+        if last and not self._is_playlist:
+            self._say_unread(self._container.size - last, _REST_GAPS * gap)
+
+    def _say_unread(self, rest: int, usual: int) -> None:
+        """Report tracks that begin in the middle. ``rest``: the bytes behind the last picture; ``usual``: how many
+        there may be."""
+        if rest > max(_REST_BYTES, usual):
             ends_s = max(at_s + lasts_s for at_s, lasts_s in self._last.values())
             at = clock(ends_s - (self._container.start_time or 0) / av.time_base, 1)
             self._on_event(f"other tracks begin at {at}, as of another programme: the last {size(rest)} are not read")
+            return
+        sounds = {int(found) for found in _SOUND.findall(described(self._container))}
+        if later := sum(index >= len(self._container.streams) for index in sounds):
+            self._on_event(f"not read: {plural(later, 'sound track')} that came in the middle")
 
     def _correct(self, packet: Any) -> None:
         base = packet.time_base

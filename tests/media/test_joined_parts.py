@@ -71,6 +71,19 @@ def test_where_a_programme_changes_the_rest_is_told(tmp_path: Path) -> None:
     assert re.search(r"other tracks begin at 0:0[01]\.\d, .*: the last \d+ kB are not read$", events[0])
 
 
+def test_a_sound_track_that_comes_later_is_told(tmp_path: Path) -> None:
+    """As where a film in another language begins; its end was an internal error."""
+    parts, joined = [tmp_path / f"{number}.ts" for number in range(3)], tmp_path / "joined.ts"
+    noise = np.random.default_rng(1).integers(0, 255, (120, 160, 3), dtype=np.uint8)
+    make_clip(parts[0], 60, fps=5)
+    make_clip(parts[1], 10, fps=5, audio=True, audio_codec="mp2")
+    make_clip(parts[2], [noise] * 15, fps=5, options={"qp": "0", "g": "1"})  # FFmpeg looks at the last 250 kB
+    joined.write_bytes(b"".join(part.read_bytes() for part in parts))
+    events: list[str] = []
+    assert len(list(VideoFile(joined, on_event=events.append).frames())) == 85
+    assert events[1:] == [f"{joined}: not read: 1 sound track that came in the middle"]
+
+
 def test_parts_of_a_playlist_follow_each_other(tmp_path: Path) -> None:
     make_clip(tmp_path / "part.ts", 25)
     part = "#EXTINF:1.0,\npart.ts\n"
