@@ -15,6 +15,8 @@ from rtswap.core.text import clock, plural, size
 
 _FORMATS = frozenset({"mpegts", "mpeg", "hls"})
 """Files of these may be joined byte by byte, as cameras, television recorders and DVDs do; so are playlists."""
+TELEVISION = frozenset({"mpegts", "mpeg"})
+"""Files of these may have tracks that begin in the middle."""
 _CLOCKS = ("video", "audio")
 _BACK_S = 0.1
 _AHEAD_S = 60.0

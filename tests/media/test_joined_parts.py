@@ -84,6 +84,20 @@ def test_a_sound_track_that_comes_later_is_told(tmp_path: Path) -> None:
     assert events[1:] == [f"{joined}: not read: 1 sound track that came in the middle"]
 
 
+def test_sound_that_begins_later_is_kept(tmp_path: Path) -> None:
+    """FFmpeg knows of it, but not its rate, and it was called undecodable."""
+    silent, loud, joined, out = (tmp_path / name for name in ("silent.ts", "loud.ts", "joined.ts", "out.mp4"))
+    make_clip(silent, 60, fps=5)
+    make_clip(loud, 10, fps=5, audio=True, audio_codec="mp2")
+    joined.write_bytes(silent.read_bytes() + loud.read_bytes())
+    writer = VideoWriter(out, OutputRequest(fps=5, audio_from=str(joined), on_event=pytest.fail))
+    for frame in VideoFile(joined).frames():
+        writer.send(MarkedImage(frame.image, frame.index, frame.captured_at, frame.time_s))
+    writer.play_out()
+    writer.close()
+    assert clicks(out) == pytest.approx(np.array(clicks(loud)) + 12 - read_back(loud)[1][0], abs=0.05)
+
+
 def test_parts_of_a_playlist_follow_each_other(tmp_path: Path) -> None:
     make_clip(tmp_path / "part.ts", 25)
     part = "#EXTINF:1.0,\npart.ts\n"
