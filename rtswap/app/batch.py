@@ -19,6 +19,7 @@ from rtswap.media.file_kinds import KINDS, VIDEO_SUFFIXES, holds
 from rtswap.media.inputs.animation import ANIMATED_SUFFIXES, is_animated
 from rtswap.media.output_names import IMAGE_SUFFIXES, NUMBER, OutputNames, is_folder
 from rtswap.media.outputs import with_prefix
+from rtswap.vision.foreign_pictures import say_passed_over
 from rtswap.vision.images import PICTURE_SUFFIXES
 from rtswap.vision.picture_kinds import is_picture
 
@@ -52,6 +53,13 @@ def batch_of(config: Config, given: Sequence[str] = ()) -> list[Config]:
         replace(config, input=replace(config.input, address=_in_place(file)), output=_output(config.output, output))
         for file, output in zip(files, outputs, strict=True)
     ]
+
+
+def passed_over(config: Config) -> str:
+    """What of a folder with videos is no part of its batch, as a message; empty for nothing, and for other inputs."""
+    folder = local_path(config.input.address)
+    films = _files(trimmed(config.input.address))
+    return say_passed_over(folder, VIDEO_SUFFIXES | PICTURE_SUFFIXES) if films and folder.is_dir() else ""
 
 
 def _in_place(file: Path) -> str:

@@ -20,8 +20,8 @@ _TYPES: Mapping[type, str] = MappingProxyType(
     {str: "text", bool: "true or false", int: "a whole number", float: "a number", list: "a list", dict: "a table"}
 )
 """What messages call a TOML value."""
-_CLOCK = re.compile(r"[0-9]+(?:(?::[0-5]?[0-9]){1,2})?(?:\.[0-9]+)?")
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(ms|s|min)")
+_CLOCK = re.compile(r"(?:[0-9]+(?:(?::[0-5]?[0-9]){1,2})?)?(?:\.[0-9]+)?(?<=[0-9])")
+_DURATION = re.compile(r"([0-9]*(?:\.[0-9]+)?(?<=[0-9])) ?(ms|s|min)")
 MOST_VALUES = 100
 """In a list: a file of 1 MB has room for 60,000 outputs, each with a thread, and sources, which take hours."""
 
@@ -170,7 +170,8 @@ def choice(*names: str, metavar: str = "") -> Kind:
         return value
 
     shown = metavar or "{" + ",".join(names) + "}"
-    return Kind("one of " + ", ".join(names), shown, parse, choices=names)
+    expected = " or ".join(names) if len(names) == 2 else "one of " + ", ".join(names)
+    return Kind(expected, shown, parse, choices=names)
 
 
 def choices(*names: str) -> Kind:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -188,14 +188,22 @@ def input_request(config: Config, event: Event) -> InputRequest:
 def _open_input(config: Config, event: Event) -> Input:
     wanted = config.input
     input = open_input(wanted.address, input_request(config, event))
-    if not input.info.live and (wanted.size or (wanted.fps and not isinstance(input, ImageInput))):
-        event("--size and --fps are for cameras and are ignored: a file keeps its size and frame rate")
+    pictures = isinstance(input, ImageInput)
+    if not input.info.live:
+        given = {"--size": wanted.size, "--fps": None if pictures else wanted.fps}
+        _say_ignored(given, "a file keeps its size and frame rate", event)
     if not wanted.start_s and math.isinf(wanted.last_s):
         return input
-    if isinstance(input, ImageInput):
-        event("--start, --end and --duration are ignored: pictures have no times")
+    if pictures:
+        given = {"--start": wanted.start_s, "--end": wanted.end_s, "--duration": wanted.duration_s}
+        _say_ignored(given, "pictures have no times", event)
         return input
     return Excerpt(input, wanted.start_s, wanted.last_s)
+
+
+def _say_ignored(values: Mapping[str, object], why: str, event: Event) -> None:
+    if flags := [flag for flag, value in values.items() if value]:
+        event(f"{' and '.join(flags)} {'have' if flags[1:] else 'has'} no effect: {why}")
 
 
 def _outputs(

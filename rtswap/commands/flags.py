@@ -105,6 +105,9 @@ class Parser(argparse.ArgumentParser):
         for word in args:  # argparse would read -ss as -s s
             if word in self._advice and len(word) > 2 and word[1] != "-":
                 raise UsageError(f"unknown flag {word!r}", do=self._advice[word])
+            meant = f"-{word.split('=')[0]}"  # -strength as -s trength
+            if len(meant) > 3 and meant in self._option_string_actions:
+                raise UsageError(f"unknown flag {word!r}", do=f"Did you mean {meant}?")
         self._words = list(args)
         given, unknown = self.parse_known_args(self._words)
         found = vars(given)

@@ -69,12 +69,14 @@ def _run(flags: Flags, commands: Collection[str]) -> int:
     found = whole.config
     if not found.source.photos and not found.source.swap and swapper_spec(found.swap.swapper).needs_source:
         raise UsageError("no source given", do="Give a photo of the face to put on: rtswap --source me.jpg")
-    from rtswap.app.batch import batch_of
+    from rtswap.app.batch import batch_of, passed_over
     from rtswap.app.unused import unused_flags
 
     for line in unused_flags(whole):
         console_of(found).event(line)
     configs = batch_of(found, files)
+    if configs and not files and (left := passed_over(found)):
+        console_of(found).event(left)
     if configs[1:]:
         return _swap_batch(configs)
     return 0 if _all_written(_swap(configs[0] if configs else found)) else 1
@@ -134,6 +136,7 @@ def _take_words(flags: Flags, words: list[str], commands: Collection[str]) -> li
     if not all(word.strip() for word in words):
         raise UsageError("an empty file name", do="Check the variables of your script.")
     kinds = {row.key: row.kind for row in OPTIONS}
+    _refuse_loose_values(flags, words)
     first = words[0]
     if "input.address" in flags and not words[1:] and not os.path.isfile(first):
         flags["output.to"] = [kinds["output.to"].parse(first), *flags.get("output.to", ())]
@@ -168,3 +171,14 @@ def _take_words(flags: Flags, words: list[str], commands: Collection[str]) -> li
     if outputs := words[len(inputs) :]:
         flags["output.to"] = [*map(kinds["output.to"].parse, outputs), *flags.get("output.to", ())]
     return inputs if inputs[1:] else []
+
+
+def _refuse_loose_values(flags: Flags, words: Sequence[str]) -> None:
+    """Raise UsageError for words that belong to a flag that takes a list: of ``--mask hull skin`` the second would be
+    taken for a file."""
+    for row in OPTIONS:
+        value = flags.get(row.key)
+        loose = [word for word in words if word in row.kind.choices and not os.path.exists(word)]
+        if loose and isinstance(value, tuple):
+            do = f"Write {row.flags[0]} {','.join([*value, *loose])}, without blanks."
+            raise UsageError(f"{row.flags[0]} takes a list with commas", got=" ".join([*value, *loose]), do=do)

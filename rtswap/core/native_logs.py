@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import cv2
 
@@ -28,3 +29,17 @@ def quiet_ffmpeg() -> None:
 
     av.logging.set_libav_level(av.logging.PANIC)
     os.environ.setdefault("SVT_LOG", "0")
+
+
+def described(container: Any) -> str:
+    """Return what FFmpeg's log says of an open container, with the tracks that have appeared since it was opened,
+    of which PyAV shows nothing else. For the rest of the process FFmpeg's log is silent, as by ``quiet_ffmpeg``."""
+    import av.logging
+
+    av.logging.set_level(av.logging.INFO)
+    av.logging.set_libav_level(av.logging.INFO)
+    try:
+        return str(container.dumps_format())
+    finally:
+        av.logging.set_level(None)
+        quiet_ffmpeg()

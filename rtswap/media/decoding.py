@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import av
@@ -18,6 +19,7 @@ from rtswap.core.interrupts import hold_interrupts
 from rtswap.core.types import Image
 from rtswap.media.colours import FrameColours, side_data
 from rtswap.media.deinterlacing import Deinterlacer
+from rtswap.media.joined_parts import packets_of
 from rtswap.vision.images import MAX_PIXELS
 
 _TAGGED_LENGTH = re.compile(r"(\d+):(\d+):(\d+(?:\.\d+)?)")
@@ -54,7 +56,7 @@ class Decoder:
     ) -> None:
         """``on_sound`` gets the packets of the first audio stream. ``demux``: in place of the container's own."""
         self._stream, self._on_event, self._on_sound = stream, on_event, on_sound
-        self._demux: Callable[..., Iterator[Any]] = demux or container.demux
+        self._demux: Callable[..., Iterator[Any]] = demux or partial(packets_of, container)
         self._demuxed: list[Any] = [stream, *(container.streams.audio[:1] if on_sound is not None else ())]
         self._packets = self._demux(*self._demuxed)
         self._deinterlacer = Deinterlacer(on_event)

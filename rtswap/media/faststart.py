@@ -38,6 +38,14 @@ def move_index(source: Path, target: Path) -> bool:
     return True
 
 
+def lacks_index(path: Path) -> bool:
+    """Whether a file begins like an MP4 or MOV, and its index is missing or cut off: recordings get it at their end.
+    Raises OSError."""
+    with path.open("rb") as file:
+        kinds = [kind for kind, _, _ in _boxes(file, path.stat().st_size)]
+    return kinds[:1] == [b"ftyp"] and b"moov" not in kinds
+
+
 def _boxes(file: BinaryIO, end: int) -> Iterator[tuple[bytes, int, int]]:
     """Yield (type, start, size) of the boxes of the file."""
     at = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -9,12 +10,27 @@ from typing import Any
 import av
 import av.container
 
+from rtswap.core.native_logs import described
+from rtswap.core.text import clock, plural, size
+
 _FORMATS = frozenset({"mpegts", "mpeg", "hls"})
 """Files of these may be joined byte by byte, as cameras, television recorders and DVDs do; so are playlists."""
+TELEVISION = frozenset({"mpegts", "mpeg"})
+"""Files of these may have tracks that begin in the middle."""
 _CLOCKS = ("video", "audio")
 _BACK_S = 0.1
 _AHEAD_S = 60.0
 """A longer gap is none: the next part was recorded later."""
+_SOUND = re.compile(r"Stream #0:(\d+)\S* Audio")
+_REST_BYTES, _REST_GAPS = 32_000, 4
+"""How much may follow the last picture in a file, also in gaps between pictures: sound, tables, padding."""
+
+
+def packets_of(container: av.container.InputContainer, *streams: Any) -> Iterator[Any]:
+    """Yield packets as ``container.demux`` does, whose end is an IndexError in PyAV 18 where tracks have appeared
+    since the container was opened, as at the change of a television programme. All packets have come by then."""
+    with suppress(IndexError):
+        yield from container.demux(*streams)
 
 
 class JoinedParts:
@@ -34,7 +50,7 @@ class JoinedParts:
     def demux(self, *streams: Any) -> Iterator[Any]:
         """Yield the packets of ``streams``."""
         if self._container.format.name not in _FORMATS:
-            return iter(self._container.demux(*streams))
+            return packets_of(self._container, *streams)
         return self._corrected({stream.index for stream in streams})
 
     @property
@@ -77,24 +93,41 @@ class JoinedParts:
         streams = [stream for stream in self._container.streams if stream.type in _CLOCKS]
         if not self._is_playlist:
             self._container.seek(place, unsupported_byte_offset=True)
-            return iter(self._container.demux(*streams))
-        next(iter(self._container.demux(*streams)), None)  # FFmpeg knows now where the playlist's clock begins
+            return packets_of(self._container, *streams)
+        next(packets_of(self._container, *streams), None)  # FFmpeg knows now where the playlist's clock begins
         begins = [self._container.start_time or 0]
         begins += [int((one.start_time or 0) * (one.time_base or 0) * av.time_base) + 1 for one in streams]
         for time_us in sorted(begins):
             with suppress(PermissionError):  # before that clock
                 self._container.seek(time_us)
-                return iter(self._container.demux(*streams))
+                return packets_of(self._container, *streams)
         raise OSError("the playlist cannot be positioned")
 
     def _corrected(self, wanted: set[int]) -> Iterator[Any]:
         streams = self._container.streams
         others = [stream for stream in streams if stream.index in wanted or stream.type in _CLOCKS]
-        for packet in self._container.demux(*others):
+        last = gap = 0
+        for packet in packets_of(self._container, *others):
             if packet.dts is not None and packet.size:
                 self._correct(packet)
             if packet.stream.index in wanted:
+                if packet.stream.type == "video" and packet.pos is not None:
+                    last, gap = packet.pos, max(gap, packet.pos - last) if last else 0
                 yield packet
+        if last and not self._is_playlist:
+            self._say_unread(self._container.size - last, _REST_GAPS * gap)
+
+    def _say_unread(self, rest: int, usual: int) -> None:
+        """Report tracks that begin in the middle. ``rest``: the bytes behind the last picture; ``usual``: how many
+        there may be."""
+        if rest > max(_REST_BYTES, usual):
+            ends_s = max(at_s + lasts_s for at_s, lasts_s in self._last.values())
+            at = clock(ends_s - (self._container.start_time or 0) / av.time_base, 1)
+            self._on_event(f"other tracks begin at {at}, as of another programme: the last {size(rest)} are not read")
+            return
+        sounds = {int(found) for found in _SOUND.findall(described(self._container))}
+        if later := sum(index >= len(self._container.streams) for index in sounds):
+            self._on_event(f"not read: {plural(later, 'sound track')} that came in the middle")
 
     def _correct(self, packet: Any) -> None:
         base = packet.time_base

@@ -96,7 +96,7 @@ class SoundTrack:
         header = bytes(stream.codec_context.extradata or b"")
         whole = name not in _NEEDS_HEADER or bool(header)
         whole &= name != "mp3" or stream.rate >= _LEAST_MP3_RATE
-        self.copies = name in kind.sound and whole and not holds_picture(header)
+        self.copies = name in kind.sound and whole and bool(stream.rate) and not holds_picture(header)
         self._out: Any
         self._packets: Generator[Any, None, None]
         if self.copies:

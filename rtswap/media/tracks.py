@@ -20,6 +20,7 @@ from rtswap.core.urls import redact, scheme
 from rtswap.media.containers import OPEN_TIMEOUT_S, READ_TIMEOUT_S, BeginRead, Media, cause, open_media
 from rtswap.media.decoding import video_stream
 from rtswap.media.file_kinds import FileKind
+from rtswap.media.joined_parts import TELEVISION
 from rtswap.media.sound import SoundTrack
 from rtswap.media.subtitles import SubtitleTracks
 
@@ -59,7 +60,8 @@ class Tracks:
             source = self._open().container
             with source:
                 heard = source.streams.audio if with_sound else ()
-                sounds = [s.index for s in heard if s.codec_context is not None and s.rate]
+                late = source.format.name in TELEVISION  # whose rate is not known before it comes
+                sounds = [s.index for s in heard if s.codec_context is not None and (s.rate or late)]
                 lost = self._copy_head(source, container, start_s=start_s, end_s=end_s)
                 lost += _undecodable("sound track", len(heard) - len(sounds) if sounds else 0)
                 lost += _undecodable("subtitle track", sum(s.codec_context is None for s in source.streams.subtitles))

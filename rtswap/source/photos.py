@@ -22,6 +22,7 @@ from rtswap.source.identity import IdentityVectors, WeighedFace, mean_vector
 from rtswap.source.personas import PREFIX, is_persona, persona_photo
 from rtswap.source.portrait import find_landmarks, look, make_portrait
 from rtswap.source.quality import Appraisal, appraise
+from rtswap.vision.foreign_pictures import say_passed_over
 from rtswap.vision.geometry import scale_of, transform
 from rtswap.vision.images import PICTURE_SUFFIXES, read_image
 
@@ -151,6 +152,8 @@ def _files(paths: Sequence[Path], on_event: Event) -> list[Path]:
             raise SourceError(f"cannot read the folder {path}", got=reason(error)) from error
         if not inside:
             raise SourceError(f"no image in the folder {path}", do="Put photos of one person into it.")
+        if left := say_passed_over(path, PICTURE_SUFFIXES):
+            on_event(left)
         files += inside
     if not files:
         raise SourceError("no source given", expected="a photo of the face to use", do="Add --source PHOTO.")

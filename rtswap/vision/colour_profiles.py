@@ -21,6 +21,7 @@ from rtswap.vision.colour_spaces import (
     ADOBE_RGB,
     RGB,
     ColourSpace,
+    Primaries,
     known_primaries,
     srgb_signal,
     to_bt709,
@@ -34,6 +35,10 @@ _INTEROP, _INTEROP_INDEX, _ADOBE = 0xA005, 1, "R03"
 _PNG = b"\x89PNG\r\n\x1a\n"
 _MOST_HEAD = 1 << 16
 _STRIP_PIXELS = 1 << 18
+_GAMMAS, _GAMMA_TOLERANCE = (0.05, 5.0), 0.05
+"""Of PNG: what is credible, and how far from a screen's 1/2.2 nothing is converted (libpng's threshold)."""
+_SRGB_CHROMATICITY = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
+"""White, red, green, blue, as PNG orders them."""
 _CHANNELS = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 """Colour space of a profile -> Pillow's mode."""
 _MODES = {"RGB": ("RGB", "RGBA", "RGBX", "P", "PA"), "GRAY": ("L", "LA", "1"), "CMYK": ("CMYK",)}
@@ -104,16 +109,50 @@ def _converter(profile: ImageCmsProfile) -> Callable[[Pillow.Image], Image]:
 
 
 def in_srgb(upright: Pillow.Image, picture: Pillow.Image) -> Image:
-    """Convert ``upright``, which shows ``picture``, to (H, W, 3) BGR in sRGB, by the profile or EXIF of ``picture``.
-    A program may have converted it and kept the profile of the file: such a profile is ignored."""
+    """Convert ``upright``, which shows ``picture``, to (H, W, 3) BGR in sRGB, by what is said of the colours of
+    ``picture``. A program may have converted it and kept the profile of the file: such a profile is ignored."""
     profile = profile_of(picture)
     if profile is not None and picture.mode in _MODES[profile.profile.xcolor_space.strip()]:
         return bgr_of(upright, profile)
+    if profile is None and (power := stated_power(picture)) is not None:
+        return from_power(bgr_of(upright), *power)
     return from_adobe_rgb(bgr_of(upright)) if profile is None and is_adobe_rgb(picture) else bgr_of(upright)
 
 
 def _plain_bgr(picture: Pillow.Image) -> Image:
     return np.asarray(cv2.cvtColor(np.asarray(picture.convert("RGB")), cv2.COLOR_RGB2BGR), np.uint8)
+
+
+def conversion(
+    data: bytes, picture: Pillow.Image, profile: ImageCmsProfile | None
+) -> Callable[[NDArray[Any]], Image] | None:
+    """Return what converts a decoded picture, BGR, to sRGB: by its ``profile``, or as the file says; None if it says
+    nothing. ``data``: the file's content."""
+    if profile is not None:
+        return lambda image: to_srgb(image, profile)
+    if (space := stated_space(data)) is not None:
+        return lambda image: from_stated_space(image, space)
+    if (power := stated_power(picture)) is not None:
+        return lambda image: from_power(image, *power)
+    return from_adobe_rgb if is_adobe_rgb(picture) else None
+
+
+def stated_power(picture: Pillow.Image) -> tuple[float, Primaries] | None:
+    """Return the exponent of light and the primaries that the chunks gAMA and cHRM of a PNG state; None for none, for
+    about those of sRGB, and where another chunk says more."""
+    gamma = picture.info.get("gamma") if picture.format == "PNG" else None
+    if not gamma or "srgb" in picture.info or not _GAMMAS[0] <= gamma <= _GAMMAS[1]:
+        return None
+    white, *colours = np.reshape(picture.info.get("chromaticity") or _SRGB_CHROMATICITY, (4, 2)).tolist()
+    primaries = (*map(tuple, colours), tuple(white))
+    is_plain = np.allclose(primaries, np.roll(np.reshape(_SRGB_CHROMATICITY, (4, 2)), -1, 0), atol=0.005)
+    if (is_plain and abs(gamma * 2.2 - 1) < _GAMMA_TOLERANCE) or not np.all(np.isfinite(primaries)):
+        return None
+    try:
+        to_bt709(primaries)
+    except (np.linalg.LinAlgError, ZeroDivisionError):
+        return None
+    return 1 / gamma, primaries
 
 
 def is_adobe_rgb(picture: Pillow.Image) -> bool:
@@ -126,15 +165,22 @@ def is_adobe_rgb(picture: Pillow.Image) -> bool:
             return False
 
 
-def from_adobe_rgb(image: Image) -> Image:
-    """Convert BGR from Adobe RGB to sRGB, in place."""
-    light_of = ((np.arange(256) / 255) ** ADOBE_GAMMA).astype(np.float32)
-    matrix = to_bt709(ADOBE_RGB)[::-1, ::-1].astype(np.float32)
+def from_adobe_rgb(image: NDArray[Any]) -> Image:
+    """Convert BGR from Adobe RGB to sRGB, as ``from_power``."""
+    return from_power(image, ADOBE_GAMMA, ADOBE_RGB)
+
+
+def from_power(image: NDArray[Any], exponent: float, primaries: Primaries) -> Image:
+    """Convert BGR, 8 bits (in place) or 16, from that power of light and those primaries to sRGB."""
+    most = np.iinfo(image.dtype).max
+    shown = image if most == 255 else np.empty(image.shape, np.uint8)
+    light_of = ((np.arange(most + 1) / most) ** exponent).astype(np.float32)
+    matrix = to_bt709(primaries)[::-1, ::-1].astype(np.float32)
     table = np.round(srgb_signal(np.linspace(0, 1, 65536)) * 255).astype(np.uint8)
     for rows in strips(*image.shape[:2]):
         mixed = np.clip(cv2.transform(cv2.LUT(image[rows], light_of), matrix), 0, 1)
-        image[rows] = cv2.LUT((mixed * 65535 + 0.5).astype(np.uint16), table)
-    return image
+        shown[rows] = cv2.LUT((mixed * 65535 + 0.5).astype(np.uint16), table)
+    return shown
 
 
 def stated_space(data: bytes) -> ColourSpace | None:

@@ -28,9 +28,9 @@ from rtswap.core.types import Image
 from rtswap.core.urls import shown_if_missing
 from rtswap.vision.foreign_pictures import DAMAGED, foreign_kind, unread_tiff
 from rtswap.vision.heif_items import heif_pixels
-from rtswap.vision.picture_contents import count_pages, says_how_it_was_taken
+from rtswap.vision.picture_contents import count_pages, has_video, says_how_it_was_taken
 from rtswap.vision.picture_kinds import is_heif, kind_of, looks_like_picture
-from rtswap.vision.picture_parts import JPEG, refuse_many_parts, tile_size
+from rtswap.vision.picture_parts import JPEG, is_cut_off, refuse_many_parts, tile_size
 from rtswap.vision.resample import lay_over
 
 if TYPE_CHECKING:
@@ -81,8 +81,8 @@ def _image_of(path: Path, data: bytes, pixels: int, most_pixels: int) -> Image:
     if foreign := foreign_kind(path, data):
         raise InputError(f"cannot decode {path}", expected=KINDS, got=foreign, do=CONVERT)
     halvings = next((n for n in range(3) if pixels <= most_pixels * 4**n), 3)
-    known = looks_like_picture(data[:32])
-    image = _decode(path, data, halvings) if known else None  # OpenCV reads more, whose size is not checked above
+    known = looks_like_picture(data[:32])  # OpenCV reads more, whose size is not checked above
+    image = _decode(path, data, halvings) if known and not is_cut_off(data) else None
     if image is None and known and (foreign := unread_tiff(data)):
         raise InputError(f"cannot decode {path}", expected=KINDS, got=foreign, do=CONVERT)
     if image is None:
@@ -103,19 +103,11 @@ def _decode(path: Path, data: bytes, halvings: int) -> Image | None:
     with open_with_pillow(data) as picture:
         profile = profiles.profile_of(picture) if picture is not None else None
         if picture is None or not (_is_turned(picture) or profiles.needs_pillow(picture.mode, profile)):
-            space = profiles.stated_space(data) if picture is not None and profile is None else None
-            image = _by_opencv(
-                path,
-                data,
-                halvings,
-                cv2.IMREAD_ANYDEPTH if space is not None and profiles.has_deep_colours(data) else 0,
-            )
-            if image is not None and space is not None:
-                return profiles.from_stated_space(image, space)
-            if image is not None and profile is not None:
-                return profiles.to_srgb(image, profile)
-            if image is not None and picture is not None and profiles.is_adobe_rgb(picture):
-                return profiles.from_adobe_rgb(image)
+            convert = None if picture is None else profiles.conversion(data, picture, profile)
+            deep = convert is not None and profile is None and profiles.has_deep_colours(data)
+            image = _by_opencv(path, data, halvings, cv2.IMREAD_ANYDEPTH if deep else 0)
+            if image is not None and convert is not None:
+                return convert(image)
             if image is not None or picture is None:
                 return image
         return _by_pillow(data, picture, halvings)
@@ -209,8 +201,10 @@ def _shown(path: Path, data: bytes, pixels: int) -> tuple[Image, tuple[str, ...]
             losses.append("transparency is not kept; transparent places become white")
         if says_how_it_was_taken(picture):
             losses.append("EXIF data (camera, time, place) is not kept")
-        if (pages := count_pages(picture)) > 1:
+        if (pages := count_pages(picture, data)) > 1:
             losses.append(f"only the first of its {pages} pictures is read")
+        if has_video(picture, data):
+            losses.append("the video of this motion photo is not read")
     return image, tuple(losses)
 
 

@@ -74,6 +74,14 @@ def _count_chunks(data: bytes | mmap) -> tuple[int, int, int]:
     return chunks, texts, notes
 
 
+def is_cut_off(data: bytes) -> bool:
+    """Whether a PNG ends before its last chunk does: libpng prints a line of its own for it, and refuses it."""
+    at = len(PNG)
+    while data.startswith(PNG) and data[at + 4 : at + 8] != b"IEND" and at < len(data):
+        at += _CHUNK_BYTES + int.from_bytes(data[at : at + 4], "big")
+    return data.startswith(PNG) and at + _CHUNK_BYTES > len(data)
+
+
 def tile_size(data: bytes) -> tuple[int, int]:
     """The largest (width, height) that the first directory of a TIFF states for its tiles, each of which is decoded
     as a whole, however small the picture is; (0, 0) without tiles and for another file. Raises struct.error."""

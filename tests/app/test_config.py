@@ -212,7 +212,17 @@ def test_invalid_durations_are_refused(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("83", 83), ("83.5", 83.5), ("90s", 90), ("1:23", 83), ("1:2", 62), ("90:00", 5400), ("1:02:03.5", 3723.5)],
+    [
+        ("83", 83),
+        ("83.5", 83.5),
+        ("90s", 90),
+        (".2", 0.2),
+        (".5s", 0.5),
+        ("1:23", 83),
+        ("1:2", 62),
+        ("90:00", 5400),
+        ("1:02:03.5", 3723.5),
+    ],
 )
 def test_times(text: str, seconds: float) -> None:
     assert moment().parse(text) == seconds

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from media_files import make_clip
+from PIL import Image as Pillow
 
 from rtswap.app import run
 from rtswap.app.config import Config
-from rtswap.app.io_sections import OutputConfig
+from rtswap.app.io_sections import InputConfig, OutputConfig
 from rtswap.core.errors import OutputError
 from rtswap.core.types import StreamInfo
 from rtswap.media.outputs import virtual_camera, window
@@ -96,3 +99,26 @@ def test_a_window_beside_other_outputs_is_set_apart(opened: list[FakeOutput]) ->
     outputs, preview = outputs_of("a.mp4", "window", "null")
     assert [output.name for output in outputs] == ["a.mp4", "null"]
     assert preview.name == "window"
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "says"),
+    [
+        ("a.mp4", {"fps": 50.0}, "--fps has no effect: a file keeps its size and frame rate"),
+        (
+            "a.mp4",
+            {"size": (64, 48), "fps": 50.0},
+            "--size and --fps have no effect: a file keeps its size and frame",
+        ),
+        ("a.png", {"fps": 50.0, "duration_s": 1.0}, "--duration has no effect: pictures have no times"),
+        ("a.mp4", {"duration_s": 1.0}, ""),
+    ],
+)
+def test_only_flags_that_were_given_are_named(tmp_path: Path, name: str, given: dict[str, Any], says: str) -> None:
+    make_clip(tmp_path / "a.mp4", 3)
+    Pillow.new("RGB", (64, 48)).save(tmp_path / "a.png")
+    events: list[str] = []
+    config = replace(Config(), input=InputConfig(address=str(tmp_path / name), **given))
+    run._open_input(config, events.append).close()
+    assert len(events) == bool(says)
+    assert "".join(events).startswith(says)

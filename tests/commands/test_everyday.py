@@ -44,6 +44,19 @@ def test_help_as_a_command(args: str, capsys: pytest.CaptureFixture[str]) -> Non
     assert capsys.readouterr().out.startswith(shown)
 
 
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        ("in.mp4 out.mp4 --mask hull skin", "takes a list with commas; got hull skin. Write --mask hull,skin,"),
+        ("--keep eyes mouth in.mp4 out.mp4", "Write --keep eyes,mouth, without blanks"),
+    ],
+)
+def test_a_list_has_commas(args: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """``skin`` became a folder, and ``out.mp4`` an input, if there was one."""
+    assert main([*args.split(), "-s", "persona:vera"]) == 2
+    assert says in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", list(COMMANDS))
 @pytest.mark.parametrize("columns", [40, 80])
 def test_help_fits_the_terminal(
@@ -103,6 +116,13 @@ def test_a_pattern_that_the_shell_expands_is_several_inputs(
     assert loop[-1].output.to == ("new.mp4", "new.mkv")
     assert main(["2.jpg", "1.mp4", "new.mp4"]) == 2
     assert "The photo of the face goes with --source. For several" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flag", ["-strength", "-strength=1", "-source", "-output"])
+def test_a_flag_with_one_dash_is_not_read_as_a_letter(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """-s trength was a photo, and 1 a folder, which was made."""
+    assert main(["in.mp4", "out.mp4", "-s", "persona:vera", flag, "1"]) == 2
+    assert f"unknown flag '{flag}'. Did you mean -{flag.split('=')[0]}?" in capsys.readouterr().err
 
 
 def test_flags_that_users_of_other_programs_type(loop: list[Config]) -> None:

@@ -84,7 +84,7 @@ def test_an_empty_variable_of_a_script_is_named(words: list[str], capsys: pytest
         ("--cam front", "--cam: expected a whole number"),
         ("--cam 0 --input clip.mp4", "--input.*not allowed with.*--cam"),
         ("--source", r"--source/-s: expected a file or a folder, got nothing\. See rtswap --help\."),
-        ("--faces --json", r"--faces: expected one of one, all, got nothing\. See"),
+        ("--faces --json", r"--faces: expected one or all, got nothing\. See"),
         ("--crf -s me.jpg", "--crf: expected a whole number from 0 to 63, got nothing"),
         ("--bitrate -4M -s me.jpg", "--bitrate: expected a bit rate such as 4M or 800k, got '-4M'"),
         ("-s me.jpg -o -out.mp4", r"--output/-o: .*, got '-out.mp4'\. For a file of that name write \./-out.mp4"),

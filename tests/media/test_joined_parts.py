@@ -1,6 +1,7 @@
 """Recordings that were joined byte by byte are films of their whole length, in step with their sound."""
 
 import math
+import re
 from pathlib import Path
 
 import av
@@ -46,6 +47,55 @@ def test_parts_follow_each_other(tmp_path: Path, seconds: int) -> None:
     assert np.diff(times) == pytest.approx(0.04, abs=0.01)
     before = np.array(clicks(part)) - read_back(part)[1][0]
     assert np.array(clicks(out)) - times[0] == pytest.approx([*before, *(before + 3)], abs=0.05)
+
+
+def test_where_a_programme_changes_the_rest_is_told(tmp_path: Path) -> None:
+    """Its tracks have other numbers: an internal error, with which a whole batch ended."""
+    first, then, joined = tmp_path / "first.ts", tmp_path / "then.ts", tmp_path / "joined.ts"
+    make_clip(first, 25)
+    picture = np.random.default_rng(1).integers(0, 255, (96, 128, 3), dtype=np.uint8)
+    with av.open(str(then), "w", options={"mpegts_start_pid": "0x200", "mpegts_pmt_start_pid": "0x1001"}) as out:
+        stream = out.add_stream("mpeg2video", rate=25)
+        stream.width, stream.height, stream.pix_fmt, stream.bit_rate = 128, 96, "yuv420p", 4_000_000
+        for _ in range(15):
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
+        out.mux(stream.encode(None))
+    joined.write_bytes(first.read_bytes() + then.read_bytes())
+    for path, count in ((joined, 1), (first, 0)):
+        events: list[str] = []
+        frames = list(VideoFile(path, on_event=events.append).frames())
+        assert [number_of(frame.image) for frame in frames] == list(range(25))
+        assert len(events) == count
+    events.clear()
+    list(VideoFile(joined, on_event=events.append).frames())
+    assert re.search(r"other tracks begin at 0:0[01]\.\d, .*: the last \d+ kB are not read$", events[0])
+
+
+def test_a_sound_track_that_comes_later_is_told(tmp_path: Path) -> None:
+    """As where a film in another language begins; its end was an internal error."""
+    parts, joined = [tmp_path / f"{number}.ts" for number in range(3)], tmp_path / "joined.ts"
+    noise = np.random.default_rng(1).integers(0, 255, (120, 160, 3), dtype=np.uint8)
+    make_clip(parts[0], 60, fps=5)
+    make_clip(parts[1], 10, fps=5, audio=True, audio_codec="mp2")
+    make_clip(parts[2], [noise] * 15, fps=5, options={"qp": "0", "g": "1"})  # FFmpeg looks at the last 250 kB
+    joined.write_bytes(b"".join(part.read_bytes() for part in parts))
+    events: list[str] = []
+    assert len(list(VideoFile(joined, on_event=events.append).frames())) == 85
+    assert events[1:] == [f"{joined}: not read: 1 sound track that came in the middle"]
+
+
+def test_sound_that_begins_later_is_kept(tmp_path: Path) -> None:
+    """FFmpeg knows of it, but not its rate, and it was called undecodable."""
+    silent, loud, joined, out = (tmp_path / name for name in ("silent.ts", "loud.ts", "joined.ts", "out.mp4"))
+    make_clip(silent, 60, fps=5)
+    make_clip(loud, 10, fps=5, audio=True, audio_codec="mp2")
+    joined.write_bytes(silent.read_bytes() + loud.read_bytes())
+    writer = VideoWriter(out, OutputRequest(fps=5, audio_from=str(joined), on_event=pytest.fail))
+    for frame in VideoFile(joined).frames():
+        writer.send(MarkedImage(frame.image, frame.index, frame.captured_at, frame.time_s))
+    writer.play_out()
+    writer.close()
+    assert clicks(out) == pytest.approx(np.array(clicks(loud)) + 12 - read_back(loud)[1][0], abs=0.05)
 
 
 def test_parts_of_a_playlist_follow_each_other(tmp_path: Path) -> None:

@@ -120,11 +120,12 @@ def test_without_an_identity_space_the_user_is_believed() -> None:
 
 
 def test_a_folder_means_the_pictures_in_it(tmp_path: Path) -> None:
-    for name in ("b.jpg", "a.PNG", "notes.txt"):
+    for name in ("b.jpg", "a.PNG", "notes.txt", "c.dng"):
         (tmp_path / name).write_bytes(b"x")
     photos = World({str(tmp_path / "a.PNG"): Scene(), str(tmp_path / "b.jpg"): Scene((Face(yaw=20),))})
     assert photos.load(str(tmp_path)).name == "a.PNG"
-    assert all(" has a weight of " in event for event in photos.events)
+    assert photos.events[0] == f"{tmp_path}: 1 picture passed over: a camera's raw picture (c.dng)"
+    assert all(" has a weight of " in event for event in photos.events[1:])
 
 
 def test_hidden_files_of_a_folder_are_no_photos(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from heic_sample import heic
 from icc_profiles import ADOBE_RGB, cmyk_profile, grey_profile, rgb_profile, with_chunk
 from PIL import Image as Pil
 
+from rtswap.app.pictures import pixels
 from rtswap.core.errors import InputError
 from rtswap.vision.images import read_image, read_photo
 from rtswap.vision.picture_kinds import looks_like_picture
@@ -101,6 +102,32 @@ def test_an_hdr_screenshot_is_tone_mapped(tmp_path: Path) -> None:
     data = cv2.imencode(".png", np.round(pq(light) * 65535).astype(np.uint16))[1].tobytes()
     (tmp_path / "a.png").write_bytes(with_chunk(data, b"cICP", bytes((9, 16, 0, 1))))
     assert np.abs(read_image(tmp_path / "a.png") - 255 * (light / 203) ** (1 / 2.4)).max() < 1.5
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("gamma", [1.0, 1 / 1.8, 1 / 2.2])
+def test_the_gamma_and_primaries_of_png(tmp_path: Path, bits: int, gamma: float) -> None:
+    """PNG 11.3.2: gAMA and cHRM, in units of 1/100,000."""
+    light = ((RGB / 255.0) ** 2.2) ** gamma
+    kind = np.uint16 if bits == 16 else np.uint8
+    data = cv2.imencode(".png", np.round(light[..., ::-1] * np.iinfo(kind).max).astype(kind))[1].tobytes()
+    stated = with_chunk(data, b"gAMA", struct.pack(">I", round(gamma * 1e5)))
+    (tmp_path / "a.png").write_bytes(stated)
+    assert off(tmp_path / "a.png", RGB if gamma == 1 / 2.2 else srgb((RGB / 255) ** 2.2)) < 2.5
+    xy = (0.3127, 0.329, *np.ravel([(0.64, 0.33), (0.21, 0.71), (0.15, 0.06)]))
+    adobe = with_chunk(stated, b"cHRM", struct.pack(">8I", *(round(value * 1e5) for value in xy)))
+    (tmp_path / "a.png").write_bytes(adobe)
+    assert off(tmp_path / "a.png", adobe_shown(RGB)) < 4
+    assert bits == 16 or np.array_equal(pixels(Pil.open(tmp_path / "a.png")), read_image(tmp_path / "a.png"))
+    (tmp_path / "a.png").write_bytes(with_chunk(adobe, b"sRGB", b"\0"))
+    assert off(tmp_path / "a.png", light * 255) < 1
+
+
+@pytest.mark.parametrize("xy", [(0,) * 8, (0.3, 0.3, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5), (2.0, 9.0) * 4])
+def test_impossible_primaries_change_nothing(tmp_path: Path, xy: tuple[float, ...]) -> None:
+    data = with_chunk(cv2.imencode(".png", RGB)[1].tobytes(), b"gAMA", struct.pack(">I", 100_000))
+    (tmp_path / "a.png").write_bytes(with_chunk(data, b"cHRM", struct.pack(">8I", *(int(v * 1e5) for v in xy))))
+    assert np.array_equal(read_image(tmp_path / "a.png"), RGB)
 
 
 def test_display_p3_by_numbers_in_avif(tmp_path: Path) -> None:

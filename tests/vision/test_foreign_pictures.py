@@ -8,7 +8,12 @@ import pytest
 from media_files import make_clip
 from PIL import Image
 
+from rtswap.app.batch import passed_over as batch_left_out
+from rtswap.app.config import Config
+from rtswap.app.io_sections import InputConfig
+from rtswap.commands.extract.files import files_in
 from rtswap.core.errors import InputError, SourceError
+from rtswap.media.inputs.image import ImageInput
 from rtswap.media.inputs.video import VideoFile
 from rtswap.source.consent.record import photo_digest
 from rtswap.vision.foreign_pictures import unread_tiff
@@ -50,6 +55,22 @@ def test_what_has_no_name_is_to_be_converted(tmp_path: Path) -> None:
     path.write_bytes(np.full((60, 64, 96), 120, np.uint8).tobytes())
     with pytest.raises(InputError, match=r"cannot read .*Convert it to MP4, or a picture to PNG\."):
         VideoFile(path)
+
+
+def test_pictures_of_a_folder_that_are_not_read_are_named(tmp_path: Path) -> None:
+    """They were passed over without a word if there were others in the folder."""
+    for name in ("IMG_1.NEF", "layers.psd", "scan.pdf", "notes.txt"):
+        (tmp_path / name).write_bytes(OTHERS.get(name, OTHERS["IMG_1.NEF"])[0] * (name != "notes.txt") + b"letters")
+    for name in (".hidden.psd", "me.jpg", "IMG_2"):
+        Image.new("RGB", (60, 60)).save(tmp_path / name, "JPEG")
+    told = f"{tmp_path}: 3 pictures passed over: a camera's raw picture (IMG_1.NEF) and others"
+    events: list[str] = []
+    ImageInput(tmp_path, on_event=events.append)
+    assert events == [told]
+    assert files_in([str(tmp_path)], tmp_path / "out", events.append) == [tmp_path / "me.jpg"]
+    assert events == [told, told]
+    (tmp_path / "clip.mp4").write_bytes(b"a damaged clip")
+    assert batch_left_out(Config(input=InputConfig(address=str(tmp_path)))) == told
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm", ".avi", ".flv"])

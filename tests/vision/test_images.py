@@ -183,11 +183,12 @@ def test_ten_gigabytes_are_refused_unread(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
 @pytest.mark.parametrize("keep", [0.9, 0.5, 0.1])
-def test_truncated(tmp_path: Path, kind: str, keep: float) -> None:
+def test_truncated(tmp_path: Path, kind: str, keep: float, capfd: pytest.CaptureFixture[str]) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (200, 300, 3)).astype(np.uint8)
     data = encode(Pil.fromarray(noise), format=kind)
     with pytest.raises(InputError, match="truncated or damaged"):
         read_image(write(tmp_path / "cut", data[: int(len(data) * keep)]))
+    assert capfd.readouterr().err == ""
 
 
 def test_invalid_pictures_are_refused(tmp_path: Path) -> None:

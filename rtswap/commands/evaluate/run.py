@@ -35,6 +35,8 @@ from rtswap.core.types import Frame, Image
 from rtswap.core.urls import expanded
 from rtswap.disclosure import Disclosure
 from rtswap.source.consent import ConsentRecord, ask
+from rtswap.vision.foreign_pictures import say_passed_over
+from rtswap.vision.images import PICTURE_SUFFIXES
 
 FILES = ("sheet.png", "eval.json")
 A_CLIP = 20
@@ -58,6 +60,9 @@ def evaluate(
     refuse([(path, "an input") for path in folders], [one_file(out / name) for name in FILES])
     with publish_folder(out, FILES, overwrite=wanted.overwrite) as work:
         candidates = wanted.candidates()
+        for folder in dict.fromkeys(filter(None, (wanted.sources, wanted.targets))):
+            if left := say_passed_over(folder, PICTURE_SUFFIXES):
+                console.event(left)
         likely = candidates[: wanted.pairs + wanted.pairs // 5 + 10]
         sources = list(dict.fromkeys(source for source, _ in likely))
         ask(sources, ConsentRecord(), assume=config.source.i_have_consent, on_event=console.event)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rtswap.core.errors import InputError, UsageError, reason
@@ -12,12 +12,16 @@ from rtswap.core.files import list_files, open_regular, sha256_of
 from rtswap.core.urls import expanded, scheme
 from rtswap.media.file_kinds import VIDEO_SUFFIXES
 from rtswap.source.personas import is_persona, persona_photo
+from rtswap.vision.foreign_pictures import say_passed_over
 from rtswap.vision.images import PICTURE_SUFFIXES
 from rtswap.vision.picture_kinds import looks_like_picture
 
+_READ = PICTURE_SUFFIXES | VIDEO_SUFFIXES
 
-def files_in(inputs: Sequence[str], out: Path) -> list[Path]:
-    """Return each input file once, with folders expanded (without hidden files and sub-folders).
+
+def files_in(inputs: Sequence[str], out: Path, on_event: Callable[[str], None] = lambda event: None) -> list[Path]:
+    """Return each input file once, with folders expanded (without hidden files and sub-folders). Reports pictures in
+    them that are not read.
 
     Raises UsageError for cameras and addresses, and if ``out`` is one of the inputs.
     """
@@ -36,13 +40,15 @@ def files_in(inputs: Sequence[str], out: Path) -> list[Path]:
             continue
         if path.resolve() == out.resolve():
             raise UsageError(f"{out} is both input and output", do="Choose another folder with --out.")
+        if left := say_passed_over(path, _READ):
+            on_event(left)
         found.update(dict.fromkeys(_inside(path)))
     return list(found)
 
 
 def _inside(folder: Path) -> list[Path]:
     try:
-        return list_files(folder, PICTURE_SUFFIXES | VIDEO_SUFFIXES)
+        return list_files(folder, _READ)
     except OSError as error:
         raise InputError(f"cannot read the folder {folder}", got=reason(error)) from None
 

@@ -57,7 +57,7 @@ def extract(
         files = files_of(expanded(options.inputs[0]))
         options = replace(options, template=template_of(files), format="jpg", keep_all=True)
     else:
-        files = files_in(options.inputs, expanded(options.out))
+        files = files_in(options.inputs, expanded(options.out), console.event)
     if options.to_dfl is not None:
         check_template(options.template)
     if not files:

@@ -46,8 +46,9 @@ def format_result(result: Mapping[str, Any]) -> list[Shown]:
     ]
     parts: list[Shown] = [table(("!stored", ">", "where"), rows)]
     if gone:
-        photos, certificates = plural(gone["photos"], "confirmed photo"), plural(gone["certificates"], "certificate")
-        return [f"Deleted {photos} and {certificates}.", *parts]
+        counts = {"confirmed photo": gone["photos"], "certificate": gone["certificates"]}
+        deleted = " and ".join(plural(count, noun) for noun, count in counts.items() if count)
+        return [f"Deleted {deleted}." if deleted else "Nothing deleted: no record of that.", *parts]
     if kept["photos"] or kept["certificates"]:
         parts.append(
             "A photo's record is its hash and the date. `rtswap forget --all` deletes everything, `forget PHOTO` one."

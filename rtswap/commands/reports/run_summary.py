@@ -55,7 +55,7 @@ def _outputs(result: Mapping[str, Any]) -> str:
 
 def _file(path: Path, frames: int) -> str:
     """Return the path with length, size and manifest; empty if it is not a file."""
-    if path.is_dir() or ("%" in path.name and not path.is_file()):
+    if _holds_pictures(path):
         return f"{path} ({plural(frames, 'picture')})"
     if not path.is_file():
         return ""
@@ -64,6 +64,11 @@ def _file(path: Path, frames: int) -> str:
     if beside is not None and beside.is_file():
         facts.append(f"manifest in {beside.name}")
     return f"{path} ({', '.join(fact for fact in facts if fact)})"
+
+
+def _holds_pictures(path: Path) -> bool:
+    """Whether an output is a folder, or a picture for each frame."""
+    return path.is_dir() or ("%" in path.name and not path.is_file())
 
 
 def _length(path: Path) -> str:
@@ -84,13 +89,14 @@ def _length(path: Path) -> str:
 def _faces(result: Mapping[str, Any]) -> str:
     """``Faces: swapped in 240 of 255 frames, covered in 10, none in 5.``"""
     frames, swapped = result["frames"], result["frames_with_swap"]
+    noun = "picture" if any(_holds_pictures(Path(name)) for name in result["outputs"]) else "frame"
     left_out = len(result.get("not_written", ()))
     if frames == 1 and swapped and not left_out:
         return f"Faces: {result['faces']} swapped{', others covered' if result['frames_covered'] else ''}."
     if swapped == frames:
-        said = [f"swapped in all {plural(frames, 'frame')}"]
+        said = [f"swapped in all {plural(frames, noun)}"]
     else:
-        said = [f"swapped in {swapped:,} of {plural(frames, 'frame')}" if swapped else "none swapped"]
+        said = [f"swapped in {swapped:,} of {plural(frames, noun)}" if swapped else "none swapped"]
     why = [*result["frames_covered_because"]]
     most = f" ({'mostly ' if why[1:] else ''}{why[0]})" if why else ""
     covered = "others covered in" if swapped == frames else "covered in"

@@ -20,12 +20,9 @@ from rtswap.core.types import Frame, Image, StreamInfo
 from rtswap.core.urls import local_path, scheme
 from rtswap.media.inputs.animation import ANIMATED_SUFFIXES, is_animated
 from rtswap.media.output_names import NUMBER
-from rtswap.vision.foreign_pictures import foreign_kind
+from rtswap.vision.foreign_pictures import passed_over, say_passed_over
 from rtswap.vision.images import CONVERT, PICTURE_SUFFIXES, read_shown
 from rtswap.vision.picture_kinds import looks_like_picture
-
-_LOOKED_AT, _HEAD_BYTES = 20, 512
-"""Files of a folder without pictures, and bytes of each, by which a message says what they are."""
 
 
 class ImageInput:
@@ -53,6 +50,8 @@ class ImageInput:
         if missing := _missing_numbers(self._path.name, self._paths):
             on_event(f"{self._path}: {missing}; the pictures follow each other without")
         self._first: Image | None = self._first_readable()
+        if left := say_passed_over(self._path, PICTURE_SUFFIXES) if self._path.is_dir() else "":
+            on_event(left)
         height, width = self._first.shape[:2]
         self._info = StreamInfo(width, height, fps, live=False, frame_count=len(self._paths))
 
@@ -116,21 +115,9 @@ class ImageInput:
         if self.skipped:
             raise InputError(f"no readable picture in {self._path}", got=plural(self.skipped, "damaged file"))
         what = f"no pictures or videos in {self._path}"
-        if foreign := _foreign_in(self._path):
+        if foreign := passed_over(self._path, PICTURE_SUFFIXES)[1]:
             raise InputError(f"{what} that rtswap reads", got=foreign, do=CONVERT)
         raise InputError(what, do="Check the path: folders in it are not read.")
-
-
-def _foreign_in(folder: Path) -> str:
-    """What a folder holds in place of pictures that rtswap reads, such as ``a camera's raw picture (a.NEF)``."""
-    try:
-        for path in sorted(filter(Path.is_file, folder.iterdir()), key=natural_key)[:_LOOKED_AT]:
-            with open_regular(path) as file:
-                if kind := foreign_kind(path, file.read(_HEAD_BYTES)):
-                    return f"{kind} ({path.name})"
-    except (OSError, ValueError):
-        pass
-    return ""
 
 
 def pictures_at(path: Path) -> list[Path] | None:

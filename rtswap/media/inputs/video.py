@@ -30,6 +30,7 @@ from rtswap.media.decoding import (
     unrounded_s,
     video_stream,
 )
+from rtswap.media.faststart import lacks_index
 from rtswap.media.hardware_decoding import open_on_gpu
 from rtswap.media.inputs import no_pipe
 from rtswap.media.joined_parts import JoinedParts
@@ -65,6 +66,7 @@ class VideoFile(ClosingInput):
         quiet_ffmpeg()
         super().__init__(on_event)
         self._path = Path(path)
+        self._size = _size_of(self._path)
         why_not = "" if hwaccel == "none" else self._begin_on_gpu()
         if why_not and hwaccel != "auto":
             on_event(f"decoding {self._path} on the CPU: {why_not}")
@@ -153,6 +155,8 @@ class VideoFile(ClosingInput):
             stated_s = stated_length_s(self._container, self._stream)
             if stated_s - ends_s > _CUT_OFF_S:
                 self.on_event(f"{self._path} is cut off: {duration(ends_s)} of {duration(stated_s)} read")
+            if _size_of(self._path) > self._size:
+                self._say("it grew while it was read; what is written from now on is missing")
         finally:
             self.close()
 
@@ -227,6 +231,7 @@ class VideoFile(ClosingInput):
             do = "Convert it to H.264 (ffmpeg -i IN -c:v libx264 OUT.mp4)."
             raise InputError(f"{name} has an unsupported video codec", expected=_EXPECTED, do=do)
         if stream is None:
+            _refuse_unfinished(name)
             raise InputError(f"{name} has no video stream", expected=_EXPECTED, do="Check the path.")
         limit_pixels(stream)
         if not stream.codec_context.is_hwaccel:
@@ -264,15 +269,27 @@ def _open(path: Path) -> av.container.InputContainer:
         raise InputError(f"no such file: {path}", do="Check the path.") from None
     except av.error.InvalidDataError:
         do = "Check that the file plays, or save or download it again."
-        raise InputError(
-            f"cannot read {path}", expected=_EXPECTED, got="another format or a truncated file", do=do
-        ) from None
+        got = "another format or a truncated file"
+        _refuse_unfinished(path)
+        raise InputError(f"cannot read {path}", expected=_EXPECTED, got=got, do=do) from None
     except av.error.ArgumentError:
         do = "Convert it to MP4, or a picture to PNG."
         raise InputError(f"cannot read {path}", expected=_EXPECTED, got=NAMES_OTHERS, do=do) from None
     except (OSError, ValueError, av.FFmpegError) as error:
         do = "Check the path and its permissions." if isinstance(error, OSError) else ""
         raise InputError(f"cannot read {path}", expected=_EXPECTED, got=reason(error), do=do) from None
+
+
+def _refuse_unfinished(path: Path) -> None:
+    """Raise InputError for a recording that has not ended, or whose end is missing."""
+    if lacks_index(path):
+        got = "an MP4 or MOV whose index (moov) is missing or cut off"
+        do = "Wait until it is written, or save, copy or download it again."
+        raise InputError(f"cannot read {path}", expected=_EXPECTED, got=got, do=do) from None
+
+
+def _size_of(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0
 
 
 def _foreign_picture(path: Path) -> str:

@@ -74,6 +74,12 @@ def test_faces(changes: dict[str, Any], words: str) -> None:
     assert lines(**changes)[1] == words
 
 
+def test_pictures_are_called_pictures(tmp_path: Path) -> None:
+    shown = lines(outputs=[str(tmp_path)], frames=35, frames_with_swap=34, frames_covered=1, live=False)
+    assert shown[1] == "Faces: swapped in 34 of 35 pictures, covered in 1."
+    assert lines(outputs=["out_%05d.png"])[1] == "Faces: swapped in all 255 pictures."
+
+
 def test_speed_says_what_mattered() -> None:
     assert ", 3 dropped. " in lines(dropped=3)[2]
     assert lines(live=False)[2] == "Speed: 29.9 fps, 8.5 s in all. More: --stats."

@@ -96,11 +96,24 @@ def test_what_is_not_kept_of_a_picture_is_told(tmp_path: Path) -> None:
     page.save(tmp_path / "2.tif", save_all=True, append_images=[thumbnail])
     page.save(tmp_path / "3.jpg", exif=taken)
     page.save(tmp_path / "4.jpg", exif=turned)
+    page.save(tmp_path / "5.mpo", save_all=True, append_images=[page])
+    two = (tmp_path / "5.mpo").read_bytes()
+    at = two.index(b"\xff\xd8", 2) + 2  # its second picture is a map of the light of HDR
+    comment = b"\xff\xfe\0\x1bApple's hdrgainmap of it.."
+    (tmp_path / "6.jpg").write_bytes(two[:at] + comment + two[at:])
+    page.save(tmp_path / "7.jpg", xmp=b'<x GCamera:MotionPhoto="1"/>')
+    page.save(tmp_path / "8.jpg")
+    with (tmp_path / "8.jpg").open("ab") as file:
+        file.write(b"\0\0\x30\x0a\x10\0\0\0MotionPhoto_Data\0\0\0\x18ftypmp42")
     told = {
         "1.tif": ["only the first of its 3 pictures is read"],
         "2.tif": [],
         "3.jpg": ["EXIF data (camera, time, place) is not kept"],
         "4.jpg": [],
+        "5.mpo": ["only the first of its 2 pictures is read"],
+        "6.jpg": [],
+        "7.jpg": ["the video of this motion photo is not read"],
+        "8.jpg": ["the video of this motion photo is not read"],
     }
     for name, losses in told.items():
         events: list[str] = []

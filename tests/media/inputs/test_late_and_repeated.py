@@ -10,8 +10,33 @@ import numpy as np
 import pytest
 from media_files import make_clip
 
+from rtswap.core.errors import InputError
 from rtswap.media.decoding import Decoder
 from rtswap.media.inputs.video import VideoFile
+
+
+def test_a_recording_that_goes_on_is_called_one(tmp_path: Path) -> None:
+    """As OBS writes them: a file that grew was swapped in part, and called complete."""
+    path, whole = tmp_path / "a.mkv", tmp_path / "whole.mkv"
+    make_clip(whole, 50)
+    path.write_bytes(whole.read_bytes()[:2000])
+    events: list[str] = []
+    frames = VideoFile(path, on_event=events.append).frames()
+    next(frames)
+    with path.open("ab") as file:
+        file.write(whole.read_bytes()[2000:2500])
+    list(frames)
+    assert events[-1] == f"{path}: it grew while it was read; what is written from now on is missing"
+
+
+@pytest.mark.parametrize("share", [0.5, 0.8])
+def test_a_film_without_its_index_is_called_one(tmp_path: Path, share: float) -> None:
+    """It was called another format."""
+    path = tmp_path / "a.mp4"
+    make_clip(path, 20)
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
+    with pytest.raises(InputError, match=r"an MP4 or MOV whose index \(moov\) is missing or cut off\. Wait until"):
+        VideoFile(path)
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".webm", ".ts"])

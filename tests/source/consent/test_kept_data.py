@@ -111,6 +111,11 @@ def test_command_lists_and_deletes(
     assert main(["forget", "--all"]) == 0
     assert "Deleted 1 confirmed photo and 1 certificate." in capsys.readouterr().out
     assert len(own_state) == 0
+    assert main(["forget", str(photo)]) == 0
+    assert capsys.readouterr().out.startswith("Nothing deleted: no record of that.")
+    ask([photo], own_state, assume=True)
+    assert main(["forget", str(photo)]) == 0
+    assert capsys.readouterr().out.startswith("Deleted 1 confirmed photo.")
 
 
 def test_the_command_on_a_deleted_photo(
