@@ -94,4 +94,4 @@ def test_a_missing_input_is_told_before_consent_and_loading(capsys: pytest.Captu
 
 def test_times_of_a_picture_are_ignored_with_a_message(capsys: pytest.CaptureFixture[str]) -> None:
     main(["in/wall.png", "out.png", "-s", "persona:vera", "--start", "5"])
-    assert "--start, --end and --duration are ignored" in capsys.readouterr().err
+    assert "--start has no effect: pictures have no times" in capsys.readouterr().err
