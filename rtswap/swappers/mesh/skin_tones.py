@@ -1,4 +1,5 @@
-"""Show the ratios of one skin on another: tables of 256 values, by how much lighter the target is than the photo.
+"""Show the ratios of one skin on another: tables of 256 values, by how much lighter the target is than the photo, and
+fewer tints on paler skin.
 
 On lighter skin gloss and shading stand out less, and shades are red instead of grey; brows and lips have a colour of
 their own, whatever the skin around them.
@@ -53,7 +54,7 @@ def toned(ratios: Image, lighter: float, colours: tuple[float, float], features:
     red over blue of the photo's and of the target's skin; ``features``: as for ``light.relight``."""
     own, theirs = colours
     paler = min(max(own - theirs - ALIKE, 0.0), MOST_PALER)
-    of_skin, share = tones(lighter, paler), share_of_tints(lighter, paler)
+    of_skin, share = tones(lighter, paler), _share_of_tints(lighter, paler)
     shown = _looked_up(_with_fewer_tints(ratios, share), of_skin)
     of_brows, of_lips = feature_tones(lighter)
     if of_lips is None and share < 1:
@@ -61,9 +62,11 @@ def toned(ratios: Image, lighter: float, colours: tuple[float, float], features:
     if of_lips is None or features is None:
         return shown
     for table, plane in zip((of_brows, of_lips), cv2.split(features()), strict=True):
+        if table is None:
+            continue
         where = resized(plane, ratios.shape[1::-1])
         x, y, width, height = cv2.boundingRect(where)
-        if table is None or not width:
+        if not width:
             continue
         part = np.s_[y : y + height, x : x + width]
         weight = where[part].astype(np.float32) / 255
@@ -71,7 +74,7 @@ def toned(ratios: Image, lighter: float, colours: tuple[float, float], features:
     return shown
 
 
-def share_of_tints(lighter: float, paler: float) -> float:
+def _share_of_tints(lighter: float, paler: float) -> float:
     """Share of the photo's tints that is shown on a target that is ``lighter`` and ``paler`` by these logs."""
     return max(FEWEST, 1 - FEWER * (paler + max(lighter - LIGHTER, 0)))
 
