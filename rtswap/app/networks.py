@@ -58,6 +58,8 @@ class FaceModels(NamedTuple):
     """The second detector's."""
     neighbours: HeadModel
     """The same around a followed face, which is painted out."""
+    close_ups: HeadModel
+    """The same for close-ups of what may be a head."""
     embedder: Callable[[], Embedder | None]
     """dlib's embedder from ``spaces``; None if its weights are not installed."""
     spaces: IdentitySpaces
@@ -218,6 +220,7 @@ def bind_models(networks: Networks, config: Config, engine_of: Callable[[str], E
         MeshLandmarks(engines["landmarks"], LANDMARK_PX),
         HeadModel(engines["heads"]),
         HeadModel(engines["neighbours"]),
+        HeadModel(engines["close_ups"]),
         networks.embedder,
         networks.spaces,
         open_more,
@@ -231,7 +234,8 @@ def bind_models(networks: Networks, config: Config, engine_of: Callable[[str], E
 def base_networks(config: Config) -> tuple[str, ...]:
     """Return the names of the networks that this configuration needs with any swapper. Raises NotInstalled."""
     detector = imported_detector(config)
-    names = [*([detector.name] if detector else ["pnet", "rnet", "onet"]), "landmarks", "heads", "neighbours"]
+    faces = [detector.name] if detector else ["pnet", "rnet", "onet"]
+    names = [*faces, "landmarks", "heads", "neighbours", "close_ups"]
     if config.tracking.follow == "person":
         names.append("recognition")
     return (*names, *mask_networks(config))

@@ -266,7 +266,7 @@ class Program:
         def make_tracker() -> Tracker:
             return self.tracker(photos=photos, everybody=mapping.assigned)
 
-        lookout = Sentinel(self.models.heads, self.models.neighbours, photos=photos)
+        lookout = Sentinel(self.models.heads, self.models.neighbours, self.models.close_ups, photos=photos)
         return Pipeline(
             make_tracker(),
             self.renderer(live=live),

@@ -31,22 +31,22 @@ UNSURE = 0.2, 0.85
 to 0.5 before."""
 AT_FIRST = 0.15
 """The lower one in the first frame of a scene: faces of 28 px in 1920 in soft light score 0.16."""
-CONFIRMED = 0.87
+CONFIRMED = 0.94
 """Mean of the two networks' scores then that confirms a head: those faces reach 0.87 to 0.99. Of 197 pictures of one
 person it covers places in 6, as the first network alone did from 0.85 and above 0.45."""
-PHOTO_UNSURE, PHOTO_CONFIRMED = 0.45, 0.9
+PHOTO_UNSURE, PHOTO_CONFIRMED = 0.45, 0.95
 """The same in single pictures, of which more pixels are seen anyway: buttons on shirts score less."""
 OWN_SIZE = 0.6
 """Least size of a face's own head, in faces: what is smaller may be a picture that is held before it."""
 NOSE = 0.25
 """Distance of its middle from a swapped face's, in faces, within which a small head is its nose and mouth: those of
 dark skin score 1.0, looked at closely, and people with dark skin were blurred while they were swapped."""
-BEFORE, CONFIRMED_BEFORE = 0.3, 0.78
+BEFORE, CONFIRMED_BEFORE = 0.3, 0.864
 """Share of a head that lies in a swapped face's box from which it may be before that face, and what confirms it
 there: the swap ends where something is before the face, so that a picture that is held there would be bare."""
 SMALL = 18.0
 """Size in pixels of the reduced picture below which it tells a head's place but coarsely."""
-AGAIN = 0.03, 0.09
+AGAIN = 0.012, 0.04
 """By how much further close looks must be surer than the first: at heads that are hard to see, and at others, since
 fists of somebody who signs reach 0.94 in one of four."""
 MOST_CLOSE_UPS, MOST_AT_FIRST = 3, 9
@@ -54,7 +54,7 @@ MOST_CLOSE_UPS, MOST_AT_FIRST = 3, 9
 the first frame of a scene, in which nobody is known."""
 SHADE_EVERY = 6
 """Looks, while somebody is swapped, of which one is for heads in shade, too."""
-SURER_IN_SHADE = 0.04
+SURER_IN_SHADE = 0.018
 """By how much further those must then be confirmed: hands of somebody who signs reach 0.893, equalised."""
 CHANGE = 0.05
 """Difference of a block that calls for a look, in standard deviations of the picture; ``LEAST_CHANGE`` at least."""
@@ -86,16 +86,16 @@ class _Unsure:
 
 
 class Sentinel:
-    """Implements ``protocols.Lookout``. ``beside``: the network that looks around followed faces; ``photos``: every
-    picture is one by itself. One per stream; not thread-safe.
+    """Implements ``protocols.Lookout``. ``beside``: the network that looks around followed faces; ``close``: the one
+    for close-ups; ``photos``: every picture is one by itself. One per stream; not thread-safe.
 
     The network looks at every frame in which anything changed beside the faces that are swapped, and at every
     eighth.
     """
 
-    def __init__(self, model: HeadModel, beside: HeadModel, *, photos: bool = False) -> None:
+    def __init__(self, model: HeadModel, beside: HeadModel, close: HeadModel, *, photos: bool = False) -> None:
         self._model, self._photos = model, photos
-        self._second = SecondLook(model, beside)
+        self._second = SecondLook(model, beside, close)
         self._low, self._confirmed = (PHOTO_UNSURE, PHOTO_CONFIRMED) if photos else (UNSURE[0], CONFIRMED)
         self._neighbours = Neighbours(beside)
         self.reset()

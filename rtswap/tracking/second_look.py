@@ -1,4 +1,4 @@
-"""A second look at places where the second detector alone is not sure: by both of its networks, closer, and with the
+"""A second look at places where the second detector alone is not sure: closely, by two networks, and with the
 contrast equalised.
 
 Heads against the light, or in a dark corner of a bright picture, keep too little contrast for a network that
@@ -43,11 +43,11 @@ Floats = NDArray[np.float32]
 
 
 class SecondLook:
-    """``model`` is the network ``heads``, ``beside`` the network ``neighbours``. Its methods raise EngineError and
-    ModelError."""
+    """``model`` is the network ``heads``, ``beside`` the network ``neighbours``, ``close`` the network ``close_ups``.
+    Its methods raise EngineError and ModelError."""
 
-    def __init__(self, model: HeadModel, beside: HeadModel) -> None:
-        self._model, self._beside = model, beside
+    def __init__(self, model: HeadModel, beside: HeadModel, close: HeadModel) -> None:
+        self._model, self._beside, self._close = model, beside, close
 
     def others(self, picture: Image) -> Floats:
         """(M, 5) heads that the second network finds in the reduced ``picture``."""
@@ -65,7 +65,7 @@ class SecondLook:
     def closely(
         self, image: Image, box: Box, least: float, *, shade: bool, again: float, without: Sequence[Points] = ()
     ) -> float:
-        """Mean of both networks' scores of the head in ``box``, in all pixels of the frame, equalised for ``shade``;
+        """Mean of the networks' scores of the head in ``box``, in all pixels of the frame, equalised for ``shade``;
         with the faces ``without``, meshes (468, 2 or 3), painted out.
 
         Of up to four looks the best: as it is and equalised, each once more in the place that it says itself, as
@@ -107,7 +107,7 @@ class SecondLook:
         first = _in_middle(self._beside, square)
         if first[4] < HOPELESS:
             return float(first[4] / 2), None
-        second = _in_middle(self._model, square)
+        second = _in_middle(self._close, square)
         best = max(first, second, key=lambda row: float(row[4]))
         place = best[:4] * np.float32(side / SIDE) + np.tile(corner, 2)
         return float((first[4] + second[4]) / 2), place

@@ -28,7 +28,7 @@ from rtswap.tracking.second_look import SecondLook
 
 
 def sentinel(model: HeadModel) -> Sentinel:
-    return Sentinel(model, HeadModel(Marked()))
+    return Sentinel(model, HeadModel(Marked()), model)
 
 
 @pytest.mark.parametrize("size", [(1280, 720), (640, 480), (480, 640), (3840, 2160), (64, 64), (33, 500), (1, 1)])
@@ -51,15 +51,15 @@ def test_heads_come_in_pixels_of_the_frame() -> None:
 
 def test_a_faint_head_is_looked_at_more_closely_by_both_networks() -> None:
     image = scene(1, (1280, 720))
-    (head,) = Sentinel(FromAfar(0.9), FromAfar(0.98)).look(image).heads
+    (head,) = Sentinel(FromAfar(0.1), FromAfar(0.98), FromAfar(0.9)).look(image).heads
     assert head.score == pytest.approx(0.94)
     fainter = FromAfar(0.95, afar=UNSURE[0] + 0.05)
-    (head,) = Sentinel(fainter, fainter).look(image).heads
+    (head,) = Sentinel(fainter, fainter, fainter).look(image).heads
     assert head.score == pytest.approx(0.95), "also one that is too faint to be told"
     refusing = [(0.99, 2 * CONFIRMED - 1.04), (2 * CONFIRMED - 1.04, 0.99), (CONFIRMED - 0.01, CONFIRMED - 0.01)]
     models = [(FromAfar(one), FromAfar(other)) for one, other in refusing]
     for model, beside in [*models, (FromAfar(0.95, middle=SIDE - 20),) * 2]:
-        (head,) = Sentinel(model, beside).look(image).heads
+        (head,) = Sentinel(model, beside, model).look(image).heads
         assert head.score == pytest.approx(FAINT + 0.05)
         assert beside.close_ups >= 1
 
@@ -68,7 +68,7 @@ def test_a_faint_head_is_looked_at_more_closely_by_both_networks() -> None:
 def test_in_the_first_frame_of_a_scene_fainter_heads_are_looked_at_too() -> None:
     """Somebody small in soft light stood bare beside the swapped person until something moved."""
     faint = FromAfar(0.95, afar=(AT_FIRST + UNSURE[0]) / 2)
-    watch = Sentinel(faint, faint)
+    watch = Sentinel(faint, faint, faint)
     (head,) = watch.look(scene(1, (1280, 720))).heads
     assert head.score == pytest.approx(0.95)
     before = faint.close_ups
@@ -80,7 +80,7 @@ def test_in_the_first_frame_of_a_scene_fainter_heads_are_looked_at_too() -> None
 @pytest.mark.usefixtures("lit")
 def test_in_the_first_frame_many_heads_are_looked_at_then_new_ones_first_and_one_in_turn() -> None:
     model = FromAfar(0.0)
-    watch = Sentinel(model, model)
+    watch = Sentinel(model, model, model)
     model.heads = [(20 + 25 * n, 60) for n in range(MOST_CLOSE_UPS + 2)]
     images = [scene(1, (1280, 720)) // divisor for divisor in (1, 2, 1)]
     counts = []
@@ -96,11 +96,11 @@ def test_in_the_first_frame_many_heads_are_looked_at_then_new_ones_first_and_one
 
 def test_heads_of_those_who_are_swapped_need_no_closer_look_but_small_ones_before_them() -> None:
     image, model = scene(1, (1280, 720)), FromAfar(0.95)
-    Sentinel(model, model).look(image, [np.array([150, 210, 250, 310], np.float32)])
+    Sentinel(model, model, model).look(image, [np.array([150, 210, 250, 310], np.float32)])
     assert model.close_ups == 0
-    Sentinel(model, model).look(image, [np.array([100, 150, 310, 400], np.float32)])
+    Sentinel(model, model, model).look(image, [np.array([100, 150, 310, 400], np.float32)])
     assert model.close_ups == 0, "the nose and mouth of dark skin look like a head"
-    Sentinel(model, model).look(image, [np.array([100, 60, 310, 310], np.float32)])
+    Sentinel(model, model, model).look(image, [np.array([100, 60, 310, 310], np.float32)])
     assert model.close_ups == 2
 
 
@@ -109,7 +109,7 @@ def test_heads_of_those_who_are_swapped_need_no_closer_look_but_small_ones_befor
 def test_what_comes_into_an_empty_room_is_doubted_if_it_looks_but_faintly_like_a_head(moved: str, came: int) -> None:
     """Half a face between curtains, say. Not if it stood there before, and not while the camera moves."""
     image, model = scene(1, (1280, 720)), FromAfar(0.0, afar=FAINT + 0.05)
-    watch = Sentinel(model, HeadModel(Marked()))
+    watch = Sentinel(model, HeadModel(Marked()), model)
     watch.look(image)
     assert watch.look_beside(image, []).beside == ()
     x, y = {"there": (160, 240), "elsewhere": (800, 500), "everywhere": (0, 0)}[moved]
@@ -126,25 +126,25 @@ def test_what_comes_into_an_empty_room_is_doubted_if_it_looks_but_faintly_like_a
 
 def test_where_nobody_is_swapped_both_networks_are_asked_about_the_whole_picture() -> None:
     image, faint, sure = scene(1, (1280, 720)), FromAfar(0.0, afar=0.6), FromAfar(0.0, afar=0.96)
-    (head,) = Sentinel(faint, sure).look(image).heads
+    (head,) = Sentinel(faint, sure, faint).look(image).heads
     assert head.score == pytest.approx(0.78)
-    (head,) = Sentinel(faint, sure).look(image, [np.array([800, 400, 900, 500], np.float32)]).heads
+    (head,) = Sentinel(faint, sure, faint).look(image, [np.array([800, 400, 900, 500], np.float32)]).heads
     assert head.score == pytest.approx(0.6)
 
 
 def test_a_head_that_the_other_network_alone_sees_keeps_a_cover_while_nobody_is_swapped() -> None:
     """In stripes of light the first one sees nobody, and after three seconds the picture was sent as it was."""
     image, blind, sees = scene(1, (1280, 720)), FromAfar(0.0, afar=0.05), FromAfar(0.0, afar=0.42)
-    (head,) = Sentinel(blind, sees).look(image).heads
+    (head,) = Sentinel(blind, sees, blind).look(image).heads
     assert head.score == pytest.approx(FAINT)
-    assert Sentinel(blind, FromAfar(0.0, afar=0.38)).look(image).heads == ()
-    assert Sentinel(blind, sees).look(image, [np.array([800, 400, 900, 500], np.float32)]).heads == ()
+    assert Sentinel(blind, FromAfar(0.0, afar=0.38), blind).look(image).heads == ()
+    assert Sentinel(blind, sees, blind).look(image, [np.array([800, 400, 900, 500], np.float32)]).heads == ()
 
 
 def test_of_single_pictures_more_pixels_are_seen_and_less_is_doubted() -> None:
     """Buttons on shirts score 0.3 there."""
     image, model = scene(1, (1280, 720)), FromAfar(0.95, afar=0.4)
-    watch = Sentinel(model, model, photos=True)
+    watch = Sentinel(model, model, model, photos=True)
     assert [head.score for head in watch.look(image).heads] == pytest.approx([0.4])
     assert model.close_ups == 0
 
@@ -287,8 +287,8 @@ def test_heads_in_shade_must_be_surer_while_somebody_is_swapped(
     monkeypatch.setattr(SecondLook, "in_shade", lambda self, picture: dim.copy())
     model = FromAfar(CONFIRMED + surer)
     model.heads = []
-    assert len(Sentinel(model, model).look(scene(1)).heads) == 1
-    watch, settled = Sentinel(model, model), [np.array([400, 100, 500, 220], np.float32)]
+    assert len(Sentinel(model, model, model).look(scene(1)).heads) == 1
+    watch, settled = Sentinel(model, model, model), [np.array([400, 100, 500, 220], np.float32)]
     for number in range(SHADE_EVERY):
         heads = watch.look(scene(1) // (1 + number % 2), settled).heads
     assert len(heads) == found

@@ -37,7 +37,7 @@ def test_whoever_a_clear_face_hides_is_found_in_the_whole_picture(at: tuple[int,
     image, track = scene(1, (1280, 720)), track_at(*at, px=140)
     x1, y1, x2, y2 = track.box.astype(int)
     image[y1 + 30 : y2 - 30, x1 + 30 : x2 - 30] = CLEAR
-    watch = Sentinel(HeadModel(Marked()), beside := Beside())
+    watch = Sentinel(HeadModel(Marked()), beside := Beside(), beside)
     for _ in range(2 * (MOST_SKIPPED + 1)):
         watch.look(image, [track.box])
         heads = watch.look_beside(image, [track]).beside
@@ -70,7 +70,7 @@ def test_what_looks_like_a_head_only_because_of_the_face_beside_it_is_none(
     out. ``at``: the middle of that face; the head lies around (192, 272)."""
     image, track = scene(1, (1280, 720)), track_at(*at, px=90)
     cv2.fillConvexPoly(image, cv2.convexHull(track.landmarks[:, :2].astype(np.int32)), CLEAR.tolist())
-    watch = Sentinel(close := model(0.95), close)
+    watch = Sentinel(close := model(0.95), close, close)
     (head,) = watch.look(image).heads
     assert (head.score > CONFIRMED) == (at[0] < 900)
     for _ in range(MOST_SKIPPED):
@@ -88,5 +88,5 @@ def test_what_looks_like_a_head_only_because_of_the_face_beside_it_is_none(
 def test_before_a_swapped_face_less_confirms_a_head(settled: list[float], score: float) -> None:
     """The swap ends where something is before the face, and would show it."""
     model = FromAfar((CONFIRMED_BEFORE + CONFIRMED) / 2)
-    (head,) = Sentinel(model, model).look(scene(1, (1280, 720)), [np.array(settled, np.float32)]).heads
+    (head,) = Sentinel(model, model, model).look(scene(1, (1280, 720)), [np.array(settled, np.float32)]).heads
     assert head.score == pytest.approx(score)

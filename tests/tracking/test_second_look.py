@@ -59,13 +59,13 @@ def test_whoever_stands_against_the_light_is_found_where_both_networks_agree(con
     image = against_light(contrast)
     assert len(Contrasted().find(image, 0.3)) == 0, "as it is, nobody can be seen"
     for first, second, found in [(0.95, 0.95, 1), (0.95, 0.4, 0), (0.4, 0.95, 0)]:
-        assert len(Sentinel(Contrasted(first), Contrasted(second)).look(image).heads) == found
+        assert len(Sentinel(Contrasted(first), Contrasted(second), Contrasted(first)).look(image).heads) == found
 
 
 def test_a_place_with_the_contrast_of_the_picture_is_not_equalised() -> None:
     """Walls and leaves that are would look like heads."""
     image = against_light(1.0)
-    assert len(SecondLook(Contrasted(), Contrasted()).in_shade(image)) == 0
+    assert len(SecondLook(Contrasted(), Contrasted(), Contrasted()).in_shade(image)) == 0
 
 
 @pytest.mark.parametrize("axis", [0, 1])
@@ -75,7 +75,7 @@ def test_the_slope_of_the_light_is_no_contrast_of_a_face(axis: int) -> None:
     (x1, y1, x2, y2), slope = HEAD, np.linspace(0, 160, 64, dtype=np.float32)
     image[y1:y2, x1:x2] += (slope[:, None] if axis == 0 else slope[None])[..., None]
     glare = image.clip(0, 255).astype(np.uint8)
-    assert len(SecondLook(AnyContrast(), AnyContrast()).in_shade(glare)) == 1
+    assert len(SecondLook(AnyContrast(), AnyContrast(), AnyContrast()).in_shade(glare)) == 1
 
 
 def test_equalising_raises_dim_contrast_and_keeps_colours() -> None:
@@ -93,7 +93,7 @@ def test_equalising_raises_dim_contrast_and_keeps_colours() -> None:
 )
 def test_the_nose_and_mouth_of_a_dark_face_are_no_head_in_shade(face: tuple[int, ...], found: int) -> None:
     """Equalised they look like one: people with dark skin were blurred while they were swapped."""
-    watch, image = Sentinel(Contrasted(), Contrasted()), against_light(0.1)
+    watch, image = Sentinel(Contrasted(), Contrasted(), Contrasted()), against_light(0.1)
     for number in range(SHADE_EVERY):
         image[-30:, -30:] = 60 * (number % 2)
         seen = watch.look(image, [np.array(face, np.float32)])
@@ -102,7 +102,7 @@ def test_the_nose_and_mouth_of_a_dark_face_are_no_head_in_shade(face: tuple[int,
 
 def test_beside_a_swapped_face_shade_is_looked_into_in_turn_and_nobody_there_is_forgotten_between() -> None:
     first, settled = Contrasted(), [np.array([1100, 50, 1200, 150], np.float32)]
-    watch = Sentinel(first, Contrasted())
+    watch = Sentinel(first, Contrasted(), first)
     image = against_light(0.1, (1280, 768))
     looks = 2 * SHADE_EVERY
     heads = []
@@ -140,7 +140,10 @@ def test_a_place_that_is_told_coarsely_is_looked_at_again_where_the_head_says_th
     image = np.zeros((400, 600, 3), np.uint8)
     image[70:130, 90:150] = 255
     one, other = OffCentre(), OffCentre()
-    assert SecondLook(one, other).closely(image, np.array(box, np.float32), least, shade=False, again=0.03) >= least
+    assert (
+        SecondLook(Contrasted(), one, other).closely(image, np.array(box, np.float32), least, shade=False, again=0.03)
+        >= least
+    )
     assert one.looks + other.looks == looks
 
 
@@ -148,7 +151,9 @@ def test_a_hopeless_place_is_looked_at_once() -> None:
     one, other = Contrasted(), Contrasted()
     image = np.random.default_rng(1).integers(0, 255, (400, 600, 3), np.uint8)
     assert (
-        SecondLook(one, other).closely(image, np.array([90, 70, 150, 130], np.float32), 0.9, shade=False, again=0.03)
+        SecondLook(Contrasted(), one, other).closely(
+            image, np.array([90, 70, 150, 130], np.float32), 0.9, shade=False, again=0.03
+        )
         == 0
     )
     assert one.pictures + other.pictures == 1
@@ -161,7 +166,7 @@ def test_further_looks_must_be_surer_than_the_first() -> None:
     place = np.array([50, 30, 150, 130], np.float32)
     for again, least, expected in ((0.1, 0.9, 0.9), (0.1, 0.95, 0.72), (np.inf, 0.9, 0.72)):
         one, other = OffCentre(), OffCentre()
-        best = SecondLook(one, other).closely(image, place, least, shade=False, again=again)
+        best = SecondLook(Contrasted(), one, other).closely(image, place, least, shade=False, again=again)
         assert best == pytest.approx(expected, abs=0.03)
         assert (one.looks + other.looks > 2) == (expected > 0.8), "none that could not be enough"
 
@@ -181,7 +186,7 @@ def test_a_head_is_looked_for_in_what_hides_a_followed_face(hidden: float, score
     track = track_at(300, 200, px=140)
     track.visibility[: round(hidden * 468)] = 0
     image = np.random.default_rng(1).integers(0, 255, (400, 600, 3), np.uint8)
-    head = SecondLook(Held(score), Held(score)).held_before(image, track, 0.87)
+    head = SecondLook(Held(0), Held(score), Held(score)).held_before(image, track, 0.87)
     assert (head is not None) == found
     if head is not None:
         middle = track.landmarks[: round(hidden * 468), :2].mean(axis=0)

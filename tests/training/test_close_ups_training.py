@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -20,8 +18,6 @@ from training.close_ups.samples import CloseSampler, CloseUps  # noqa: E402
 from training.heads.network import Deployed, HeadNetwork  # noqa: E402
 from training.heads.samples import MAY, SHALL  # noqa: E402
 
-BEGUN = Path(recipe.__file__).parent / "begun.onnx"
-
 
 def test_a_widened_network_answers_as_the_narrow_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recipe, "NOISE", 0.0)
@@ -35,7 +31,7 @@ def test_a_widened_network_answers_as_the_narrow_one(monkeypatch: pytest.MonkeyP
 
 
 def test_what_was_learnt_can_be_gone_on_from() -> None:
-    load_weights(BEGUN, Deployed(WideHeadNetwork()))
+    load_weights(Registry().path("close_ups"), Deployed(WideHeadNetwork()))
 
 
 def test_close_ups_show_heads_and_what_is_beside_them() -> None:
