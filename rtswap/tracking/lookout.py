@@ -31,31 +31,31 @@ UNSURE = 0.2, 0.85
 to 0.5 before."""
 AT_FIRST = 0.15
 """The lower one in the first frame of a scene: faces of 28 px in 1920 in soft light score 0.16."""
-CONFIRMED = 0.94
-"""Mean of the two networks' scores then that confirms a head: those faces reach 0.87 to 0.99. Of 197 pictures of one
-person it covers places in 6, as the first network alone did from 0.85 and above 0.45."""
-PHOTO_UNSURE, PHOTO_CONFIRMED = 0.45, 0.95
+CONFIRMED = 0.88
+"""Score of ``SecondLook.closely`` that confirms a head. Of 237 pictures of one person, moved as by a hand, places are
+covered in 12."""
+PHOTO_UNSURE, PHOTO_CONFIRMED = 0.45, 0.91
 """The same in single pictures, of which more pixels are seen anyway: buttons on shirts score less."""
 OWN_SIZE = 0.6
 """Least size of a face's own head, in faces: what is smaller may be a picture that is held before it."""
 NOSE = 0.25
 """Distance of its middle from a swapped face's, in faces, within which a small head is its nose and mouth: those of
 dark skin score 1.0, looked at closely, and people with dark skin were blurred while they were swapped."""
-BEFORE, CONFIRMED_BEFORE = 0.3, 0.864
+BEFORE, CONFIRMED_BEFORE = 0.3, 0.8
 """Share of a head that lies in a swapped face's box from which it may be before that face, and what confirms it
 there: the swap ends where something is before the face, so that a picture that is held there would be bare."""
 SMALL = 18.0
 """Size in pixels of the reduced picture below which it tells a head's place but coarsely."""
-AGAIN = 0.012, 0.04
+AGAIN = 0.02, 0.06
 """By how much further close looks must be surer than the first: at heads that are hard to see, and at others, since
-fists of somebody who signs reach 0.94 in one of four."""
+of several looks at a fist one is sure more easily."""
 MOST_CLOSE_UPS, MOST_AT_FIRST = 3, 9
 """Heads that are looked at more closely in one frame, where some are new; otherwise one, in turns. And the most in
 the first frame of a scene, in which nobody is known."""
 SHADE_EVERY = 6
 """Looks, while somebody is swapped, of which one is for heads in shade, too."""
-SURER_IN_SHADE = 0.018
-"""By how much further those must then be confirmed: hands of somebody who signs reach 0.893, equalised."""
+SURER_IN_SHADE = 0.03
+"""By how much further those must then be confirmed: hands of somebody who signs look like heads, equalised."""
 CHANGE = 0.05
 """Difference of a block that calls for a look, in standard deviations of the picture; ``LEAST_CHANGE`` at least."""
 MOST_SKIPPED = 7

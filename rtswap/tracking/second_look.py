@@ -1,5 +1,5 @@
-"""A second look at places where the second detector alone is not sure: closely, by two networks, and with the
-contrast equalised.
+"""A second look at places where the second detector alone is not sure: closely, by three networks, and with
+the contrast equalised.
 
 Heads against the light, or in a dark corner of a bright picture, keep too little contrast for a network that
 normalises the picture as a whole; equalised place by place they can be seen.
@@ -65,8 +65,9 @@ class SecondLook:
     def closely(
         self, image: Image, box: Box, least: float, *, shade: bool, again: float, without: Sequence[Points] = ()
     ) -> float:
-        """Mean of the networks' scores of the head in ``box``, in all pixels of the frame, equalised for ``shade``;
-        with the faces ``without``, meshes (468, 2 or 3), painted out.
+        """Score of the head in ``box`` in all pixels of the frame, equalised for ``shade``; with the faces
+        ``without``, meshes (468, 2 or 3), painted out. It is the mean of the three networks', of which the one for
+        close-ups counts twice.
 
         Of up to four looks the best: as it is and equalised, each once more in the place that it says itself, as
         afar that is told coarsely; none after one that is at least ``least``, or hopeless. ``again``: what the
@@ -107,10 +108,10 @@ class SecondLook:
         first = _in_middle(self._beside, square)
         if first[4] < HOPELESS:
             return float(first[4] / 2), None
-        second = _in_middle(self._close, square)
-        best = max(first, second, key=lambda row: float(row[4]))
+        second, third = _in_middle(self._model, square), _in_middle(self._close, square)
+        best = max(first, second, third, key=lambda row: float(row[4]))
         place = best[:4] * np.float32(side / SIDE) + np.tile(corner, 2)
-        return float((first[4] + second[4]) / 2), place
+        return float((first[4] + second[4]) / 4 + third[4] / 2), place
 
 
 def close_up_of(box: Box) -> Box:
