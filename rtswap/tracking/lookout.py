@@ -227,12 +227,13 @@ class Sentinel:
         return self._low if self._examined or self._photos else AT_FIRST
 
     def _newcomers(self, change: Floats, spread: float, scale: Floats) -> tuple[Head, ...]:
-        """Of what looks a little like a head what stands where the picture changed from one frame to the next, while
-        most of it did not. ``change``: of its blocks."""
+        """Of what looks a little like a head, in shade, too, what stands where the picture changed from one frame to
+        the next, while most of it did not. ``change``: of its blocks."""
         changed = change > max(LEAST_CHANGE, CAME * spread)
         if changed.mean() > CALM:
             return ()
-        faint = self._faint[self._faint[:, 4] >= FAINT]
+        faint = np.concatenate([self._faint, self._in_shade])
+        faint = faint[faint[:, 4] >= FAINT]
         came = []
         for x1, y1, x2, y2 in np.round(faint[:, :4] / BLOCK).astype(int):
             part = changed[max(y1, 0) : max(y2, y1 + 1), max(x1, 0) : max(x2, x1 + 1)]

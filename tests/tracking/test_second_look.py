@@ -62,6 +62,17 @@ def test_whoever_stands_against_the_light_is_found_where_both_networks_agree(con
         assert len(Sentinel(Contrasted(first), Contrasted(second), Contrasted(first)).look(image).heads) == found
 
 
+def test_who_comes_in_against_the_light_is_doubted() -> None:
+    """In glare a face that came in was bare for three frames: only what is seen without equalising was doubted."""
+    unsure = Contrasted(0.5)
+    watch, image = Sentinel(unsure, unsure, unsure), against_light(0.1)
+    empty = image.copy()
+    empty[:, :160], empty[:, 160:] = 235, 205
+    watch.look(empty)
+    assert watch.look(image).heads == ()
+    assert len(watch.look_beside(image, []).beside) == 1
+
+
 def test_a_place_with_the_contrast_of_the_picture_is_not_equalised() -> None:
     """Walls and leaves that are would look like heads."""
     image = against_light(1.0)
