@@ -1,0 +1,1 @@
+"""Trains the network that finds the light on a photo's skin."""
