@@ -12,7 +12,7 @@ from rtswap.training.layers import Residual, conv, double
 
 BEGIN = 0.5
 """How much every residual block says before it has learned."""
-WEIGHTS = {"pixels": 1.0, "edges": 2.0, "broad": 0.5}
+WEIGHTS = {"pixels": 1.0, "edges": 4.0, "broad": 0.5}
 SPREAD = 0.5
 """Standard deviation of log colours, about."""
 BLOCK = 8
@@ -46,7 +46,7 @@ class PhotoLightNetwork(nn.Module):
 
     def forward(self, logs: Tensor) -> Tensor:
         logs = (logs - (logs * self.inside).sum((2, 3), keepdim=True)) / SPREAD
-        place = self.normals.expand(len(logs), -1, -1, -1)
+        place = self.normals.expand_as(logs)
         finest = self.finest(torch.cat([logs, logs.flip(3), place], 1))
         fine = self.fine(finest)
         middle = self.middle(fine)

@@ -33,8 +33,10 @@ EVENEST = 0.45
 """Share of the pictures that counts as evenly lit."""
 HEADS, LAMPS = 48, 24
 """Shapes that lamps shine on, and lamps for each."""
-COUNTS, COUNT_SHARES = (0, 1, 2, 3), (0.12, 0.5, 0.28, 0.1)
+COUNTS, COUNT_SHARES = (0, 1, 2, 3), (0.1, 0.6, 0.25, 0.05)
 """Lamps beside the light from everywhere."""
+EXPOSED = 0.4, 0.9
+"""Share of the face that is darker than what the camera exposes for."""
 LEAST_FACING = 0.15
 """How squarely a camera must have seen a texel that counts."""
 MOST = 2.5
@@ -80,12 +82,12 @@ class Lit:
 
 
 def random_light(lamps: Sequence[Lamp], rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Factors (128, 128, 3) of linear light, 1 on average, and gloss (128, 128, 3) in addition."""
+    """Factors (128, 128, 3) of linear light, about 1, and gloss (128, 128, 3) in addition."""
     count = int(rng.choice(COUNTS, p=COUNT_SHARES))
     light, gloss = np.ones((COARSE, COARSE, 3), np.float32), np.zeros((COARSE, COARSE, 3), np.float32)
     if not count:
         return light, gloss
-    light *= float(np.exp(rng.uniform(np.log(0.04), np.log(0.8)))) * _colour(rng)
+    light *= float(np.exp(rng.uniform(np.log(0.03), np.log(0.6)))) * _colour(rng)
     if rng.random() < 0.5:
         slow = cv2.resize(
             rng.normal(0, 0.35, (4, 4)).astype(np.float32), (COARSE, COARSE), interpolation=cv2.INTER_CUBIC
@@ -95,16 +97,15 @@ def random_light(lamps: Sequence[Lamp], rng: np.random.Generator) -> tuple[Float
         lamp = lamps[int(rng.integers(len(lamps)))]
         flip = rng.random() < 0.5
         shade, shine = (one[:, ::-1] if flip else one for one in lamp)
-        seen = random_pattern(rng) if rng.random() < 0.45 else np.ones((COARSE, COARSE), np.float32)
+        seen = random_pattern(rng) if rng.random() < 0.6 else np.ones((COARSE, COARSE), np.float32)
         soft = float(np.exp(rng.uniform(np.log(0.5), np.log(5))))
         strength, colour = rng.uniform(0.3, 1.0), _colour(rng)
         light += (strength * cv2.GaussianBlur(shade, (0, 0), soft) * seen)[..., None] * colour
         if rng.random() < 0.6:
             bright = rng.uniform(0, 0.35) * shine ** np.exp(rng.uniform(np.log(4), np.log(60)))
             gloss += (strength * bright * seen)[..., None] * colour
-    inside = inwards() > 0
-    mean = float(light[inside].mean())
-    return light / np.float32(mean), gloss / np.float32(mean)
+    exposure = np.float32(np.quantile(light[inwards() > 0], rng.uniform(*EXPOSED)))
+    return light / exposure, gloss / exposure
 
 
 def _colour(rng: np.random.Generator) -> Floats:

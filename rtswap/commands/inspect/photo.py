@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +39,7 @@ def inspect_photo(config: Config, *, console: Console, path: str | None, overwri
     source = program.load(photos)
     model = build(program.context(live=False))
     assert isinstance(model, MeshSwapModel)
-    texture = replace(model, light=False).face(source).texture  # in its own light
+    texture = model.texture(source)
     unwrapped = to_chart(source.portrait, source.landmarks).image
     used = _tint(_tint(unwrapped, texture.shown, FILLED), texture.face, UNKNOWN)
     outside = np.asarray(255 * (inwards() > 0), np.uint8)
@@ -55,7 +54,7 @@ def inspect_photo(config: Config, *, console: Console, path: str | None, overwri
         Tile(
             _tint(texture.full, outside, PAPER, 1.0),
             "texture",
-            "As it is swapped: from the photo, the mirrored half, or smooth skin.",
+            "As it is swapped, in even light: from the photo, the mirrored half, or smooth skin.",
         ),
     ]
     line = f"{filled:.0%} of the face filled in, {unknown:.0%} left to the target."

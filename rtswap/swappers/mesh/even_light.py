@@ -9,7 +9,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from rtswap.core.types import Image, Mask
+from rtswap.core.types import Image
 from rtswap.networks.photo_light import OFFSET, PhotoLightModel
 from rtswap.swappers.mesh.uv_chart import COARSE, SIZE, Field, inwards
 from rtswap.vision.resample import resized
@@ -22,29 +22,29 @@ MOST = 2.5
 """Largest change of the log: what is darker is black in any light."""
 
 
-def in_even_light(texture: Image, face: Mask, model: PhotoLightModel) -> Image:
-    """``texture`` (512, 512, 3) as if lit evenly, as light as where it is lit. ``face`` (128, 128): 255 = skin.
-    Raises EngineError, ModelError."""
+def in_even_light(texture: Image, model: PhotoLightModel) -> Image:
+    """``texture`` (512, 512, 3), a chart, as if lit evenly, as light as where it is lit. Raises EngineError,
+    ModelError."""
     small = np.asarray(resized(texture, (COARSE, COARSE), cv2.INTER_AREA), np.uint8)
-    light = np.clip(model.find(small), -MOST, MOST)
-    skin = (face > 127) & (inwards() > 0)
-    if skin.any():
-        mean = light.mean(2)
-        light = light - np.median(light[skin & (mean >= np.median(mean[skin]))], axis=0)
+    light = model.find(small)
+    inside, mean = inwards() > 0, light.mean(2)
+    light = np.clip(light - np.median(light[inside & (mean >= np.median(mean[inside]))], axis=0), -MOST, MOST)
     guide, fine = (np.log(one.astype(np.float32) + np.float32(OFFSET)).mean(2) for one in (small, texture))
     share, rest = _along(guide, np.asarray(light, np.float32))
-    light = resized(share, (SIZE, SIZE), cv2.INTER_LINEAR) * fine[..., None] + resized(rest, (SIZE, SIZE), cv2.INTER_LINEAR)
+    light = resized(share, (SIZE, SIZE), cv2.INTER_LINEAR) * fine[..., None]
+    light = light + resized(rest, (SIZE, SIZE), cv2.INTER_LINEAR)
     even = (texture + np.float32(OFFSET)) * np.exp(-light) - np.float32(OFFSET)
     return np.asarray(np.clip(np.round(even), 0, 255), np.uint8)
 
 
 def _along(guide: Field, light: Field) -> tuple[Field, Field]:
     """``a`` and ``b`` (H, W, 3) with ``light`` (H, W, 3) = a * ``guide`` (H, W) + b, as nearly as smooth ones can."""
-    guides = guide[..., None]
+    guides = np.asarray(guide[..., None], np.float32)
     mean, mean_light = _mean(guides), _mean(light)
     variance = _mean(guides * guides) - mean * mean
     share = (_mean(guides * light) - mean * mean_light) / (variance + np.float32(FAINT**2))
-    return _mean(share), _mean(mean_light - share * mean)
+    rest = mean_light - share * mean
+    return _mean(np.asarray(share, np.float32)), _mean(np.asarray(rest, np.float32))
 
 
 def _mean(field: Field) -> Field:

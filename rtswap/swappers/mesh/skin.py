@@ -21,6 +21,8 @@ from rtswap.networks import glasses as glasses_network
 from rtswap.networks.glasses import GlassesModel
 from rtswap.networks.occlusion import SIZE as SEEN_PX
 from rtswap.networks.occlusion import OcclusionModel, place
+from rtswap.networks.photo_light import PhotoLightModel
+from rtswap.swappers.mesh.even_light import in_even_light
 from rtswap.swappers.mesh.smooth_skin import smooth_skin
 from rtswap.swappers.mesh.uv_chart import (
     COARSE,
@@ -115,14 +117,17 @@ def face_mask(
     landmarks: Points,
     occlusion_model: OcclusionModel | None = None,
     glasses_model: GlassesModel | None = None,
+    light_model: PhotoLightModel | None = None,
 ) -> Mask:
     """Return a mask (256, 256) on the chart: 255 = skin or a feature of the face, 0 = something else. ``landmarks``
     (468, 3) px in the portrait.
 
     ``occlusion_model``: finds what colours do not reveal, such as hands, even in front of the eyes.
-    ``glasses_model``: finds the frames of glasses.
+    ``glasses_model``: finds the frames of glasses. ``light_model``: finds hard light, which is no sign of hair.
     """
     image, facing = to_chart(portrait, landmarks)
+    if light_model is not None:
+        image = in_even_light(image, light_model)
     small = resized(image, (COARSE, COARSE), cv2.INTER_AREA)
     tints = _tints(small)
     hidden = sure = np.zeros((COARSE, COARSE), np.float32)

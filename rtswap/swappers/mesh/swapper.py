@@ -20,6 +20,7 @@ from rtswap.core.protocols import Swapper
 from rtswap.core.types import Image, Mask, Matrix, Points, Quality, SourceIdentity, SwappedFace, Target
 from rtswap.networks.glasses import GlassesModel
 from rtswap.networks.occlusion import OcclusionModel
+from rtswap.networks.photo_light import PhotoLightModel
 from rtswap.swappers.mesh.geometry import BlackLevelTimes, FaceGeometry, view_of
 from rtswap.swappers.mesh.light import (
     Relit,
@@ -59,9 +60,23 @@ class MeshSwapModel:
     """Finds hair, hats and hands in the photo better than colours do."""
     glasses_model: GlassesModel | None = None
     """Finds glasses in the photo, which are removed."""
+    light_model: PhotoLightModel | None = None
+    """Finds hard light in the photo, which is evened out."""
 
     def bind(self, source: SourceIdentity) -> Swapper:
         return MeshSwapper(self.face(source))
+
+    def texture(self, source: SourceIdentity) -> Texture:
+        """The source's skin, as it is swapped before the target's light is put on it."""
+        return Texture.bake(
+            source.portrait,
+            source.landmarks,
+            source.further,
+            skin=self.skin,
+            occlusion_model=self.occlusion_model,
+            glasses_model=self.glasses_model,
+            light_model=self.light_model if self.light else None,
+        )
 
     def face(self, source: SourceIdentity) -> SourceFace:
         """Prepare the source's face for host or GPU. Raises SourceError."""
@@ -72,15 +87,7 @@ class MeshSwapModel:
                 got="landmarks that do not form a face",
                 do="Use another photo.",
             )
-        texture = Texture.bake(
-            source.portrait,
-            source.landmarks,
-            source.further,
-            skin=self.skin,
-            occlusion_model=self.occlusion_model,
-            glasses_model=self.glasses_model,
-        )
-        shape = SourceShape.of(source.landmarks)
+        texture, shape = self.texture(source), SourceShape.of(source.landmarks)
 
         @lru_cache(maxsize=1)  # expression alone changes at no cost
         def skin_of(strength: float) -> tuple[SourceShape, Texture, SourceLight | None]:

@@ -18,6 +18,8 @@ import numpy as np
 from rtswap.core.types import Image, Mask, Points, Portrait
 from rtswap.networks.glasses import GlassesModel
 from rtswap.networks.occlusion import OcclusionModel
+from rtswap.networks.photo_light import PhotoLightModel
+from rtswap.swappers.mesh.even_light import in_even_light
 from rtswap.swappers.mesh.fill import filled
 from rtswap.swappers.mesh.lips import edges_in
 from rtswap.swappers.mesh.multi_view import PhotoView, merged
@@ -82,13 +84,15 @@ class Texture:
         skin: bool = True,
         occlusion_model: OcclusionModel | None = None,
         glasses_model: GlassesModel | None = None,
+        light_model: PhotoLightModel | None = None,
     ) -> Texture:
         """Unwrap the portrait; ``landmarks`` (468, 3) px in it. ``further``: other photos of the person.
 
-        ``skin``: leave out hair and background. ``occlusion_model``: finds hair, ``glasses_model`` glasses.
+        ``skin``: leave out hair and background. ``occlusion_model``: finds hair, ``glasses_model`` glasses,
+        ``light_model`` the light, which is then evened out.
         """
         photos = [Portrait(portrait, landmarks), *further]
-        view = merged([_view(one, skin, occlusion_model, glasses_model) for one in photos])
+        view = merged([_view(one, skin, occlusion_model, glasses_model, light_model) for one in photos])
         full, face, shown = filled(view)
         return cls.of(full, face if skin else np.full((COARSE, COARSE), 255, np.uint8), shown)
 
@@ -112,10 +116,16 @@ def _sharpened(full: Image, level: Level) -> Image:
 
 
 def _view(
-    photo: Portrait, skin: bool, occlusion_model: OcclusionModel | None, glasses_model: GlassesModel | None
+    photo: Portrait,
+    skin: bool,
+    occlusion_model: OcclusionModel | None,
+    glasses_model: GlassesModel | None,
+    light_model: PhotoLightModel | None,
 ) -> PhotoView:
     image, seen = to_chart(photo.image, edges_in(photo.image, photo.landmarks))
+    if light_model is not None:
+        image = in_even_light(image, light_model)
     face = np.full((FINE, FINE), 255, np.uint8)
     if skin:
-        face = face_mask(photo.image, photo.landmarks, occlusion_model, glasses_model)
+        face = face_mask(photo.image, photo.landmarks, occlusion_model, glasses_model, light_model)
     return PhotoView(image, seen, face)

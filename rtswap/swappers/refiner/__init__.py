@@ -30,6 +30,6 @@ SPEC = SwapperSpec(
     "mesh, then a small network that evens out shadows, casts and the seam; slower",
     _build,
     _build_gpu,
-    (NETWORK,),
+    (NETWORK, *mesh.SPEC.networks),
     ("refiner-128", "refiner-256", "one", "one-256"),
 )
