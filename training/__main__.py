@@ -1,7 +1,7 @@
 """``python -m training RECIPE ...``: trains one of the networks that ship with rtswap.
 
-RECIPE is glasses, heads, landmarks, masks, neighbours, recognition, refiner or sharpness; ``python -m training RECIPE
---help`` lists its options. ``python -m training.RECIPE`` does the same.
+RECIPE is close_ups, glasses, heads, landmarks, masks, neighbours, photo_light, recognition, refiner or sharpness;
+``python -m training RECIPE --help`` lists its options. ``python -m training.RECIPE`` does the same.
 """
 
 from __future__ import annotations
@@ -21,7 +21,18 @@ from rtswap.training.processes import spread
 from rtswap.training.recipe import Recipe
 from rtswap.training.trainer import Trainer
 
-RECIPES = ("glasses", "heads", "landmarks", "masks", "neighbours", "recognition", "refiner", "sharpness")
+RECIPES = (
+    "close_ups",
+    "glasses",
+    "heads",
+    "landmarks",
+    "masks",
+    "neighbours",
+    "photo_light",
+    "recognition",
+    "refiner",
+    "sharpness",
+)
 
 
 def train(recipe: type[Recipe], argv: Sequence[str] | None = None) -> None:

@@ -42,16 +42,18 @@ class Head:
         normals *= -np.sign(normals[:, 2].sum()) or 1.0
         normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-6)
         self._points = points[:468].astype(np.float32)
-        self._normals = 2 * _on_chart(_skirted_normals(normals) / 2 + 0.5) - 1
-        self._places = 2 * REACH * (_on_chart(points / (2 * REACH) + 0.5) - np.float32(0.5))
+        self.normals = 2 * _on_chart(_skirted_normals(normals) / 2 + 0.5) - 1
+        """(128, 128, 3) of each texel, unit vectors in the canonical pose."""
+        self.places = 2 * REACH * (_on_chart(points / (2 * REACH) + 0.5) - np.float32(0.5))
+        """(128, 128, 3) of each texel there, in inter-ocular distances."""
 
     def under(self, towards: Floats) -> Lamp:
         """In a lamp that lies ``towards`` (3,), a unit vector; x right, y down, z away from the camera."""
-        facing = np.maximum(self._normals @ towards, 0)
+        facing = np.maximum(self.normals @ towards, 0)
         seen = self._seen_from(towards)
         half = towards + np.array([0, 0, -1], np.float32)
         half /= max(float(np.linalg.norm(half)), 1e-6)
-        shine = np.maximum(self._normals @ half, 0) * seen * (facing > 0)
+        shine = np.maximum(self.normals @ half, 0) * seen * (facing > 0)
         return Lamp(np.asarray(facing * seen, np.float32), np.asarray(shine, np.float32))
 
     def _seen_from(self, towards: Floats) -> Floats:
@@ -59,7 +61,7 @@ class Head:
         across = np.cross(towards, [0.0, 1.0, 0.0]) if abs(towards[1]) < 0.9 else np.cross(towards, [1.0, 0.0, 0.0])
         across /= np.linalg.norm(across)
         frame = np.stack([across, np.cross(towards, across), -towards]).astype(np.float32)
-        points, places = self._points @ frame.T, self._places @ frame.T
+        points, places = self._points @ frame.T, self.places @ frame.T
         scale = MAP / (2 * REACH)
         drawn = points * scale + np.array([MAP / 2, MAP / 2, 0], np.float32)
         depth = np.repeat(points[:, 2:] / (2 * REACH) + 0.5, 3, axis=1).astype(np.float32)

@@ -11,13 +11,17 @@ import numpy as np
 
 from rtswap.core.types import Image
 from rtswap.networks.photo_light import OFFSET, PhotoLightModel
-from rtswap.swappers.mesh.uv_chart import COARSE, SIZE, Field, inwards
+from rtswap.swappers.mesh.uv_chart import COARSE, SIZE, Field, inwards, ramp
 from rtswap.vision.resample import resized
 
+PASSES = 2
+"""Where the network is unsure it says too little: a second look at the result finds a part of the rest."""
 WINDOW = 5
 """Side in coarse texels of the squares in which light follows the photo's lightness."""
 FAINT = 0.05
 """Log lightness by which a square must differ within itself for an edge."""
+OUTSIDE = -0.12, -0.02
+"""Inter-ocular distances outside the oval from which nothing is changed, and up to which all is."""
 MOST = 2.5
 """Largest change of the log: what is darker is black in any light."""
 
@@ -25,10 +29,17 @@ MOST = 2.5
 def in_even_light(texture: Image, model: PhotoLightModel) -> Image:
     """``texture`` (512, 512, 3), a chart, as if lit evenly, as light as where it is lit. Raises EngineError,
     ModelError."""
+    for _ in range(PASSES):
+        texture = _evened(texture, model)
+    return texture
+
+
+def _evened(texture: Image, model: PhotoLightModel) -> Image:
     small = np.asarray(resized(texture, (COARSE, COARSE), cv2.INTER_AREA), np.uint8)
-    light = model.find(small)
+    light = (model.find(small) + model.find(np.ascontiguousarray(small[:, ::-1]))[:, ::-1]) / 2
     inside, mean = inwards() > 0, light.mean(2)
     light = np.clip(light - np.median(light[inside & (mean >= np.median(mean[inside]))], axis=0), -MOST, MOST)
+    light = light * ramp(inwards(), *OUTSIDE)[..., None]
     guide, fine = (np.log(one.astype(np.float32) + np.float32(OFFSET)).mean(2) for one in (small, texture))
     share, rest = _along(guide, np.asarray(light, np.float32))
     light = resized(share, (SIZE, SIZE), cv2.INTER_LINEAR) * fine[..., None]

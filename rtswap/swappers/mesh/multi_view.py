@@ -20,6 +20,8 @@ LIGHT = 10.0
 """Sigma in coarse texels of the light that is matched across a seam."""
 BLACK, BLOWN = (8.0, 24.0), (246.0, 254.0)
 """Lightness ranges without detail."""
+SHADOW, LIFTED = (20.0, 50.0), (0.5, 0.9)
+"""Lightness range in which a shadow has noise instead of colour, and change of the log from which it is one."""
 
 
 class PhotoView(NamedTuple):
@@ -31,18 +33,13 @@ class PhotoView(NamedTuple):
     """(128, 128) 0..1 how squarely the camera saw each place."""
     face: Mask
     """(256, 256) 255 = face, 0 = hair or background."""
+    exposed: Field
+    """(128, 128) ``exposure``."""
 
     @property
     def coarse_face(self) -> Mask:
         """``face`` at (128, 128)."""
         return resized(self.face, (COARSE, COARSE), cv2.INTER_AREA)
-
-    @property
-    def exposed(self) -> Field:
-        """1 where the image has detail, falling to 0 where it is black or blown out over some width, (128, 128)."""
-        small = resized(self.image, (COARSE, COARSE), cv2.INTER_AREA)
-        light = np.asarray(blurred(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), 2.0), np.float32)
-        return ramp(light, *BLACK) * (1 - ramp(light, *BLOWN))
 
     @property
     def worth(self) -> Field:
@@ -60,8 +57,22 @@ def merged(views: Sequence[PhotoView]) -> PhotoView:
             _blend(whole.image, _matched(view.image, whole.image, np.minimum(mine, theirs)), share),
             np.maximum(whole.seen * (1 - share), view.seen * share),
             _blend(whole.face, view.face, share),
+            whole.exposed * (1 - share) + view.exposed * share,
         )
     return whole
+
+
+def exposure(image: Image, even: Image) -> Field:
+    """1 where ``image`` (512, 512, 3) has detail, falling to 0 where it is black or blown out over some width, or in
+    a deep shadow, (128, 128). ``even``: the same in even light."""
+    light, lit = (
+        np.asarray(
+            blurred(cv2.cvtColor(resized(one, (COARSE, COARSE), cv2.INTER_AREA), cv2.COLOR_BGR2GRAY), 2.0), np.float32
+        )
+        for one in (image, even)
+    )
+    shadow = (1 - ramp(light, *SHADOW)) * ramp(np.log((lit + 4) / (light + 4)), *LIFTED)
+    return ramp(light, *BLACK) * (1 - ramp(light, *BLOWN)) * (1 - shadow)
 
 
 def _blend(first: Picture, second: Picture, share: Field) -> Picture:

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from rtswap.core.types import Image, Mask
+from rtswap.swappers.mesh.cast_shadows import without_cast_shadows
 from rtswap.swappers.mesh.light import OFFSET, SourceLight, black_level_of, block_means, colour_of, skin_light
 from rtswap.swappers.mesh.skin_tones import DEEP, LUMA, ONE
 from rtswap.swappers.mesh.uv_chart import COARSE, SIZE, Field, coarse_positions, inwards, ramp, rings_mask
@@ -57,6 +58,7 @@ this share at most."""
 def ratios_of(texture: Image, face: Mask) -> tuple[Image, SourceLight]:
     """Ratio of each texel to its surroundings (512, 512, 3), in 8 bits with ``ONE`` as 1, and the photo's light.
     ``texture`` (512, 512, 3), ``face`` (128, 128) 255 = skin."""
+    texture = without_cast_shadows(texture, face)
     middle = slice(SIZE // 5, -SIZE // 5)
     skin = np.asarray(face * (inwards() > 0) / np.float32(255), np.float32)
     small = np.asarray(resized(texture, (COARSE, COARSE), cv2.INTER_AREA), np.float32)

@@ -22,7 +22,7 @@ from rtswap.networks.photo_light import PhotoLightModel
 from rtswap.swappers.mesh.even_light import in_even_light
 from rtswap.swappers.mesh.fill import filled
 from rtswap.swappers.mesh.lips import edges_in
-from rtswap.swappers.mesh.multi_view import PhotoView, merged
+from rtswap.swappers.mesh.multi_view import PhotoView, exposure, merged
 from rtswap.swappers.mesh.skin import face_mask
 from rtswap.swappers.mesh.uv_chart import COARSE, FINE, SIZE, SKIRT, chart, inwards, skirted, to_chart
 from rtswap.vision.resample import blurred, resized
@@ -123,9 +123,8 @@ def _view(
     light_model: PhotoLightModel | None,
 ) -> PhotoView:
     image, seen = to_chart(photo.image, edges_in(photo.image, photo.landmarks))
-    if light_model is not None:
-        image = in_even_light(image, light_model)
+    even = image if light_model is None else in_even_light(image, light_model)
     face = np.full((FINE, FINE), 255, np.uint8)
     if skin:
         face = face_mask(photo.image, photo.landmarks, occlusion_model, glasses_model, light_model)
-    return PhotoView(image, seen, face)
+    return PhotoView(even, seen, face, exposure(image, even))

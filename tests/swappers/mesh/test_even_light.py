@@ -28,9 +28,12 @@ class Answering(PhotoLightModel):
 
     def __init__(self, light: np.ndarray) -> None:
         self._light = np.repeat(light[..., None].astype(np.float32), 3, axis=2)
+        self._left = 2
 
     def find(self, texture: Image) -> np.ndarray:
-        return self._light
+        """In the first pass, of the texture and of its mirror image."""
+        self._left -= 1
+        return self._light[:, :: 1 if self._left else -1] * (self._left >= 0)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +59,7 @@ def test_a_shadow_is_divided_out_with_its_edge_and_freckles_stay() -> None:
     plain, shade = freckled(), half_dark(0.5)
     dark = (plain * shade[..., None]).astype(np.uint8)
     even = in_even_light(dark, Answering(np.log(resized(shade, (COARSE, COARSE), cv2.INTER_AREA)))).astype(float)
-    middle = np.s_[100:-100, 100:-100]
+    middle = np.s_[150:350, 120:-120]
     assert np.abs(even[middle].mean(2).mean(0) - plain[middle].mean(2).mean(0)).max() < 0.06 * SKIN.mean()
     left = np.s_[150:350, 120:220]
     assert even[left].mean(2).std() == pytest.approx(plain[left].mean(2).std(), rel=0.25)
@@ -65,7 +68,7 @@ def test_a_shadow_is_divided_out_with_its_edge_and_freckles_stay() -> None:
 def test_the_face_is_as_light_as_where_it_is_lit() -> None:
     dark = (freckled() * half_dark(0.4)[..., None]).astype(np.uint8)
     even = in_even_light(dark, Answering(np.log(resized(half_dark(0.4), (COARSE, COARSE), cv2.INTER_AREA)) - 3))
-    assert even[100:-100, 100:-100].mean() == pytest.approx(SKIN.mean(), rel=0.06)
+    assert even[150:350, 120:-120].mean() == pytest.approx(SKIN.mean(), rel=0.06)
 
 
 def test_no_light_changes_nothing() -> None:
@@ -79,7 +82,7 @@ def test_a_person_in_even_light_stays_as_they_are(name: str, network: PhotoLight
     plain = to_chart(person(name).portrait, person(name).landmarks).image
     inside = resized((inwards() > 0.1).astype(np.uint8), (SIZE, SIZE), cv2.INTER_NEAREST) > 0
     logs = np.log((in_even_light(plain, network) + 4.0) / (plain + 4.0))[inside].mean(1)
-    assert np.abs(logs - np.median(logs)).mean() < 0.1
+    assert np.abs(logs).mean() < 0.04
 
 
 @pytest.mark.parametrize("mirrored", [False, True])

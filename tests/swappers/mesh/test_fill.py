@@ -12,7 +12,7 @@ from people import NAMES, person
 from rtswap.core.types import Image, SourceIdentity
 from rtswap.networks.occlusion import OcclusionModel, place
 from rtswap.swappers.mesh.fill import filled
-from rtswap.swappers.mesh.multi_view import PhotoView
+from rtswap.swappers.mesh.multi_view import PhotoView, exposure
 from rtswap.swappers.mesh.texture import SIZE, Texture, chart
 from rtswap.swappers.mesh.uv_chart import COARSE, FINE, inwards, to_chart
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
@@ -177,7 +177,7 @@ def test_what_a_turned_head_shows_beside_its_far_side_comes_from_the_other_half(
     seen[45:85, 70:80] = 0.3
     picture = np.full((SIZE, SIZE, 3), (110, 140, 190), np.uint8)
     picture[4 * 45 : 4 * 85, 4 * 67 : 4 * 80] = 40
-    clean = filled(PhotoView(picture, seen, np.full((FINE, FINE), 255, np.uint8)))
+    clean = filled(PhotoView(picture, seen, np.full((FINE, FINE), 255, np.uint8), exposure(picture, picture)))
     beside = cv2.resize(clean.image, (COARSE, COARSE), interpolation=cv2.INTER_AREA)[50:80, 68:70]
     assert beside.mean() > 0.85 * picture[0, 0].mean(), "half of it otherwise"
 
