@@ -94,7 +94,7 @@ class _Loop:
         self._require_consent(request, photos, consent)
         self._program, self._request = self._make_program(request), request
         self._pipeline = self._program.pipeline(photos=self._pictures, live=live)
-        self._lock, self._closed = self._pipeline.lock, False
+        self._lock, self._closed, self._uses = self._pipeline.lock, False, 0
 
     def update(self, source: Photos | None = None, *, consent: bool = False, **changes: Unpack[Changes]) -> None:
         """Change the source or settings from the next picture on; whoever is followed stays followed.
@@ -126,7 +126,7 @@ class _Loop:
         with self._lock:
             if not self._closed:
                 self._closed = True
-                del self._program, self._pipeline
+                self._free()
 
     def __reduce__(self) -> NoReturn:
         """For ``pickle`` and ``copy``. Always raises UsageError."""
@@ -141,14 +141,25 @@ class _Loop:
     ) -> None:
         self.close()
 
+    def _free(self) -> None:
+        """Free the networks if this is closed and nothing uses them."""
+        if self._closed and not self._uses:
+            del self._program, self._pipeline
+
     @contextmanager
     def _use(self) -> Iterator[None]:
-        """Hold the lock on the networks. Raises UsageError if they are closed."""
+        """Hold the lock on the networks, and keep them: ``on_event`` may close this. Raises UsageError if they are
+        closed."""
         with self._lock:
             if self._closed:
                 name = type(self).__name__
                 raise UsageError(f"this {name} is closed", do=f"Make a new {name}, or close it later.")
-            yield
+            self._uses += 1
+            try:
+                yield
+            finally:
+                self._uses -= 1
+                self._free()
 
     def _require_consent(self, request: Request, photos: Sequence[str], consent: bool) -> None:
         if not isinstance(consent, bool | np.bool_):

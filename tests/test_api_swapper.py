@@ -191,6 +191,22 @@ def test_several_threads_and_a_change_meanwhile(swapper: rtswap.Swapper) -> None
     assert all(np.abs(one.astype(int) - goal).max() <= 2 for one in found)
 
 
+def test_closed_by_its_own_listener_it_ends_after_the_picture() -> None:
+    """AttributeError was raised, and the picture was lost."""
+    told: list[str] = []
+
+    def on_event(text: str) -> None:
+        told.append(text)
+        if "no face" in text:
+            live.close()
+
+    live = rtswap.LiveSwap("persona:ada", on_event=on_event)
+    assert live.process(np.zeros((120, 160, 3), np.uint8)).covered
+    assert any("no face" in text for text in told)
+    with pytest.raises(UsageError, match="is closed"):
+        live.process(np.zeros((120, 160, 3), np.uint8))
+
+
 def test_closed() -> None:
     swapper, live = rtswap.Swapper(photo("ada")), rtswap.LiveSwap(photo("ada"))
     results = swapper.swap_many([persona("ben")])

@@ -137,9 +137,11 @@ def _comparing(spaces: IdentitySpaces) -> tuple[Embedder | None, Space]:
 def _files(paths: Sequence[Path], on_event: Event) -> list[Path]:
     """List the images, with folders expanded and personas resolved. Raises SourceError."""
     files: list[Path] = []
+    personas: list[str] = []
     for path in paths:
         if is_persona(path):
             files.append(persona_photo(str(path)))
+            personas.append(files[-1].stem)
             if str(path) != f"{PREFIX}{files[-1].stem}":  # persona:random
                 on_event(f"{path}: {files[-1].stem}")
             continue
@@ -157,6 +159,9 @@ def _files(paths: Sequence[Path], on_event: Event) -> list[Path]:
         files += inside
     if not files:
         raise SourceError("no source given", expected="a photo of the face to use", do="Add --source PHOTO.")
+    if len(set(personas)) > 1:
+        first, second, *_ = dict.fromkeys(personas)
+        on_event(f"{first} and {second} are two people; {_ONE_PERSON}")
     if len(files) > _MOST_PHOTOS:
         on_event(f"{len(files)} photos given; using the first {_MOST_PHOTOS}")
     return files[:_MOST_PHOTOS]

@@ -59,8 +59,7 @@ class Access:
         """Raises Problem for a request of somebody else."""
         if not self._is_own(_hostname(request.headers.get("Host", ""))):
             raise Problem(403, "this is not a name of the studio; expected the address that rtswap studio printed")
-        origin = request.headers.get("Origin")
-        if origin is not None and not self._is_same(origin, request):
+        if not all(self._is_same(origin, request) for origin in request.headers.getall("Origin", ())):
             raise Problem(403, "requests of other pages are refused")
         if request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none"):
             raise Problem(403, "requests of other pages are refused")
@@ -132,8 +131,9 @@ def _is_of_this_user(request: web.Request) -> bool:
 
 
 def _hostname(host: str) -> str:
-    """The name in a Host header, without port and brackets; empty for none."""
+    """The name in a Host header, without port and brackets; empty for none, and for one with anything beside them."""
     try:
-        return (urlsplit(f"//{host}").hostname or "").lower().rstrip(".")
+        parts = urlsplit(f"//{host}")
     except ValueError:
         return ""
+    return (parts.hostname or "").lower().rstrip(".") if parts.netloc == host and "@" not in host else ""

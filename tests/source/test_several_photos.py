@@ -11,6 +11,7 @@ from photos import Face, Scene, World, world
 
 from rtswap.core.errors import SourceError
 from rtswap.source.consent.question import photo_files
+from rtswap.source.personas import persona_photo
 from rtswap.vision.pose import pose_of
 
 
@@ -73,6 +74,14 @@ def test_two_photos_of_two_people_are_reported() -> None:
     photos = world(a=Scene(), b=Scene((Face(person=5),)))
     photos.load("a.jpg", "b.jpg")
     assert "two different people" in photos.events[0]
+
+
+@pytest.mark.parametrize(("names", "told"), [(["ada", "george"], 1), (["ada", "ada"], 0)])
+def test_two_personas_are_two_people_however_alike(names: list[str], told: int) -> None:
+    """Our own network takes some of them for one person, and nothing was said."""
+    photos = World({str(persona_photo(name)): Scene() for name in names})
+    photos.load(*(f"persona:{name}" for name in names))
+    assert sum("are two people" in event for event in photos.events) == told
 
 
 def test_photos_that_all_differ_are_reported() -> None:

@@ -13,6 +13,7 @@ from typing import cast
 
 import pytest
 from aiohttp import web
+from multidict import CIMultiDict
 from studio_client import Client, run_studio
 
 from rtswap.app.config import Config
@@ -28,6 +29,8 @@ OTHERS = [
     {"Host": "evil.example:7860"},
     {"Host": "127.0.0.1.evil.example"},
     {"Host": "[::1"},
+    {"Host": "localhost#x"},
+    {"Host": "evil.example@localhost"},
     {"Host": ""},
     {"Origin": "http://evil.example"},
     {"Origin": "null"},
@@ -176,7 +179,7 @@ def test_what_the_browser_is_started_with_serves_this_user_alone(
 
 def test_nor_does_it_serve_other_computers() -> None:
     there = SimpleNamespace(
-        headers={"Host": "localhost"},
+        headers=CIMultiDict(Host="localhost"),
         query={"token": "0wn"},
         cookies={},
         get_extra_info=lambda name: {"sockname": ("10.0.0.1", 7860), "peername": ("10.0.0.2", 7)}[name],
@@ -234,3 +237,16 @@ def test_what_is_no_http_is_answered_and_not_logged(
         server.sendall(request_)
         assert server.recv(12)[8:] == b" 400"
     assert caplog.text == ""
+
+
+def test_every_origin_must_be_the_studio_s() -> None:
+    own, other = (("Origin", f"http://{name}") for name in ("localhost", "evil.example"))
+    access, host = Access(LOOPBACK, "s3cret"), ("Host", "localhost")
+    for origins in ([own, other], [other, own]):
+        request = SimpleNamespace(headers=CIMultiDict([host, *origins]))
+        with pytest.raises(Problem, match="other pages"):
+            access.check(cast(web.Request, request))
+    known = SimpleNamespace(
+        headers=CIMultiDict([host, own]), query={"token": "s3cret"}, cookies={}, get_extra_info=lambda name: None
+    )
+    access.check(cast(web.Request, known))
