@@ -121,17 +121,15 @@ class _Loop:
             self._program, self._request = program, request
 
     def close(self) -> None:
-        """Free the networks, after the picture that is being swapped. Safe to call twice; nothing else works
-        afterwards."""
+        """Free the networks after the current picture. Safe to call twice; nothing else works afterwards."""
         with self._lock:
-            if not self._closed:
-                self._closed = True
-                self._free()
+            if not (self._closed or self._uses):  # ``on_event`` may close it during a picture
+                del self._program, self._pipeline
+            self._closed = True
 
     def __reduce__(self) -> NoReturn:
         """For ``pickle`` and ``copy``. Always raises UsageError."""
-        what = f"a {type(self).__name__} cannot be copied or sent to another process"
-        raise UsageError(what, do="Make one in each process.")
+        raise UsageError(f"a {type(self).__name__} cannot be copied or sent", do="Make one in each process.")
 
     def __enter__(self) -> Self:
         return self
@@ -141,25 +139,17 @@ class _Loop:
     ) -> None:
         self.close()
 
-    def _free(self) -> None:
-        """Free the networks if this is closed and nothing uses them."""
-        if self._closed and not self._uses:
-            del self._program, self._pipeline
-
     @contextmanager
     def _use(self) -> Iterator[None]:
-        """Hold the lock on the networks, and keep them: ``on_event`` may close this. Raises UsageError if they are
-        closed."""
+        """Hold the lock on the networks. Raises UsageError if they are closed."""
         with self._lock:
             if self._closed:
-                name = type(self).__name__
-                raise UsageError(f"this {name} is closed", do=f"Make a new {name}, or close it later.")
+                raise UsageError(f"this {type(self).__name__} is closed", do="Make a new one, or close it later.")
             self._uses += 1
             try:
                 yield
             finally:
                 self._uses -= 1
-                self._free()
 
     def _require_consent(self, request: Request, photos: Sequence[str], consent: bool) -> None:
         if not isinstance(consent, bool | np.bool_):

@@ -93,5 +93,5 @@ def test_no_tone_arises_that_neither_face_has(source: str, target: str) -> None:
     found = colours(result, other.landmarks)
     assert share_of_neither(found, *(colours(*photo) for photo in photos)) < 0.005
     ratio = blotches(spread(result, other.landmarks), *(spread(*photo) for photo in photos))
-    assert ratio.chroma < 0.9
+    assert ratio.chroma < 0.95
     assert ratio.light < 1.25

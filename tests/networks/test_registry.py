@@ -85,7 +85,7 @@ def test_a_network_is_found_by_its_former_name(tmp_path: Path, former: str, name
 
 
 def test_unknown_name_is_reported_with_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"unknown model 'pnett'.*onet or pnet"):
+    with pytest.raises(ModelError, match=r"unknown model 'pnett'.*onet or photo_light or pnet"):
         Registry(tmp_path).path("pnett")
 
 

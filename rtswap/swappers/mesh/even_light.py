@@ -36,7 +36,7 @@ def in_even_light(texture: Image, model: PhotoLightModel) -> Image:
 
 def _evened(texture: Image, model: PhotoLightModel) -> Image:
     small = np.asarray(resized(texture, (COARSE, COARSE), cv2.INTER_AREA), np.uint8)
-    light = (model.find(small) + model.find(np.ascontiguousarray(small[:, ::-1]))[:, ::-1]) / 2
+    light = model.find(small)
     inside, mean = inwards() > 0, light.mean(2)
     light = np.clip(light - np.median(light[inside & (mean >= np.median(mean[inside]))], axis=0), -MOST, MOST)
     light = light * ramp(inwards(), *OUTSIDE)[..., None]
