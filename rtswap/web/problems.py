@@ -11,6 +11,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
 from rtswap.core.errors import RtswapError, UsageError
+from rtswap.core.text import printable
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -63,7 +64,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     except ConnectionError:
         raise
     except Exception:
-        logging.getLogger("rtswap.web").exception("%s %s failed", request.method, request.path)
+        logging.getLogger("rtswap.web").exception("%s failed", printable(f"{request.method} {request.path}"))
         return answer(request, 500, "rtswap failed, which is a bug; its terminal says more")
 
 
