@@ -43,8 +43,9 @@ class Sender:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        self._thread = threading.Thread(target=self._serve, name=f"rtswap-{self.name}", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._serve, name=f"rtswap-{self.name}", daemon=True)
+        thread.start()
+        self._thread = thread
 
     def serve_once(self, timeout_s: float) -> None:
         """Send the next frame, or repeat the last one if none has come for a while."""

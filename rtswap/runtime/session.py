@@ -131,9 +131,9 @@ class Session:
     def _run(self, interrupts: Interrupts) -> None:
         parts = (("rtswap-input", self._read), ("rtswap-work", self._work))
         threads = [threading.Thread(target=work, name=name, daemon=True) for name, work in parts]
-        for part in [sender for sender in self._all_senders() if sender is not self._window] + threads:
-            part.start()
         try:
+            for part in [sender for sender in self._all_senders() if sender is not self._window] + threads:
+                part.start()
             while not self._overdue() and (any(thread.is_alive() for thread in threads) or self._window_waits()):
                 if interrupts.count:
                     raise KeyboardInterrupt
@@ -284,7 +284,10 @@ class Session:
         """Close everything, the window here and the rest in another thread, so that a second Ctrl-C ends the wait and
         interrupts no closing."""
         closing = threading.Thread(target=self._close_parts, args=(threads,), name="rtswap-closing", daemon=True)
-        closing.start()
+        try:
+            closing.start()
+        except RuntimeError:  # the system allows no more threads
+            self._close_parts(threads)
         began, hurried_at = time.perf_counter(), float("inf")
         slow_told, interrupt_told = False, interrupts.count > 0
         while closing.is_alive():
@@ -326,6 +329,8 @@ class Session:
         self._join(reading, ANSWER_S)  # last: a stream that is lost may answer only after its own time limit
 
     def _join(self, thread: threading.Thread, timeout_s: float) -> None:
+        if thread.ident is None:
+            return
         thread.join(0 if self._overdue() else timeout_s)
         if thread.is_alive():
             self._on_event(f"{thread.name.removeprefix('rtswap-')} does not respond, continuing without it")

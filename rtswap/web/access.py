@@ -120,7 +120,8 @@ def _is_of_another_user(request: web.Request) -> bool:
     ours, theirs = (request.get_extra_info(name) for name in ("sockname", "peername"))
     if not ours or not theirs or not hasattr(os, "geteuid"):
         return False
-    own = {0, os.geteuid(), int(os.environ.get("SUDO_UID") or 0)}
+    before_sudo = os.environ.get("SUDO_UID", "")
+    own = {0, os.geteuid(), int(before_sudo) if before_sudo.isdecimal() else 0}
     return not users_at(theirs[1], ours[1]) <= own
 
 

@@ -215,8 +215,9 @@ class VideoWriter:
         copy = self.partial_path.with_name(f".index-{secrets.token_hex(4)}{self._suffix}")
         try:
             if move_index(self.partial_path, copy):
+                made = copy.lstat()
                 copy.replace(self.partial_path)
-                self._made = self.partial_path.lstat()
+                self._made = made
         except OSError:
             copy.unlink(missing_ok=True)
 
