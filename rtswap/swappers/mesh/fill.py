@@ -54,6 +54,9 @@ CLOSE, FAR = 0.06, 3.0
 """Deviations in log colour that remain there, and away from holes."""
 AWAY = 4.0
 """Coarse texels from a hole from which skin counts for its smooth continuation."""
+ISLAND = 0.36
+"""Inter-ocular distances from the oval up to which a piece of the photo that hangs together with nothing farther
+inside is left out: an ear, an ear-ring, a cheek's edge between locks of hair."""
 HIDDEN = (0.5, 0.6)
 """Hidden shares of a feature from which the target's own begins to show, and from which it alone shows."""
 
@@ -73,7 +76,7 @@ def filled(view: PhotoView) -> FilledView:
     """Fill in places that are hidden, too oblique, or without detail."""
     face = np.asarray(view.face / np.float32(255), np.float32)
     seen = _own_share(view)
-    own = np.minimum(face, _enlarged(seen, FINE))
+    own = _without_islands(np.minimum(face, _enlarged(seen, FINE)))
     coarse = np.asarray(resized(own, (COARSE, COARSE), cv2.INTER_AREA), np.float32)
     shown = np.asarray(np.round(255 * coarse), np.uint8)
     worth = cv2.erode(view.worth, np.ones((3, 3), np.uint8))
@@ -107,6 +110,16 @@ def _own_share(view: PhotoView) -> Field:
     theirs = view.worth[:, ::-1]
     share = ramp(theirs - seen, *BETTER) * (1 - ramp(seen, FAIR, GOOD))
     return 1 - blurred(np.asarray(share, np.float32), SEAM)
+
+
+def _without_islands(own: Field) -> Field:
+    """``own`` (256, 256) without small pieces at the edge of the face."""
+    _, labels = cv2.connectedComponents(np.asarray(own > 0.5, np.uint8), connectivity=4)
+    inside = np.zeros(int(labels.max()) + 1, bool)
+    inside[np.unique(labels[_enlarged(inwards(), FINE) > ISLAND])] = True
+    island = np.asarray(~inside[labels] & (labels > 0), np.uint8)
+    around = cv2.dilate(island, np.ones((9, 9), np.uint8)) * (~inside[labels] | (labels == 0))
+    return np.asarray(own * (1 - around), np.float32)
 
 
 def _squarely(seen: Field) -> Field:

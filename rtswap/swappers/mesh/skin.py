@@ -60,6 +60,8 @@ EDGE = 0.36
 NEAR, NEAR_EYES = 9.0, (6.0, 2.5)
 """Coarse texels from the network's mask within which colour may remove more: strands, and shadows of hair; around the
 eyes, without glasses and with them. White cloth may reach twice as far."""
+VIVID = (2.0, 3.0)
+"""Unlikeness in brightness or hue from which colour reaches three times as far."""
 ROUGH = (0.6, 1.4)
 """Unlikeness that a tenth of the plain skin may exceed, and the most by which wrinkles and hard light widen the
 tolerances."""
@@ -175,7 +177,8 @@ def _skin(image: Image, hidden: Field, sure: Field, facing: Field, *, glasses: b
         one_sided = both * ramp((kinds - other).max(2), *ONE_SIDED)
         near_eyes = NEAR_EYES[glasses]
         near = (eyes | (near_eyes < NEAR_EYES[0]) & inner) & (one_sided < 0.5) & (cloth < 0.5)
-        reach = np.where(near, near_eyes, NEAR * (1 + cloth))
+        vivid = ramp(kinds[..., 2], *VIVID)
+        reach = np.where(near, near_eyes, NEAR * (1 + np.maximum(cloth, 2 * vivid)))
         covered = np.maximum(covered, _connected(unlike * (1 - kept * (1 - one_sided)), covered, reach))
         face = np.asarray(resized(1 - covered, (COARSE, COARSE), cv2.INTER_AREA), np.float32)
     grown = cv2.dilate(covered, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7)))

@@ -203,3 +203,20 @@ def test_the_oval_is_covered() -> None:
     guessed, unknown = clean.shares
     assert 0.05 < guessed < 0.6
     assert unknown < 0.1
+
+
+def test_a_piece_of_the_photo_that_hair_cuts_off_at_the_edge_is_filled_in() -> None:
+    """Ears, ear-rings and slices of cheek between locks were stains beside the filled cheek. What lies within
+    glasses is cut off, too."""
+    who = person("ben")
+    image, seen = to_chart(who.portrait, who.landmarks)
+    depth = cv2.resize(inwards(), (FINE, FINE))
+    piece = (depth < 0.2) & (np.arange(FINE) < FINE // 2) & (np.abs(np.arange(FINE) - FINE // 2) < FINE // 4)[:, None]
+    around = cv2.dilate(piece.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
+    face = np.where(around & ~piece, 0, 255).astype(np.uint8)
+    cv2.circle(face, (FINE // 3, FINE // 3), FINE // 12, 0, 3)
+    shown = filled(PhotoView(image, np.ones_like(seen), face, np.ones_like(seen))).shown
+    piece, inside = piece[::2, ::2], inwards() > 0.02
+    assert shown[piece & inside].max() < 30
+    assert shown[piece[:, ::-1] & inside].min() > 200
+    assert shown[COARSE // 3, COARSE // 3] > 200

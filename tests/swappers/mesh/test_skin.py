@@ -91,6 +91,18 @@ def test_a_forehead_as_dark_as_a_fringe_stays_where_the_network_is_sure_of_skin(
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_bright_red_hair_over_the_side_of_a_cheek_is_left_out(name: str) -> None:
+    """Colour counted only at the face's edge, and a few millimetres around what the network sees."""
+    who = person(name)
+    (x, _), (_, top), (_, bottom) = who.landmarks[[187, 127, 172], :2]
+    curtain = np.array([[0, top], [x + 8, top], [x + 8, bottom], [0, bottom]])
+    above = OcclusionModel(Network(slice(0, 24), slice(0, 14)))
+    mask = face_mask(painted(who, curtain, (20, 80, 190)), who.landmarks, above)
+    assert at(mask, [123, 187]).max() < 60
+    assert at(mask, [425, 280, 205]).min() > 200
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_white_cloth_down_to_the_brows_is_left_out_though_the_network_is_sure_of_skin(name: str) -> None:
     """It stayed as two white patches above the brows."""
     who = person(name)
