@@ -47,6 +47,10 @@ reduced in proportion."""
 TINT, LIPS_TINT, OF_TINT = 0.2, 0.4, 0.95
 """Distance in log colour from the surroundings that skin and lips approach: more is coloured light. Share of it that
 is kept."""
+LIPS_RED, MOST_GREY, REDDEN, DARKEN = 0.03, 0.16, (-0.7, -0.8, 0.8), 1.6
+"""Logs by which lips are redder than the skin at least, counted as red over the mean of blue and green, and by which
+they may lack it; what is added to their logs (B, G, R) per log of that, and taken from their lightness. The lower lip
+of dark skin can be less red than the skin: on lighter skin it was ashen."""
 LIPS_LILAC = 0.5
 """Share that is removed of the blue which lips have beyond their green and red: with all of it they are lilac on
 pinkish skin, with none of it beige on any."""
@@ -78,6 +82,9 @@ def ratios_of(texture: Image, face: Mask) -> tuple[Image, SourceLight]:
     light, tint = light * (1 - (1 - LIT_BROW) * shine), tint * (1 - (1 - LIT_BROW_TINT) * shine)
     broad = blurred(light[..., 0], LIPS_SIGMA)[..., None]
     light = light + lips * np.where(broad > 0, LIPS_BROAD * np.tanh(broad / LIPS_BROAD) - broad, 0)
+    red = blurred(tint[..., 2] - tint[..., :2].mean(2), LIPS_SIGMA)[..., None]
+    grey = lips * np.clip(LIPS_RED - red, 0, MOST_GREY)
+    tint, light = tint + grey * np.array(REDDEN, np.float32), light - np.float32(DARKEN) * grey
     hair = np.clip(light / DEEP - 1, 0, 1) * (1 - lips)
     strength = np.maximum(np.linalg.norm(tint, axis=2, keepdims=True), np.float32(1e-6))
     most = TINT + lips * (LIPS_TINT - TINT)

@@ -33,6 +33,18 @@ def test_a_lip_far_lighter_than_its_skin_keeps_its_creases() -> None:
     assert 0.95 < shown.mean() < 1.25
 
 
+def test_lips_less_red_than_the_skin_are_not_ashen() -> None:
+    """The lower lip of dark skin, as light as it and less red, was grey on light skin; red lips stay as they are."""
+    texture = np.full((SIZE, SIZE, 3), (35, 50, 85), np.uint8)
+    lips = cv2.resize(brows_and_lips()[..., 1], (SIZE, SIZE)) > 250
+    ashen, red = texture.copy(), texture.copy()
+    ashen[lips], red[lips] = (42, 56, 84), (28, 36, 78)
+    (blue, green, shown), (_, _, stays) = (ratios_of(one, WHOLE)[0][lips].mean(0) / ONE for one in (ashen, red))
+    assert shown > max(blue, green)
+    assert np.mean([blue, green, shown]) < 0.95
+    assert 0.85 < stays < 1.0
+
+
 def test_deep_wrinkles_are_softened_and_pores_and_nostrils_stay() -> None:
     """Lines of a third of the skin's light looked etched on another face; a nostril may be as dark as it is."""
     plain = np.full((SIZE, SIZE, 3), (90, 120, 160), np.float32)
