@@ -30,9 +30,10 @@ TO_CORNER = 0.4
 """How far the mouth opens beyond the ring's corners, as a share of the way to the outer corners."""
 OPEN, PARTED = 0.1, 0.02
 """Height of the mouth in mouth widths from which a photo shows teeth or a gap, and from which it may."""
-LESS_RED = 0.025
-"""Least difference in log ratio of red to green by which teeth are less red than both lips. Of 196 photos with a
-height below 0.16, the ring lay on teeth or a gap in all 44 above it, and in about 8 below it."""
+LESS_RED, LIGHTER = 0.025, 0.1
+"""Least differences, in log ratio of red to green and in log lightness, by which teeth are less red or lighter than
+both lips. Of 196 photos with a height below 0.16, the ring lay on teeth or a gap in all 44 with the first, and in
+about 8 without; the second tells teeth in grey photos."""
 LIP, WITHIN = (0.3, 0.7), (0.2, 0.8)
 """Where colours are read: of a lip, in shares of the way from its outline to the ring, and within the ring."""
 STEPS, SIDE = 48, 5
@@ -95,18 +96,19 @@ def edges_in(photo: Image, mesh: Points) -> Points:
 
 
 def _shows_teeth(photo: Image, mesh: Points) -> bool:
-    """Whether what is within the ring is less red than the lips."""
+    """Whether what is within the ring is less red, or lighter, than both lips."""
     upper, lower = mesh[UPPER], mesh[LOWER]
-    lips = [_redness(photo, *ends, LIP) for ends in ((mesh[OUTER_UPPER], upper), (mesh[OUTER_LOWER], lower))]
-    less = np.minimum(*lips) - _redness(photo, upper, lower, WITHIN)
-    return float(np.median(less[2:-2])) > LESS_RED
+    lips = np.stack([_mean_logs(photo, mesh[o], r, LIP) for o, r in ((OUTER_UPPER, upper), (OUTER_LOWER, lower))])
+    within = _mean_logs(photo, upper, lower, WITHIN)
+    of_lips, of_inside = (np.stack([logs[..., 2] - logs[..., 1], -logs.mean(-1)]) for logs in (lips, within))
+    less = np.median((of_lips.min(1) - of_inside)[:, 2:-2], axis=1)
+    return bool((less > (LESS_RED, LIGHTER)).any())
 
 
-def _redness(photo: Image, begin: Points, end: Points, between: tuple[float, float]) -> Field:
-    """Mean log ratio of red to green on the lines (N, 3) from ``begin`` to ``end``, (N,)."""
+def _mean_logs(photo: Image, begin: Points, end: Points, between: tuple[float, float]) -> Field:
+    """Mean log colours (N, 3) on the lines (N, 3) from ``begin`` to ``end``."""
     shares = np.linspace(*between, STEPS, dtype=np.float32)[:, None]
-    logs = _logs(photo, begin[:, None] + shares * (end - begin)[:, None])
-    return np.asarray((logs[..., 2] - logs[..., 1]).mean(1), np.float32)
+    return np.asarray(_logs(photo, begin[:, None] + shares * (end - begin)[:, None]).mean(1), np.float32)
 
 
 def _shut_in(photo: Image, mesh: Points, moved: Points) -> Points:

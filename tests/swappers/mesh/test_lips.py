@@ -67,6 +67,15 @@ def test_a_smiling_photo_puts_no_teeth_on_the_lips_of_a_shut_mouth(
     assert (redness < 0.6 * np.median(redness)).mean() < 0.1
 
 
+def test_teeth_of_a_faint_smile_are_seen_in_a_grey_photo() -> None:
+    picture, mesh, edge = photo_of("ada", 1.0, 0.08)
+    grey = np.repeat(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)[..., None], 3, axis=2)
+    found = edges_in(grey, mesh)
+    width = float(np.linalg.norm(mesh[61] - mesh[291]))
+    assert np.linalg.norm(found[UPPER, :2] - edge[:, :2], axis=1).max() < 0.025 * width
+    assert np.linalg.norm(found[LOWER, :2] - mesh[LOWER, :2], axis=1).max() < 0.04 * width
+
+
 def test_where_nothing_is_seen_landmarks_are_trusted() -> None:
     grey = np.full_like(person("ada").portrait, 120)
     for mesh in (smiling("ada"), person("ada").landmarks):
