@@ -6,6 +6,7 @@ A file is written whole or not at all, and made once: a run that goes on finds w
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from torch import multiprocessing
 
 from rtswap.core.errors import InputError, reason
 from rtswap.core.files import open_regular, replacing
+from rtswap.core.interrupts import ENDING
 from rtswap.training.checkpoint import DAMAGED, check_uncompressed
 
 Shard = dict[str, NDArray[Any]]
@@ -82,6 +84,8 @@ def making(jobs: Sequence[Callable[[], None]], least: Mapping[Path, int]) -> Ite
 
 
 def _work(job: Callable[[], None]) -> None:
+    for number in ENDING:
+        signal.signal(number, signal.SIG_DFL)  # the parent's handlers raise KeyboardInterrupt, which would be printed
     if hasattr(os, "nice"):
         os.nice(NICER)
     job()

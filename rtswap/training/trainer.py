@@ -135,7 +135,7 @@ class Trainer:
         self._minutes, self._until, self._rank, self._clock = minutes, until, rank, clock
         self._listener = listener or Listener()
         self._means, self._diverged, self._rate = Means(), False, 0.0
-        self._totals: deque[float] = deque(maxlen=USUAL_REPORTS)
+        self._totals: deque[tuple[frozenset[str], float]] = deque(maxlen=USUAL_REPORTS)
         self._last, self._steps_reported = 0.0, 0
         self._budget = budget_s(minutes, until, 0.0)
 
@@ -254,14 +254,17 @@ class Trainer:
         to the checkpoint."""
         means = self._means.now()
         values = [*means.values(), *(float(value.sum()) for value in self.recipe.network.parameters())]
-        usual = median(self._totals) if len(self._totals) == USUAL_REPORTS else math.inf
-        self._diverged = not all(map(math.isfinite, values)) or self._total(means) > EXPLODED * usual
+        terms, total = self._total(means)
+        before = [other for names, other in self._totals if names == terms]
+        usual = median(before) if len(before) == USUAL_REPORTS else math.inf
+        self._diverged = not all(map(math.isfinite, values)) or total > EXPLODED * usual
         return not self._diverged
 
-    def _total(self, means: dict[str, float]) -> float:
-        """The loss that is minimised, without the terms of critics, which rise and fall."""
-        weights = self.recipe.weights
-        return sum(abs(weights[name] * value) for name, value in means.items() if name in weights)
+    def _total(self, means: dict[str, float]) -> tuple[frozenset[str], float]:
+        """The terms that are minimised, without critics', which rise and fall; and their sum, to be compared where
+        the terms are the same: a recipe may learn one thing after the other."""
+        parts = {name: abs(weight * means[name]) for name, weight in self.recipe.weights.items() if name in means}
+        return frozenset(parts), sum(parts.values())
 
     def _return_to_checkpoint(self) -> None:
         """Load the checkpoint again and go on from it with half the learning rate. The elapsed time is kept."""

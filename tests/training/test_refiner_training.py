@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from dataclasses import replace
 from functools import partial
@@ -18,6 +19,7 @@ import onnx
 import torch
 
 import rtswap
+from rtswap.core.interrupts import ENDING
 from rtswap.swappers.refiner.crop_view import CELLS, MOST, SIZE, draw_gains
 from rtswap.training.identity import sample
 from rtswap.training.lights import badly_lit
@@ -180,6 +182,23 @@ def test_pairs_come_while_they_are_learnt_from(views: Views, tmp_path: Path) -> 
             time.sleep(0.1)
     assert pool.count in (2 * SHARD, 3 * SHARD)
     assert len(list(tmp_path.glob("*.npz"))) < 9
+
+
+def test_a_maker_that_is_stopped_says_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Signals raise KeyboardInterrupt in the command; its processes printed a traceback at Ctrl-C, and at the end."""
+
+    def make() -> None:
+        (tmp_path / "0000.npz").touch()
+        time.sleep(60)
+
+    handlers = {number: signal.signal(number, signal.default_int_handler) for number in ENDING}
+    try:
+        with making([make], {tmp_path: 1}):
+            pass
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    assert capfd.readouterr().err == ""
 
 
 def test_gains_are_bounded_and_the_budget_kept() -> None:

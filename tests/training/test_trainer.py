@@ -169,6 +169,26 @@ def test_a_loss_that_explodes_right_after_a_training_goes_on_is_noticed(
         Trainer(worse, tmp_path, minutes=2 * MINUTES, clock=Seconds()).run()
 
 
+def test_a_recipe_that_learns_one_thing_after_the_other_does_not_explode_when_the_second_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The swap's first loss was 20 times as large as the last one of fslsd's prior: the training ended there."""
+
+    class Two(Line):
+        weights = {**Line.weights, "second": 1.0}  # noqa: RUF012
+
+        def losses(self, batch: Tensor) -> Terms:
+            terms = super().losses(batch)
+            return terms if self.moments[-1].share < 0.6 else {"second": 1e4 * terms["off"]}
+
+    for name in ("REPORT_S", "SAVE_S"):
+        monkeypatch.setattr(f"rtswap.training.trainer.{name}", 1.0)
+    recipe = Two()
+    Trainer(recipe, tmp_path, minutes=2 * MINUTES, clock=Seconds()).run()
+    assert recipe.moments[-1].share > 0.9
+    assert torch.load(tmp_path / CHECKPOINT, weights_only=True)["progress"]["setbacks"] == 0
+
+
 def test_a_training_whose_loss_is_never_finite_ends_with_one_line_and_a_sound_checkpoint(tmp_path: Path) -> None:
     class Bad(Line):
         def losses(self, batch: Tensor) -> Terms:
