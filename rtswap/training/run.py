@@ -67,6 +67,7 @@ def train(job: TrainJob, listener: Listener) -> dict[str, Any]:
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
     args.out, args.data = job.out, job.data
+    listener.event("reading the faces")
     learnt, counts = LOADED[job.spec.kind](job, args, listener.event)
     listener.event(" and ".join(counts))
     try:
