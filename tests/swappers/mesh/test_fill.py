@@ -77,9 +77,9 @@ def test_hair_leaves_no_stain(name: str, paint: Painter, gain: float) -> None:
     network = OcclusionModel(Network(who.portrait, after, who))
     bare = Texture.bake(who.portrait, who.landmarks)
     clean = Texture.bake(after, who.landmarks, occlusion_model=network)
-    raw = to_chart(after, who.landmarks).image
-    truth, stained, cleaned = (low(one).astype(int) for one in (bare.full, raw, clean.full))
-    hidden = (np.abs(stained - truth).max(2) > 40 * gain) & (bare.shown > 250) & (inwards() > 0.08)
+    before, raw = (to_chart(picture, who.landmarks).image for picture in (who.portrait, after))
+    seen, truth, stained, cleaned = (low(one).astype(int) for one in (before, bare.full, raw, clean.full))
+    hidden = (np.abs(stained - seen).max(2) > 40 * gain) & (bare.shown > 250) & (inwards() > 0.08)
     assert hidden.sum() > 60
     assert clean.shown[hidden].mean() < 60
     errors = [np.abs(np.log((one[hidden] + 6) / (truth[hidden] + 6))).mean(1) for one in (stained, cleaned)]

@@ -12,6 +12,7 @@ from people import ReadyMesh, person, swap_face
 from rtswap.core.types import Image, Points
 from rtswap.swappers.mesh.lips import LOWER, OUTER_LOWER, OUTER_UPPER, UPPER, at_edges, edges_in
 from rtswap.swappers.mesh.shape import to_canonical
+from rtswap.swappers.mesh.texture import Texture, chart
 from rtswap.vision.geometry import canonical, transform
 
 WHITE = (235, 245, 245)
@@ -65,6 +66,15 @@ def test_a_smiling_photo_puts_no_teeth_on_the_lips_of_a_shut_mouth(
     colours = np.log(swapped.crop[top:bottom, left:right] + np.float32(8))
     redness = colours[..., 2] - colours[..., 1]
     assert (redness < 0.6 * np.median(redness)).mean() < 0.1
+
+
+@pytest.mark.parametrize("name", ["ada", "ben", "dan"])
+def test_the_texture_has_a_dark_line_between_the_lips_and_no_teeth(name: str) -> None:
+    """A rest of them, a pixel high, was a white line in every shut mouth."""
+    picture, mesh, _ = photo_of(name, 1.0)
+    full = Texture.bake(picture, mesh, skin=False).full
+    (x, top), (_, bottom), (_, lip) = np.round(chart().points[[13, 14, 0], :2]).astype(int)
+    assert full[top + 1 : bottom, x - 8 : x + 8].mean() < 0.6 * full[(lip + top) // 2, x - 8 : x + 8].mean()
 
 
 def test_teeth_of_a_faint_smile_are_seen_in_a_grey_photo() -> None:
