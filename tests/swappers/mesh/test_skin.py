@@ -95,9 +95,8 @@ def test_bright_red_hair_over_the_side_of_a_cheek_is_left_out(name: str) -> None
     """Colour counted only at the face's edge, and a few millimetres around what the network sees."""
     who = person(name)
     (x, _), (_, top), (_, bottom) = who.landmarks[[187, 127, 172], :2]
-    curtain = np.array([[0, top], [x + 8, top], [x + 8, bottom], [0, bottom]])
-    above = OcclusionModel(Network(slice(0, 24), slice(0, 14)))
-    mask = face_mask(painted(who, curtain, (20, 80, 190)), who.landmarks, above)
+    curtain = painted(who, np.array([[0, top], [x + 8, top], [x + 8, bottom], [0, bottom]]), (20, 80, 190))
+    mask = face_mask(curtain, who.landmarks, OcclusionModel(Network(slice(0, 24), slice(0, 14))))
     assert at(mask, [123, 187]).max() < 60
     assert at(mask, [425, 280, 205]).min() > 200
 
