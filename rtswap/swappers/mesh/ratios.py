@@ -82,9 +82,12 @@ def ratios_of(texture: Image, face: Mask) -> tuple[Image, SourceLight]:
     light, tint = light * (1 - (1 - LIT_BROW) * shine), tint * (1 - (1 - LIT_BROW_TINT) * shine)
     broad = blurred(light[..., 0], LIPS_SIGMA)[..., None]
     light = light + lips * np.where(broad > 0, LIPS_BROAD * np.tanh(broad / LIPS_BROAD) - broad, 0)
-    red = blurred(tint[..., 2] - tint[..., :2].mean(2), LIPS_SIGMA)[..., None]
-    grey = lips * np.clip(LIPS_RED - red, 0, MOST_GREY)
-    tint, light = tint + grey * np.array(REDDEN, np.float32), light - np.float32(DARKEN) * grey
+    x, y, width, height = cv2.boundingRect(np.asarray(lips[..., 0] > 0, np.uint8))
+    mouth = np.s_[y : y + height, x : x + width]
+    red = blurred(tint[mouth][..., 2] - tint[mouth][..., :2].mean(2), LIPS_SIGMA)[..., None]
+    grey = lips[mouth] * np.clip(LIPS_RED - red, 0, MOST_GREY)
+    tint[mouth] += grey * np.array(REDDEN, np.float32)
+    light[mouth] -= np.float32(DARKEN) * grey
     hair = np.clip(light / DEEP - 1, 0, 1) * (1 - lips)
     strength = np.maximum(np.linalg.norm(tint, axis=2, keepdims=True), np.float32(1e-6))
     most = TINT + lips * (LIPS_TINT - TINT)

@@ -118,18 +118,22 @@ class Texture:
 def _without_teeth(full: Image) -> Image:
     """The chart (512, 512, 3) with the inside of the mouth as dark as the line between shut lips: in open mouths the
     target's is shown."""
-    inside, lips = _mouth()
-    shut = np.minimum(full, LINE * full[lips].mean(0))
-    return np.asarray(np.round(full + inside[..., None] * (shut - full)), np.uint8)
+    box, inside, lips = _mouth()
+    own, clean = full[box], full.copy()
+    shut = np.minimum(own, np.float32(LINE) * own[lips].mean(0, dtype=np.float32))
+    clean[box] = np.round(own + inside[..., None] * (shut - own))
+    return clean
 
 
 @cache
-def _mouth() -> tuple[Field, NDArray[np.bool_]]:
-    """1 within the lips, and where the lips are, (512, 512)."""
+def _mouth() -> tuple[tuple[slice, slice], Field, NDArray[np.bool_]]:
+    """The box of the mouth on the chart, and in it: 1 within the lips, and where the lips are."""
     inside, whole = np.zeros((2, SIZE, SIZE), np.uint8)
     for plane, ring in ((inside, LIPS_INNER), (whole, LIPS_OUTER)):
         fill(plane, [chart().points[ring, :2]], 1)
-    return blurred(inside.astype(np.float32), SOFT), whole > inside
+    x, y, width, height = cv2.boundingRect(whole)
+    box = np.s_[y : y + height, x : x + width]
+    return box, blurred(inside.astype(np.float32), SOFT)[box], (whole > inside)[box]
 
 
 def _sharpened(full: Image, level: Level) -> Image:
