@@ -147,10 +147,11 @@ class Controls:
             self._recording = None
             return
         try:
-            self._recording = self._record()
+            recording = self._record()
+            self._session.add_output(recording)
         except OutputError as error:
             self._on_event(f"cannot record: {error}")
             return
-        self._session.add_output(self._recording)
+        self._recording = recording
         self.recorded.append(self._recording.name)
         self._on_event(f"recording {self._recording.name}")

@@ -109,9 +109,14 @@ class Session:
             self._failure = self._failure or error
 
     def add_output(self, output: Output) -> None:
-        """Add an output. If the session has already ended, it is closed at once."""
+        """Add an output. If the session has already ended, it is closed at once. Raises OutputError, with the
+        output closed, if the system allows no more threads."""
         sender = self._sender(output)
-        sender.start()
+        try:
+            sender.start()
+        except RuntimeError as error:  # the system allows no more threads
+            self.remove_output(output)
+            raise OutputError(f"cannot start {output.name}", got=str(error)) from None
         if self._stopping.is_set():
             sender.finish(JOIN_S)
 

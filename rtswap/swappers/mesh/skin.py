@@ -61,7 +61,7 @@ NEAR, NEAR_EYES = 9.0, (6.0, 2.5)
 """Coarse texels from the network's mask within which colour may remove more: strands, and shadows of hair; around the
 eyes, without glasses and with them. White cloth may reach twice as far."""
 VIVID = (2.0, 3.0)
-"""Unlikeness in brightness or hue from which colour reaches three times as far."""
+"""Unlikeness in hue up to which colour reaches no farther, and from which it reaches three times as far."""
 ROUGH = (0.6, 1.4)
 """Unlikeness that a tenth of the plain skin may exceed, and the most by which wrinkles and hard light widen the
 tolerances."""
