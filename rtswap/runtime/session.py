@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from rtswap.core.errors import OutputError, described
+from rtswap.core.errors import OutputError, described, reason
 from rtswap.core.interrupts import Interrupts
 from rtswap.core.protocols import Input, Output
 from rtswap.core.types import Frame, MarkedImage
@@ -116,7 +116,7 @@ class Session:
             sender.start()
         except RuntimeError as error:  # the system allows no more threads
             self.remove_output(output)
-            raise OutputError(f"cannot start {output.name}", got=str(error)) from None
+            raise OutputError(f"cannot start {output.name}", got=reason(error)) from None
         if self._stopping.is_set():
             sender.finish(JOIN_S)
 
