@@ -26,7 +26,7 @@ class FileKind:
 
     muxer: str
     codecs: tuple[str, ...] = ()
-    """Values of ``--codec`` that it holds, the default first; empty: all, with h264 as the default."""
+    """Values of ``--codec`` that it holds, the default first; empty: all but ``unfit``, with h264 as the default."""
     options: Mapping[str, str] = field(default_factory=dict)
     """For FFmpeg's muxer."""
     sound: frozenset[str] = frozenset()
@@ -40,6 +40,8 @@ class FileKind:
     attachments: bool = False
     index_last: bool = False
     """FFmpeg writes its index at the end, from where it is moved to the front."""
+    unfit: tuple[str, ...] = ()
+    """Values of ``--codec`` that it does not hold."""
 
 
 KINDS = {
@@ -64,6 +66,7 @@ KINDS = {
         "mov_text",
         chapters=True,
         index_last=True,
+        unfit=("vp9", "av1"),
     ),
     ".mkv": FileKind(
         "matroska",
@@ -112,12 +115,14 @@ def codec_for(suffix: str, codec: str) -> str:
     UsageError."""
     allowed = KINDS[suffix].codecs
     if not holds(suffix, codec):
-        raise UsageError(f"{suffix} files cannot hold {codec}", expected=", ".join(allowed), do="Change --codec.")
+        expected = ", ".join(allowed or ("h264", "hevc", "mpeg4"))
+        raise UsageError(f"{suffix} files cannot hold {codec}", expected=expected, do="Change --codec.")
     return allowed[0] if allowed and codec == _DEFAULT else codec
 
 
 def holds(suffix: str, codec: str) -> bool:
     """Whether a kind of file can hold what ``--codec`` names. Its default is that of the kind, where h264 is none."""
-    allowed = KINDS[suffix].codecs
-    parts = [part for name in allowed for part in _ENCODERS.get(name, (name,))]
-    return not allowed or codec == _DEFAULT or any(part in codec.lower() for part in parts)
+    kind, codec = KINDS[suffix], codec.lower()
+    if codec == _DEFAULT or not kind.codecs:
+        return not any(name in codec for name in kind.unfit)
+    return any(part in codec for name in kind.codecs for part in _ENCODERS.get(name, (name,)))

@@ -103,7 +103,7 @@ def test_apples_players_open_hevc(tmp_path: Path, suffix: str, tag: str) -> None
         assert container.streams.video[0].codec_context.codec_tag == tag
 
 
-@pytest.mark.parametrize(("suffix", "codec"), [(".webm", "hevc"), (".gif", "av1"), (".avi", "vp9")])
+@pytest.mark.parametrize(("suffix", "codec"), [(".webm", "hevc"), (".gif", "av1"), (".avi", "vp9"), (".mov", "av1")])
 def test_a_codec_that_does_not_fit_is_refused_before_anything_starts(tmp_path: Path, suffix: str, codec: str) -> None:
     with pytest.raises(UsageError, match=rf"\{suffix} files cannot hold {codec}; expected .*Change --codec"):
         VideoWriter(tmp_path / f"o{suffix}", OutputRequest(fps=25, codec=codec))
