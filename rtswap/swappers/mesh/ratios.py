@@ -36,6 +36,9 @@ DARKEST, LIPS_DARKEST = 3.0, 0.7
 SHADE, SHADE_SIGMA, EDGE = 0.3, 4.0, 0.3
 """Log lightness which broad shades on skin approach, sigma in coarse texels of what counts as broad, and log
 lightness of an edge between shades."""
+NOSE_ROOT, AT_NOSE_ROOT = [107, 9, 336, 285, 413, 351, 197, 122, 189, 55], 0.12
+"""The ring around the root of the nose, between brows and eyes, and what broad shades approach there: under a lamp from
+above it is in shadow, which joins the brows on the swap."""
 FOLD, FOLD_SIGMA, STUBBLE = 0.2, 8.0, 0.75
 """Log lightness which wrinkles approach, sigma in texels of their surroundings, and the share of this in the area of
 a beard. In a photo's hard light they are so deep that on another face they look etched."""
@@ -120,8 +123,15 @@ def _shadows(light: Field, skin: Field) -> Field:
     broad = np.asarray(cv2.bilateralFilter(light, -1, EDGE, SHADE_SIGMA), np.float32)
     both = skin * skin[:, ::-1]
     uneven = float((np.abs(broad - broad[:, ::-1]) * both).sum()) / max(1.0, float(both.sum()))
-    most = np.float32(SHADE * min(1.0, EVEN / max(uneven, 1e-6)))
-    return np.asarray((broad - most * np.tanh(broad / most)) * (1 - _kept_areas()), np.float32)
+    root = np.where(broad < 0, _nose_root(), np.float32(0))
+    most = (SHADE + root * (AT_NOSE_ROOT - SHADE)) * np.float32(min(1.0, EVEN / max(uneven, 1e-6)))
+    return np.asarray((broad - most * np.tanh(broad / most)) * (1 - _kept_areas() * (1 - root)), np.float32)
+
+
+@cache
+def _nose_root() -> Field:
+    """1 on the root of the nose (128, 128)."""
+    return blurred(rings_mask((NOSE_ROOT,), 1.0), 2.5)
 
 
 def _folds(light: Field) -> Field:

@@ -116,6 +116,19 @@ def test_a_cast_shadow_over_half_of_the_photo_is_reduced() -> None:
     assert depth < 0.35 * math.log(150 / 60)
 
 
+def test_the_shadow_between_brows_does_not_join_them() -> None:
+    """Of a lamp from above: on evenly lit targets all had one brow."""
+    skin = np.full((SIZE, SIZE, 3), (90, 120, 160), np.float32)
+    brows = cv2.resize(brows_and_lips()[..., 0], (SIZE, SIZE)) > 250
+    x, y = chart().points[8, :2]
+    away = np.hypot((np.arange(SIZE) - x) / 40, (np.arange(SIZE)[:, None] - y) / 24)
+    skin *= np.exp(-1.2 * np.clip(2 - away, 0, 1))[..., None]
+    skin[brows] = 40
+    logs = np.log(np.maximum(ratios_of(skin.astype(np.uint8), WHOLE)[0], 1) / ONE).mean(2)
+    assert logs[int(y) - 5 : int(y) + 5, int(x) - 25 : int(x) + 25].mean() > -0.2
+    assert logs[brows].mean() < -0.8
+
+
 def test_lips_turn_neither_lilac_nor_beige() -> None:
     """Pink lips on yellowish skin. With all of their blue they were lilac on pinkish skin, with none of it beige on
     yellowish skin."""
