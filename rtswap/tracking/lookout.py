@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from rtswap.core.types import NOTHING_SEEN, Box, Head, Image, Sighting, Track
 from rtswap.networks.heads import HeadModel, only_once
 from rtswap.tracking.association import iou
+from rtswap.tracking.close_look_queue import CloseLookQueue
+from rtswap.tracking.fine_look import FineLook
 from rtswap.tracking.neighbours import BLOCK, LEAST_CHANGE, Neighbours
 from rtswap.tracking.reduced_picture import AREA, is_another_scene, is_clear, reduced
 from rtswap.tracking.second_look import SAME_HEAD, SecondLook, close_up_of, mean_scores
@@ -49,9 +51,6 @@ SMALL = 18.0
 AGAIN = 0.02, 0.06
 """By how much further close looks must be surer than the first: at heads that are hard to see, and at others, since
 of several looks at a fist one is sure more easily."""
-MOST_CLOSE_UPS, MOST_AT_FIRST = 3, 9
-"""Heads that are looked at more closely in one frame, where some are new; otherwise one, in turns. And the most in
-the first frame of a scene, in which nobody is known."""
 SHADE_EVERY = 6
 """Looks, while somebody is swapped, of which one is for heads in shade, too."""
 SURER_IN_SHADE = 0.03
@@ -98,6 +97,7 @@ class Sentinel:
         self._second = SecondLook(model, beside, close)
         self._low, self._confirmed = (PHOTO_UNSURE, PHOTO_CONFIRMED) if photos else (UNSURE[0], CONFIRMED)
         self._neighbours = Neighbours(beside)
+        self._fine, self._queue = FineLook(model), CloseLookQueue()
         self.reset()
 
     def reset(self) -> None:
@@ -114,8 +114,7 @@ class Sentinel:
         """What looked a little like a head to either network, while nobody was swapped."""
         self._unsure: list[_Unsure] = []
         """Heads of the last look that it was not sure of, and a closer one may have confirmed."""
-        self._examined: list[Box] = []
-        """Where heads are that were looked at more closely, the one whose turn is next first."""
+        self._queue.reset()
         self._sure = True
         self._sighting, self._scale = NOTHING_SEEN, np.ones(4, np.float32)
         """What was last told; the frame's pixels per pixel of the reduced picture, (x, y, x, y)."""
@@ -126,6 +125,7 @@ class Sentinel:
         self._came: tuple[Head, ...] = ()
         """What came into a picture in which nobody is swapped, and looks a little like a head."""
         self._neighbours.reset()
+        self._fine.reset()
 
     def look(self, image: Image, settled: Sequence[Box] = ()) -> Sighting:
         """See ``protocols.Lookout``."""
@@ -140,7 +140,9 @@ class Sentinel:
         known = [(box / scale / BLOCK).astype(np.float32) for box in settled]
         if cut:
             self._neighbours.reset()
-            self._examined, self._looks = [], SHADE_EVERY
+            self._fine.reset()
+            self._queue.reset()
+            self._looks = SHADE_EVERY
         if cut or self._skipped >= MOST_SKIPPED or self._has_changed(blocks, spread, known, before):
             self._came, self._unsure, flat = (), [], int(np.ptp(gray)) <= 1  # one grey value: nobody can be in it
             self._found = np.zeros((0, 5), np.float32) if flat else self._look_twice(image, picture, scale, settled)
@@ -206,7 +208,9 @@ class Sentinel:
             self._in_shade, self._looks = self._second.in_shade(picture), 0
         clear = [*found[found[:, 4] >= CERTAIN, :4], *(face / scale for face in settled)]
         self._in_shade = self._in_shade[~np.array([_is_part(box, clear) for box in self._in_shade[:, :4]], bool)]
-        lit, heads = len(found), np.concatenate([found, self._in_shade])
+        small = self._small_heads(image, found, scale)
+        lit, sure = len(found) + len(small), len(found)
+        heads = np.concatenate([found, small, self._in_shade])
         again = self._beyond_first_look(heads[:, :4], clear, settled)
         closer = self._look_closely(image, heads, scale, lit, settled, again)
         before = [any(_share_in(box, face) > BEFORE for face in settled) for box in heads[:, :4] * scale]
@@ -219,12 +223,20 @@ class Sentinel:
         heads[:, 4] = np.where(closer >= self._confirmed, np.maximum(heads[:, 4], closer), heads[:, 4])
         self._in_shade[:, 4] = heads[lit:, 4]
         known = (iou(list(heads[:, :4]), list(self._found[:, :4])) > SAME_HEAD).any(axis=1)
-        least = np.where(known | (np.arange(len(heads)) < lit), FAINT, self._confirmed)
-        return only_once(heads[heads[:, 4] >= least])
+        kept = heads[:, 4] >= np.where(known | (np.arange(len(heads)) < sure), FAINT, self._confirmed)
+        self._fine.seen = heads[sure:lit][kept[sure:lit]]
+        return only_once(heads[kept])
+
+    def _small_heads(self, image: Image, found: Floats, scale: Floats) -> Floats:
+        """Heads that only a finer picture shows, or shows better. They must be confirmed once."""
+        if self._photos:
+            return np.zeros((0, 5), np.float32)
+        small = self._fine.look(image, scale)
+        return small[(iou(list(small[:, :4]), list(found[:, :4])) <= SAME_HEAD).all(axis=1)]
 
     def _worth_a_look(self) -> float:
         """Score from which a head is looked at more closely."""
-        return self._low if self._examined or self._photos else AT_FIRST
+        return self._low if self._photos or not self._queue.is_new else AT_FIRST
 
     def _newcomers(self, change: Floats, spread: float, scale: Floats) -> tuple[Head, ...]:
         """Of what looks a little like a head, in shade, too, what stands where the picture changed from one frame to
@@ -252,17 +264,13 @@ class Sentinel:
             if self._worth_a_look() <= score < UNSURE[1]
             and not any(_may_be_of(boxes[row], face) or _is_nose_of(boxes[row], face) for face in settled)
         ]
-        same = iou([boxes[row] for row in unsure], self._examined) > SAME_HEAD
-        turns = {row: int(known.argmax()) if known.any() else -1 for row, known in zip(unsure, same, strict=True)}
-        queue = sorted(turns, key=lambda row: (turns[row], -scores[row]))
-        count = MOST_AT_FIRST if not self._examined else MOST_CLOSE_UPS if -1 in turns.values() else 1
-        for row in queue[:count]:
+        chosen = self._queue.choose([boxes[row] for row in unsure], [float(scores[row]) for row in unsure])
+        for row in (unsure[number] for number in chosen):
             shade = row >= lit
             surer = SURER_IN_SHADE if shade and settled else 0.0
             least = self._confirmed + surer
             closer[row] = self._second.closely(image, boxes[row], least, shade=shade, again=again[row]) - surer
-        waiting = [row for row in queue[count:] if turns[row] >= 0]
-        self._examined = [boxes[row] for row in (*waiting, *queue[:count])]
+            self._queue.add(boxes[row], float(scores[row]), float(closer[row]))
         return closer
 
     def _beyond_first_look(self, boxes: Floats, clear: Sequence[Box], settled: Sequence[Box]) -> list[float]:

@@ -117,7 +117,7 @@ def frames(scene: Scene) -> Iterator[tuple[Image, list[Face]]]:
     """Every picture, and the faces in it of which enough can be seen."""
     for index, shot in enumerate(scene.shots):
         picture = room(shot.room, scene.size).copy()
-        meshes = [(pose.who, _draw(picture, pose)) for pose in shot.poses]
+        meshes = [(pose.who, draw(picture, pose)) for pose in shot.poses]
         hidden = None
         if shot.front is not None:
             clear, picture = picture, shot.front(picture.copy(), index)
@@ -162,7 +162,7 @@ def _turn(who: str, yaw: float, pitch: float) -> tuple[Image, Floats, Points]:
     return image, np.asarray(alpha[..., 0], np.float32), head.mesh(motion)[:, :2].copy()
 
 
-def _draw(picture: Image, pose: Pose) -> Points:
+def draw(picture: Image, pose: Pose) -> Points:
     image, alpha, mesh = _turn(pose.who, round(pose.yaw), round(pose.pitch))
     height, width = picture.shape[:2]
     scale = pose.px / HEAD_PX

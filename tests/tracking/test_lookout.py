@@ -10,12 +10,11 @@ from fake_heads import FromAfar, Marked, scene
 
 from rtswap.core.errors import ModelError
 from rtswap.networks.heads import HeadModel, decode
+from rtswap.tracking.close_look_queue import MOST, MOST_AT_FIRST
 from rtswap.tracking.lookout import (
     AT_FIRST,
     CONFIRMED,
     FAINT,
-    MOST_AT_FIRST,
-    MOST_CLOSE_UPS,
     MOST_SKIPPED,
     SHADE_EVERY,
     SURER_IN_SHADE,
@@ -25,6 +24,8 @@ from rtswap.tracking.lookout import (
 from rtswap.tracking.neighbours import SIDE
 from rtswap.tracking.reduced_picture import AREA, is_clear, reduced
 from rtswap.tracking.second_look import SecondLook
+
+pytestmark = pytest.mark.usefixtures("coarse")
 
 
 def sentinel(model: HeadModel) -> Sentinel:
@@ -78,20 +79,20 @@ def test_in_the_first_frame_of_a_scene_fainter_heads_are_looked_at_too() -> None
 
 
 @pytest.mark.usefixtures("lit")
-def test_in_the_first_frame_many_heads_are_looked_at_then_new_ones_first_and_one_in_turn() -> None:
+def test_in_the_first_frame_many_heads_are_looked_at_then_new_ones_while_those_that_were_none_wait() -> None:
     model = FromAfar(0.0)
     watch = Sentinel(model, model, model)
-    model.heads = [(20 + 25 * n, 60) for n in range(MOST_CLOSE_UPS + 2)]
+    model.heads = [(20 + 25 * n, 60) for n in range(MOST + 2)]
     images = [scene(1, (1280, 720)) // divisor for divisor in (1, 2, 1)]
     counts = []
     for number, image in enumerate(images):
         if number == 2:
-            model.heads += [(20 + 25 * n, 120) for n in range(MOST_CLOSE_UPS + 1)]
+            model.heads += [(20 + 25 * n, 120) for n in range(MOST + 1)]
         before = model.close_ups
         watch.look(image)
         counts.append(model.close_ups - before)
-    assert counts == [MOST_CLOSE_UPS + 2, 1, MOST_CLOSE_UPS]
-    assert MOST_CLOSE_UPS + 2 <= MOST_AT_FIRST
+    assert counts == [MOST + 2, 0, MOST]
+    assert MOST + 2 <= MOST_AT_FIRST
 
 
 def test_heads_of_those_who_are_swapped_need_no_closer_look_but_small_ones_before_them() -> None:

@@ -13,6 +13,8 @@ from rtswap.networks.heads import HeadModel
 from rtswap.tracking.lookout import CONFIRMED, CONFIRMED_BEFORE, FAINT, MOST_SKIPPED, Sentinel
 from rtswap.tracking.neighbours import SIDE
 
+pytestmark = pytest.mark.usefixtures("coarse")
+
 
 class Beside(HeadModel):
     """Finds somebody at (x, y) = (60, 50) in the reduced picture, as large as that, but not beside a clear face."""
