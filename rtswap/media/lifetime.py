@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 FIRST_S = 0.5
 MOST_S = 8.0
+STEADY_S = 10.0
+"""After a connection that lasted so long the delays begin anew."""
 
 
 class ClosingInput:
@@ -21,6 +24,7 @@ class ClosingInput:
         self.closed = threading.Event()
         self.lock = threading.Lock()
         self._wait = wait or self.closed.wait
+        self._delays, self._tried_at = delays(), -STEADY_S
 
     def release(self) -> None:
         """Close the device or connection, if open."""
@@ -36,16 +40,20 @@ class ClosingInput:
                 self.lock.release()
 
     def attempts(self) -> Iterator[None]:
-        """Yield at each retry, with increasing delays; end when the input is closed."""
+        """Yield at each retry, with increasing delays, also where each connection is lost at once; end when the input
+        is closed."""
         with self.lock:
             self.release()
-        for delay_s in delays():
+        if time.perf_counter() - self._tried_at > STEADY_S:
+            self._delays = delays()
+        for delay_s in self._delays:
             if self.closed.is_set():
                 return
             self.on_event(f"{self.name} is lost; retrying in {delay_s:g} s")
             self._wait(delay_s)
             if self.closed.is_set():
                 return
+            self._tried_at = time.perf_counter()
             yield
 
 

@@ -132,9 +132,11 @@ def _range(first: int, last: int) -> dict[str, str]:
 
 
 def _length(answer: Answer) -> int | None:
-    """Return how long the whole content is; None if the server does not say."""
+    """Return how long the whole content is; None if the server does not say. Raises OSError if it makes no sense."""
     found = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
     if found:
         return int(found[2]) if found[2] != "*" else None
     length = answer.headers.get("Content-Length", "")
-    return int(length) if length.isdecimal() and len(length) < 19 else None
+    if length and not (length.isdecimal() and len(length) < 19):
+        raise OSError("a server that states a length that is no number")
+    return int(length) if length else None

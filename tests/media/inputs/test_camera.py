@@ -19,7 +19,7 @@ import pytest
 from rtswap.core.errors import InputError
 from rtswap.core.types import Image
 from rtswap.media.inputs.camera import Camera, cannot_open, open_device, users_of
-from rtswap.media.lifetime import delays
+from rtswap.media.lifetime import ClosingInput, delays
 
 
 class FakeDevice:
@@ -221,3 +221,15 @@ def test_open_device_is_opencv_s() -> None:
     device = open_device(97)
     assert isinstance(device, cv2.VideoCapture)
     assert not device.isOpened()
+
+
+def test_a_connection_that_is_lost_at_once_is_tried_ever_more_rarely() -> None:
+    """A server that sent one picture each time was asked twice a second for ever, with two lines each."""
+    told: list[str] = []
+    waits: list[float] = []
+    input = ClosingInput(told.append, waits.append)
+    input.name = "a server"
+    input.release = lambda: None  # type: ignore[method-assign]
+    for _ in range(4):
+        next(iter(input.attempts()))
+    assert waits == [0.5, 1, 2, 4]

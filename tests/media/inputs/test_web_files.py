@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 from media_files import all_numbers, make_clip
-from web_servers import QuietHandler, run_server
+from web_servers import QuietHandler, run_server, serve
 
 from rtswap.core.errors import InputError
 from rtswap.media import web_files
@@ -77,6 +77,16 @@ def test_a_server_without_ranges_is_read_from_front_to_back(tmp_path: Path, leng
     with server((tmp_path / "film.mkv").read_bytes(), ranges=False, length=length) as (url, asked):
         assert read(url) == list(range(60))
     assert asked == [""]
+
+
+@pytest.mark.parametrize("length", ["-5", "many", "9" * 40])
+def test_a_length_that_makes_no_sense_is_told(length: str) -> None:
+    """A picture of a length below 0 was taken for a live stream, and asked for for ever."""
+    with (
+        serve(lambda path: (200, {"Content-Length": length}, b"\x89PNG")) as address,
+        pytest.raises(InputError, match="states a length that is no number"),
+    ):
+        NetworkStream(f"{address}/face.png", on_event=lambda event: None)
 
 
 def test_a_connection_that_ends_early_is_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
