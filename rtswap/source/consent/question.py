@@ -13,14 +13,13 @@ from rtswap.core.errors import SourceError, UsageError
 from rtswap.core.files import list_files
 from rtswap.core.urls import expanded
 from rtswap.source.consent.record import ConsentRecord, photo_digest
+from rtswap.source.personas import is_persona
 from rtswap.vision.images import PICTURE_SUFFIXES
 
 STATEMENT = (
     "I am the person shown, or that person has agreed to this use.\n"
     "Those who see the result will know that the face is synthetic."
 )
-PERSONA = "persona:"
-"""Prefix of built-in personas in ``--source``. They do not exist, so no consent is needed."""
 DO = "Run rtswap in a terminal and answer y, or add --i-have-consent (source.i_have_consent in rtswap.toml)."
 _YES = ("y", "yes")
 
@@ -100,7 +99,7 @@ def photo_files(photos: Sequence[str | Path]) -> list[Path]:
     files: list[Path] = []
     for photo in photos:
         path = expanded(photo)
-        if str(photo).startswith(PERSONA):
+        if is_persona(photo):
             continue
         if not os.path.isdir(path):  # Path.is_dir raises for a name too long
             files.append(path)

@@ -18,6 +18,7 @@ from rtswap.core.errors import SourceError
 from rtswap.core.files import open_regular, sha256_of, strangers_can_write, write_atomic
 from rtswap.core.urls import shown_if_missing
 from rtswap.core.user_folders import user_folder
+from rtswap.source.personas import PREFIX, list_personas
 
 STATEMENT_VERSION = 1
 """Incremented if the meaning of the statement changes: earlier confirmations no longer count."""
@@ -35,6 +36,8 @@ def photo_digest(path: Path) -> str:
         return sha256_of(path, MOST_BYTES)
     except FileNotFoundError:
         shown, do = shown_if_missing(path)
+        names = [persona.name for persona in list_personas()]
+        do = f"Did you mean {PREFIX}{shown.lower()}?" if shown.lower() in names else do
         raise SourceError(f"no such file: {shown}", do=do) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)

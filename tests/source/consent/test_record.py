@@ -12,7 +12,7 @@ from consent_answers import Person
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rtswap.core.errors import UsageError
+from rtswap.core.errors import SourceError, UsageError
 from rtswap.source.consent import ConsentRecord, ask, photo_digest
 from rtswap.source.consent import record as record_module
 
@@ -141,3 +141,8 @@ def test_by_default_in_the_users_state_folder() -> None:
     import platformdirs
 
     assert ConsentRecord().folder.parent == platformdirs.user_state_path("rtswap")
+
+
+def test_the_name_of_a_persona_alone_is_no_photo() -> None:
+    with pytest.raises(SourceError, match=r"no such file: Lena\. Did you mean persona:lena\?"):
+        photo_digest(Path("Lena"))
