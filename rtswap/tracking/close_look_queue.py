@@ -14,8 +14,8 @@ MOST, MOST_AT_FIRST = 3, 9
 """Heads that are looked at closely in one frame, where some are new; otherwise one. And the most in the first frame
 of a scene, in which nobody is known."""
 NEAR, AS_LARGE = 0.6, 1.6
-"""Distance of two boxes' middles, in sides of the larger one, up to which they are of one thing, and how many times as
-large one may be: hands that talk move by half of their size from frame to frame."""
+"""Distance of two boxes' middles, in sides of the larger one, up to which they are of one thing, and how many times
+as large one may be: hands that talk move by half of their size from frame to frame."""
 DOUBTFUL = 0.6
 """Score of a close look from which the next one follows as soon as it is this head's turn."""
 RISEN = 0.1
@@ -58,15 +58,16 @@ class CloseLookQueue:
         count = MOST_AT_FIRST if self.is_new else 1
         for one in self._examined:
             one.age += 1
-        new, known = [], []
+        new: list[int] = []
+        known: list[tuple[int, int]] = []
         for row, (box, score) in enumerate(zip(boxes, scores, strict=True)):
-            one = next((one for one in self._examined if _is_same(box, one.box)), None)
-            if one is None:
+            seen = next((one for one in self._examined if _is_same(box, one.box)), None)
+            if seen is None:
                 new.append(row)
                 continue
-            one.box = box
-            if not one.waits(score):
-                known.append((-one.age, row))
+            seen.box = box
+            if not seen.waits(score):
+                known.append((-seen.age, row))
         self._examined = [one for one in self._examined if one.age <= PATIENCE]
         queue = [*sorted(new, key=lambda row: -scores[row]), *(row for _, row in sorted(known))]
         return queue[: max(count, MOST) if new else count]

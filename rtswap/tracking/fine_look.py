@@ -1,4 +1,4 @@
-"""Look for small heads at twice the resolution: everywhere in the first frame of a scene, then a quarter at a time."""
+"""Look for small heads at twice the resolution: all over the first frame of a scene, then a quarter at a time."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import Box, Image
-from rtswap.networks.heads import SIDE, HeadModel
+from rtswap.networks.heads import HeadModel
 from rtswap.tracking.reduced_picture import AREA, reduced
 from rtswap.vision.boxes import holds
 
@@ -36,10 +36,15 @@ class FineLook:
         self.seen: Floats = np.zeros((0, 5), np.float32)
         """Heads that were confirmed, as ``look``'s."""
 
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing of the scene was looked at."""
+        return self._next is None
+
     def look(self, image: Image, scale: Floats) -> Floats:
-        """(N, 5) ``x1 y1 x2 y2 score`` of small heads in what is looked at now, and of those that are known elsewhere,
-        in pixels of the reduced picture. ``scale`` (4,): the frame's pixels per pixel of that. Raises EngineError and
-        ModelError."""
+        """(N, 5) ``x1 y1 x2 y2 score`` of small heads in what is looked at now, and of those that are known
+        elsewhere, in pixels of the reduced picture. ``scale`` (4,): the frame's pixels per pixel of that. Raises
+        EngineError and ModelError."""
         if scale.max() <= 1:
             return np.zeros((0, 5), np.float32)
         height, width = image.shape[:2]

@@ -208,7 +208,7 @@ class Sentinel:
             self._in_shade, self._looks = self._second.in_shade(picture), 0
         clear = [*found[found[:, 4] >= CERTAIN, :4], *(face / scale for face in settled)]
         self._in_shade = self._in_shade[~np.array([_is_part(box, clear) for box in self._in_shade[:, :4]], bool)]
-        small = self._small_heads(image, found, scale)
+        small = self._small_heads(image, found, scale, bool(settled))
         lit, sure = len(found) + len(small), len(found)
         heads = np.concatenate([found, small, self._in_shade])
         again = self._beyond_first_look(heads[:, :4], clear, settled)
@@ -227,11 +227,13 @@ class Sentinel:
         self._fine.seen = heads[sure:lit][kept[sure:lit]]
         return only_once(heads[kept])
 
-    def _small_heads(self, image: Image, found: Floats, scale: Floats) -> Floats:
-        """Heads that only a finer picture shows, or shows better. They must be confirmed once."""
+    def _small_heads(self, image: Image, found: Floats, scale: Floats, swapped: bool) -> Floats:
+        """Heads that only a finer picture shows, or shows better. They must be confirmed once. While somebody is
+        ``swapped``, that is looked into at every other look."""
         if self._photos:
             return np.zeros((0, 5), np.float32)
-        small = self._fine.look(image, scale)
+        later = swapped and self._looks % 2 and not self._fine.is_new
+        small = self._fine.seen if later else self._fine.look(image, scale)
         return small[(iou(list(small[:, :4]), list(found[:, :4])) <= SAME_HEAD).all(axis=1)]
 
     def _worth_a_look(self) -> float:

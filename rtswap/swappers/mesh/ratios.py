@@ -37,8 +37,8 @@ SHADE, SHADE_SIGMA, EDGE = 0.3, 4.0, 0.3
 """Log lightness which broad shades on skin approach, sigma in coarse texels of what counts as broad, and log
 lightness of an edge between shades."""
 NOSE_ROOT, AT_NOSE_ROOT = [107, 9, 336, 285, 413, 351, 197, 122, 189, 55], 0.12
-"""The ring around the root of the nose, between brows and eyes, and what broad shades approach there: under a lamp from
-above it is in shadow, which joins the brows on the swap."""
+"""The ring around the root of the nose, between brows and eyes, and what broad shades approach there: under a lamp
+from above it is in shadow, which joins the brows on the swap."""
 FOLD, FOLD_SIGMA, STUBBLE = 0.2, 8.0, 0.75
 """Log lightness which wrinkles approach, sigma in texels of their surroundings, and the share of this in the area of
 a beard. In a photo's hard light they are so deep that on another face they look etched."""

@@ -45,8 +45,8 @@ def polygon(shape: tuple[int, ...], points: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_face_swapped_with_itself_stays_itself(name: str, swappers: dict[str, Swapper]) -> None:
-    """Measured where the mask is full: ada 32.9, ben 29.9, dan 30.5, carl 30.2 dB. Gloss and the shadows of a lamp are
-    the photo's light, and limited whoever it is put on."""
+    """Measured where the mask is full: ada 32.9, ben 29.9, dan 30.5, carl 30.2 dB. Gloss and the shadows of a lamp
+    are the photo's light, and limited whoever it is put on."""
     who = person(name)
     swapped, face = swap_face(swappers[name], who.portrait, who.landmarks)
     error = (swapped.crop.astype(float) - face.crop)[swapped.mask > 250]
