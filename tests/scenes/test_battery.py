@@ -1,7 +1,7 @@
 """Nobody leaves bare: staged scenes of every kind that blinded a detector, through the whole program.
 
-The judge knows where every face is (``staged_scenes.bareness``). The first and the last scene of each kind are
-played; with ``RTSWAP_SCENES=many`` all, six times, with other people in other places: ``make test-scenes``.
+The judge knows where every face is (``staged_scenes.bareness``). The first scene of each kind is played; with
+``RTSWAP_SCENES=many`` all, six times, with other people in other places: ``make test-scenes``.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def scenes_by_kind() -> dict[str, list[Scene]]:
     found: dict[str, list[Scene]] = {}
     for scene in (*plain_scenes(TURNS), *evasion_scenes(TURNS), *trick_scenes(TURNS), *hard_scenes(TURNS)):
         found.setdefault(scene.kind, []).append(scene)
-    return found if MANY else {kind: played[:1] + played[1:][-1:] for kind, played in found.items()}
+    return found if MANY else {kind: played[:1] for kind, played in found.items()}
 
 
 SCENES = scenes_by_kind()
@@ -74,7 +74,7 @@ def play(program: Program, scene: Scene) -> Iterator[Played]:
 
 
 def test_there_are_enough_scenes() -> None:
-    assert sum(map(len, SCENES.values())) >= 150
+    assert sum(map(len, SCENES.values())) >= 120
 
 
 @pytest.mark.parametrize("kind", sorted(SCENES))

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from studio_client import Client
 
-REQUESTS = 1000
+REQUESTS = 500
 SLOW_S = 10.0
 KEYS = [
     *("input", "kind", "index", "url", "id", "confirmed", "main", "people", "source", "overwrite", "sdp", "type", ""),
@@ -82,7 +82,7 @@ def path_of(random: random.Random, path: str) -> str:
     return path + random.choice(["", "", "?width=9e9", "?fps=-1&width=%00", "?since=" + "9" * 400, "?name=%ff%fe<b>"])
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_malformed_requests_are_answered_with_problems(
     session: Client, seed: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -92,7 +92,7 @@ def test_malformed_requests_are_answered_with_problems(
     described = session.get("/api/openapi.json")["paths"]
     operations = [(path, method, row) for path, rows in described.items() for method, row in rows.items()]
     statuses: Counter[int] = Counter()
-    for _ in range(REQUESTS // 4):
+    for _ in range(REQUESTS // 2):
         path, method, row = rng.choice(operations)
         schema = row.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
         sent = body(rng, list(schema.get("properties", {})))

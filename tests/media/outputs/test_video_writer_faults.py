@@ -142,7 +142,7 @@ def test_what_cannot_be_recorded_is_said_at_the_start(
 
 
 def test_a_codec_the_container_does_not_take(tmp_path: Path) -> None:
-    writer = VideoWriter(tmp_path / "out.mov", OutputRequest(fps=25, codec="vp9"))
+    writer = VideoWriter(tmp_path / "out.mov", OutputRequest(fps=25, codec="libvpx"))
     with pytest.raises(OutputError, match=r"out\.mov"):
         writer.send(mark_picture(0))
     writer.close()
