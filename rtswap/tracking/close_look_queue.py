@@ -16,6 +16,8 @@ of a scene, in which nobody is known."""
 NEAR, AS_LARGE = 0.6, 1.6
 """Distance of two boxes' middles, in sides of the larger one, up to which they are of one thing, and how many times
 as large one may be: hands that talk move by half of their size from frame to frame."""
+LEAST_PX = 40.0
+"""Side in pixels of the frame that smaller ones count as there: prints on clothes move by more than themselves."""
 DOUBTFUL = 0.6
 """Score of a close look from which the next one follows as soon as it is this head's turn."""
 RISEN = 0.1
@@ -81,4 +83,4 @@ class CloseLookQueue:
 def _is_same(first: Box, second: Box) -> bool:
     sides = side_of(first), side_of(second)
     away = float(np.hypot(*(first[:2] + first[2:] - second[:2] - second[2:]))) / 2
-    return away < NEAR * max(sides) and max(sides) < AS_LARGE * min(sides)
+    return away < NEAR * max(*sides, LEAST_PX) and max(sides) < AS_LARGE * min(sides)
