@@ -123,6 +123,6 @@ def codec_for(suffix: str, codec: str) -> str:
 def holds(suffix: str, codec: str) -> bool:
     """Whether a kind of file can hold what ``--codec`` names. Its default is that of the kind, where h264 is none."""
     kind, codec = KINDS[suffix], codec.lower()
-    if codec == _DEFAULT or not kind.codecs:
-        return not any(name in codec for name in kind.unfit)
-    return any(part in codec for name in kind.codecs for part in _ENCODERS.get(name, (name,)))
+    if kind.codecs and codec != _DEFAULT:
+        return any(part in codec for name in kind.codecs for part in _ENCODERS.get(name, (name,)))
+    return not any(name in codec for name in kind.unfit)

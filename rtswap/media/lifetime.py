@@ -24,7 +24,7 @@ class ClosingInput:
         self.closed = threading.Event()
         self.lock = threading.Lock()
         self._wait = wait or self.closed.wait
-        self._delays, self._tried_at = delays(), -STEADY_S
+        self._delays, self._tried_at = delays(), 0.0
 
     def release(self) -> None:
         """Close the device or connection, if open."""

@@ -61,7 +61,8 @@ class FineLook:
 
 
 def _quarter(number: int, width: int, height: int, scale: Floats) -> Box:
+    """``x1 y1 x2 y2`` of a quarter of the frame, in pixels; never empty."""
     beyond = (BEYOND * scale[:2] / TIMES).astype(int)
-    wide, tall = width // 2 + beyond[0], height // 2 + beyond[1]
+    wide, tall = min(width, (width + 1) // 2 + beyond[0]), min(height, (height + 1) // 2 + beyond[1])
     left, top = (number % 2) * (width - wide), (number // 2) * (height - tall)
     return np.array([left, top, left + wide, top + tall])

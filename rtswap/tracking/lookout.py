@@ -209,7 +209,7 @@ class Sentinel:
         clear = [*found[found[:, 4] >= CERTAIN, :4], *(face / scale for face in settled)]
         self._in_shade = self._in_shade[~np.array([_is_part(box, clear) for box in self._in_shade[:, :4]], bool)]
         small = self._small_heads(image, found, scale, bool(settled))
-        lit, sure = len(found) + len(small), len(found)
+        coarse, lit = len(found), len(found) + len(small)
         heads = np.concatenate([found, small, self._in_shade])
         again = self._beyond_first_look(heads[:, :4], clear, settled)
         closer = self._look_closely(image, heads, scale, lit, settled, again)
@@ -223,8 +223,8 @@ class Sentinel:
         heads[:, 4] = np.where(closer >= self._confirmed, np.maximum(heads[:, 4], closer), heads[:, 4])
         self._in_shade[:, 4] = heads[lit:, 4]
         known = (iou(list(heads[:, :4]), list(self._found[:, :4])) > SAME_HEAD).any(axis=1)
-        kept = heads[:, 4] >= np.where(known | (np.arange(len(heads)) < sure), FAINT, self._confirmed)
-        self._fine.seen = heads[sure:lit][kept[sure:lit]]
+        kept = heads[:, 4] >= np.where(known | (np.arange(len(heads)) < coarse), FAINT, self._confirmed)
+        self._fine.seen = heads[coarse:lit][kept[coarse:lit]]
         return only_once(heads[kept])
 
     def _small_heads(self, image: Image, found: Floats, scale: Floats, swapped: bool) -> Floats:

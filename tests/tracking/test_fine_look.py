@@ -70,6 +70,14 @@ def test_a_picture_that_was_not_reduced_is_not_looked_at_twice(monkeypatch: pyte
     assert len(FineLook(face_models().heads).look(picture, scale_of(picture))) == 0
 
 
+@pytest.mark.parametrize("size", [(1, 5000), (5000, 1), (2, 3000), (33, 700), (1, 1)])
+def test_the_thinnest_pictures_are_looked_at(size: tuple[int, int]) -> None:
+    """Half of one column is none."""
+    fine, picture = FineLook(face_models().heads), np.random.default_rng(1).integers(0, 256, (*size, 3), np.uint8)
+    for _ in range(6):
+        assert fine.look(picture, scale_of(picture)).shape[1] == 5
+
+
 def square(x: float, y: float, side: float = 40) -> Box:
     return np.array([x, y, x + side, y + side], np.float32)
 
